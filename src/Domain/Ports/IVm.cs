@@ -1,0 +1,81 @@
+using System.Threading.Channels;
+
+namespace VmCacheCluster.Domain.Ports;
+
+/// <summary>
+/// One running VM, held by its VmActor alone. Disposing it lets go (monitor, descriptors) and never ends the VM:
+/// only <see cref="StopAsync"/> does. Failures are <see cref="VmFailedException"/>.
+/// </summary>
+public interface IVm : IAsyncDisposable
+{
+    VmFacts Facts { get; }
+
+    /// <summary>What happened to the VM, whoever caused it; ends after <see cref="VmEvent.Exited"/>.</summary>
+    ChannelReader<VmEvent> Events { get; }
+
+    /// <summary>
+    /// Alive and paused at this moment: the process by its pidfd, the monitor open, the run state as its events told.
+    /// Takes microseconds and never blocks.
+    /// </summary>
+    VmLiveness Probe();
+
+    /// <summary>Waits until the guest's agent answers that it serves; the deadline is the caller's token.</summary>
+    Task WaitForAgentAsync(CancellationToken cancel);
+
+    /// <summary>Asks the agent what it is, proves that it is one we can use, and lets go of its channel.</summary>
+    Task<AgentIdentity> CheckAgentAsync(CancellationToken cancel);
+
+    /// <summary>Stops the vCPUs and waits until they are stopped.</summary>
+    Task PauseAsync(CancellationToken cancel);
+
+    /// <summary>Starts the vCPUs again.</summary>
+    Task ResumeAsync(CancellationToken cancel);
+
+    /// <summary>Puts ownership and intent on record, before the effect that depends on it. One small write.</summary>
+    Task RecordAsync(VmMark mark, CancellationToken cancel);
+
+    /// <summary>The last output of the guest's serial console, at most 64 KiB.</summary>
+    Task<string> ReadConsoleAsync(CancellationToken cancel);
+
+    /// <summary>
+    /// Ends the VM: quit, then SIGTERM, then SIGKILL, each with its deadline. Returns when the process is gone and the
+    /// directories are removed.
+    /// </summary>
+    Task StopAsync(CancellationToken cancel);
+}
+
+/// <summary>What an agent says of itself (Kata's Health/Version).</summary>
+public sealed record AgentIdentity(string AgentVersion, string ProtocolVersion);
+
+/// <summary>A VM's health at one moment.</summary>
+/// <param name="ProcessAlive">Its process lives (not a zombie).</param>
+/// <param name="MonitorOpen">The supervisor monitor is connected.</param>
+/// <param name="Paused">The vCPUs are stopped, the guest neither shut down nor panicked.</param>
+/// <param name="Detail">What is wrong, for a person; empty when fit.</param>
+public readonly record struct VmLiveness(bool ProcessAlive, bool MonitorOpen, bool Paused, string Detail)
+{
+    public bool Fit => ProcessAlive && MonitorOpen && Paused;
+}
+
+/// <summary>Something that happened to a VM.</summary>
+public abstract record VmEvent
+{
+    /// <summary>The vCPUs stopped.</summary>
+    public sealed record Stopped : VmEvent;
+
+    /// <summary>The vCPUs run. <paramref name="ByUs"/>: because of <see cref="IVm.ResumeAsync"/>.</summary>
+    public sealed record Resumed(bool ByUs) : VmEvent;
+
+    /// <summary>The guest went down (reason as QMP names it: guest-shutdown, guest-reset, host-qmp-quit, ...).</summary>
+    public sealed record Shutdown(string Reason, bool ByGuest) : VmEvent;
+
+    public sealed record Panicked(string Action) : VmEvent;
+
+    /// <summary>The supervisor monitor broke while the process may still live.</summary>
+    public sealed record MonitorLost(string Reason) : VmEvent;
+
+    /// <summary>The process is gone. Always the last event.</summary>
+    /// <param name="How">Such as "exited with status 1", "was killed by signal 9 (SIGKILL)", "is gone".</param>
+    /// <param name="Log">The last lines of its log; empty when there are none.</param>
+    public sealed record Exited(string How, string Log) : VmEvent;
+}

@@ -1,0 +1,18 @@
+namespace VmCacheCluster.Domain;
+
+/// <summary>A process, told apart from a later one with the same pid.</summary>
+/// <param name="Pid">Its pid.</param>
+/// <param name="StartTime">Clock ticks since the host's boot: field 22 of /proc/PID/stat.</param>
+public readonly record struct ProcessIdentity(int Pid, ulong StartTime);
+
+/// <summary>The sockets and directories of one VM, all absolute.</summary>
+/// <param name="Directory">Ours alone (0700): record, supervisor socket, pid file, log.</param>
+/// <param name="ClientDirectory">The client's: QMP, console and agent sockets, share. A client may delete it.</param>
+public sealed record VmPaths(
+    string Directory, string ClientDirectory, string Supervisor, string Qmp, string Agent, string Console, string Share);
+
+public enum MadeBy { Boot, Clone }
+
+/// <summary>What is fixed about a VM once its process runs.</summary>
+public sealed record VmFacts(
+    VmId Id, VmSpec Spec, VmPaths Paths, ProcessIdentity Process, MadeBy MadeBy);

@@ -1,0 +1,32 @@
+namespace VmCacheCluster.Domain;
+
+/// <summary>Ownership and intent, as kept in a VM's state file: enough to know after a crash whose VM this is.</summary>
+public enum VmOwnership
+{
+    /// <summary>Being made; worthless to a later process of the daemon.</summary>
+    Making = 1,
+    /// <summary>In the pool.</summary>
+    Warm = 2,
+    /// <summary>Promised to a caller, whose answer may or may not have arrived.</summary>
+    Reserved = 3,
+    /// <summary>Handed out, and the holder has not acted yet.</summary>
+    Unconfirmed = 4,
+    /// <summary>Handed out, and the holder has acted.</summary>
+    Confirmed = 5,
+    /// <summary>To be ended.</summary>
+    Stopping = 6,
+}
+
+/// <summary>By which interface a VM was handed out.</summary>
+public enum HandOutPath { None = 0, Kata = 1, V1 = 2 }
+
+/// <summary>How a caller's VM came to it.</summary>
+public enum Served { Unknown = 0, Warm = 1, OnDemand = 2 }
+
+/// <param name="Since">When this ownership began.</param>
+public sealed record VmMark(VmOwnership Ownership, HandOutPath Path, Served Served, HostTime Since);
+
+/// <summary>A time that survives a restart of the daemon and means nothing after a restart of the host.</summary>
+/// <param name="BootId">/proc/sys/kernel/random/boot_id.</param>
+/// <param name="SinceBoot">CLOCK_BOOTTIME.</param>
+public readonly record struct HostTime(Guid BootId, TimeSpan SinceBoot);
