@@ -1,0 +1,42 @@
+using Akka.Actor;
+
+namespace VmCacheCluster.Actors.Gateway;
+
+/// <summary>Gathers the pools' views for one caller. A pool that is too busy to answer in time is left out.</summary>
+internal sealed class ViewCollector : ReceiveActor, IWithTimers
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    private readonly List<PoolView> _views = [];
+    private readonly IReadOnlyList<IActorRef> _pools;
+    private readonly IActorRef _asker;
+    private readonly bool _starting;
+
+    public ViewCollector(IReadOnlyList<IActorRef> pools, IActorRef asker, bool starting)
+    {
+        (_pools, _asker, _starting) = (pools, asker, starting);
+        Receive<PoolView>(view =>
+        {
+            _views.Add(view);
+            if (_views.Count == _pools.Count) Finish();
+        });
+        Receive<Late>(_ => Finish());
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    protected override void PreStart()
+    {
+        Timers.StartSingleTimer(nameof(Late), Late.Instance, Patience);
+        foreach (var pool in _pools) pool.Tell(new GetPoolView(default));
+        if (_pools.Count == 0) Finish();
+    }
+
+    private void Finish()
+    {
+        _asker.Tell(new NodeView([.. _views.OrderBy(v => v.Name.Value, StringComparer.Ordinal)], _starting));
+        Context.Stop(Self);
+    }
+
+    private sealed record Late { public static readonly Late Instance = new(); }
+}

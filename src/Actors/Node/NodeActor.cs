@@ -1,0 +1,157 @@
+using Akka.Actor;
+using Akka.Event;
+using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Actors.Pools;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+
+namespace VmCacheCluster.Actors.Node;
+
+/// <summary>
+/// The host. At start it looks at what an earlier daemon left: handed-out VMs go on under their pool (one that is no longer
+/// configured goes on with target 0), all others are ended. Callers queue at the gateway meanwhile.
+/// </summary>
+public sealed class NodeActor : ReceiveActor
+{
+    private const int ReapsAtOnce = 8;
+    private const string PoolPrefix = "pool-";
+
+    private readonly NodePlan _plan;
+    private readonly NodePorts _ports;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly Dictionary<PoolName, IActorRef> _pools = [];
+    private readonly HashSet<PoolName> _stopping = [];
+    private readonly IActorRef _gateway;
+    private readonly IActorRef _slots;
+    private readonly IActorRef _accelerators;
+    private IActorRef? _stopAsker;
+    private bool _open;
+
+    public NodeActor(NodePlan plan, NodePorts ports)
+    {
+        _plan = plan;
+        _ports = ports;
+        _gateway = Child("gateway", Props.Create(() => new GatewayActor()));
+        _slots = Child("boot-slots", Props.Create(() => new BootSlotsActor(plan.BootParallelism)));
+        _accelerators = Child("accelerator", Props.Create(() => new AcceleratorActor(ports.Proof)));
+
+        Receive<GetGateway>(_ => Sender.Tell(_gateway));
+        Receive<GatewayStarted>(_ => Introduce());
+        Receive<Looked>(looked => Open(looked.Found));
+        Receive<LookFailed>(failed => OnLookFailed(failed.Cause));
+        Receive<Reaped>(OnReaped);
+        Receive<StopNode>(OnStop);
+        Receive<PoolStopped>(stopped => { _stopping.Remove(stopped.Name); FinishStop(); });
+    }
+
+    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Restart);
+
+    protected override void PreStart() => Look();
+
+    /// <summary>Unlike Akka's default, this does not end the children: clients hold the gateway's reference. Akka restarts
+    /// them along with their parent, and each recovers by itself.</summary>
+    protected override void PreRestart(Exception reason, object message)
+    {
+    }
+
+    protected override void PostRestart(Exception reason)
+    {
+        foreach (var pool in Context.GetChildren().Where(c => c.Path.Name.StartsWith(PoolPrefix, StringComparison.Ordinal)))
+        {
+            _pools[new PoolName(pool.Path.Name[PoolPrefix.Length..])] = pool;
+        }
+
+        if (_pools.Count == 0) Look();
+        else _open = true;
+        Introduce();
+    }
+
+    private static IActorRef Child(string name, Props props)
+        => Context.Child(name) is var child && child.IsNobody() ? Context.ActorOf(props, name) : child;
+
+    private void Look() => _ports.Vms.Hypervisor.FindAsync(CancellationToken.None)
+        .PipeTo(Self, success: found => new Looked(found), failure: e => new LookFailed(e));
+
+    private void OnLookFailed(Exception cause)
+    {
+        _log.Error(cause, "what an earlier daemon left could not be looked at; starting without it");
+        Open([]);
+    }
+
+    private void Open(IReadOnlyList<FoundVm> found)
+    {
+        if (_open || _stopAsker is not null) return;
+        var handedOut = found.Where(Recovery.IsHandedOut).ToLookup(f => f.Facts!.Spec.Pool);
+        ReapAsync(found.Where(f => !Recovery.IsHandedOut(f)).ToList()).PipeTo(Self);
+
+        foreach (var options in _plan.Pools) OpenPool(new Pools.PoolPlan(options, [.. handedOut[options.Name]]));
+        foreach (var orphans in handedOut.Where(g => _plan.Pools.All(p => p.Name != g.Key)))
+        {
+            var options = new PoolOptions { Name = orphans.Key, Spec = orphans.First().Facts!.Spec, VmCacheNumber = 0, Accelerator = AcceleratorChoice.Tcg };
+            OpenPool(new Pools.PoolPlan(options, [.. orphans]));
+        }
+
+        _open = true;
+        Introduce();
+    }
+
+    private void OpenPool(Pools.PoolPlan plan)
+    {
+        var around = new PoolSurroundings(_gateway, _slots, _accelerators, _ports.Vms, _ports.Random);
+        var pool = Context.ActorOf(Props.Create(() => new PoolManagerActor(plan, around)), PoolPrefix + plan.Options.Name);
+        _pools[plan.Options.Name] = pool;
+        if (plan.Found.Count > 0) _log.Info("pool {0}: {1} VMs that were handed out go on", plan.Options.Name, plan.Found.Count);
+    }
+
+    private void Introduce()
+    {
+        foreach (var (name, pool) in _pools) _gateway.Tell(new PoolOpened(name, pool));
+        if (_open) _gateway.Tell(NodeOpened.Instance);
+    }
+
+    private async Task<Reaped> ReapAsync(IReadOnlyList<FoundVm> found)
+    {
+        var problems = new System.Collections.Concurrent.ConcurrentBag<string>();
+        var options = new ParallelOptions { MaxDegreeOfParallelism = ReapsAtOnce };
+        await Parallel.ForEachAsync(found, options, async (vm, cancel) =>
+        {
+            try
+            {
+                await _ports.Vms.Hypervisor.ReapAsync(vm, cancel).ConfigureAwait(false);
+                if (vm.Problem is not null) problems.Add($"VM {vm.Id}: {vm.Problem}");
+            }
+            catch (Exception e) when (e is VmFailedException or IOException or UnauthorizedAccessException)
+            {
+                problems.Add($"VM {vm.Id}: {e.Message}");
+            }
+        }).ConfigureAwait(false);
+        return new Reaped(found.Count, [.. problems]);
+    }
+
+    private void OnReaped(Reaped reaped)
+    {
+        if (reaped.Count > 0) _log.Info("{0} VMs of an earlier daemon that nobody held were ended", reaped.Count);
+        foreach (var problem in reaped.Problems) _log.Warning("left by an earlier daemon: {0}", problem);
+    }
+
+    private void OnStop(StopNode stop)
+    {
+        _stopAsker = Sender;
+        foreach (var (name, pool) in _pools)
+        {
+            _stopping.Add(name);
+            pool.Tell(new StopPool(stop.Reason));
+        }
+
+        FinishStop();
+    }
+
+    private void FinishStop()
+    {
+        if (_stopAsker is not null && _stopping.Count == 0) _stopAsker.Tell(NodeStopped.Instance);
+    }
+
+    private sealed record Looked(IReadOnlyList<FoundVm> Found);
+    private sealed record LookFailed(Exception Cause);
+    private sealed record Reaped(int Count, IReadOnlyList<string> Problems);
+}

@@ -1,0 +1,41 @@
+using Akka.Actor;
+using VmCacheCluster.Actors.Vms;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+
+namespace VmCacheCluster.Actors.Node;
+
+/// <summary>What a host is to run.</summary>
+/// <param name="BootParallelism">How many VMs may be made at once.</param>
+public sealed record NodePlan(IReadOnlyList<PoolOptions> Pools, int BootParallelism);
+
+public sealed record NodePorts(VmPorts Vms, IAcceleratorProof Proof, Func<double> Random);
+
+/// <summary>From the gateway to the node: I have (re)started and know no pools.</summary>
+public sealed record GatewayStarted
+{
+    public static readonly GatewayStarted Instance = new();
+}
+
+/// <summary>To the node: the gateway's reference, which stays valid as long as the host's actor system lives.</summary>
+public sealed record GetGateway
+{
+    public static readonly GetGateway Instance = new();
+}
+
+/// <summary>To the gateway: this pool takes callers.</summary>
+public sealed record PoolOpened(PoolName Name, IActorRef Pool);
+
+/// <summary>To the gateway: every pool of this node is open.</summary>
+public sealed record NodeOpened
+{
+    public static readonly NodeOpened Instance = new();
+}
+
+/// <summary>To the node: end what is warm, leave what is handed out. Answered by <see cref="NodeStopped"/>.</summary>
+public sealed record StopNode(string Reason);
+
+public sealed record NodeStopped
+{
+    public static readonly NodeStopped Instance = new();
+}

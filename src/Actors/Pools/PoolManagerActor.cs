@@ -1,0 +1,425 @@
+using Akka.Actor;
+using Akka.Event;
+using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Actors.Vms;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+
+namespace VmCacheCluster.Actors.Pools;
+
+/// <summary>
+/// One pool: owns its count, keeps vm-cache-number VMs warm, and serves its callers in order. How many to make and which to
+/// retire is decided by <see cref="PoolPolicy"/>. When it is restarted, its VMs come back to it from the records.
+/// </summary>
+public sealed class PoolManagerActor : ReceiveActor, IWithTimers
+{
+    private readonly PoolOptions _options;
+    private readonly PoolPlan _plan;
+    private readonly PoolSurroundings _around;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly EventLog _events;
+    private readonly Refill _refill;
+    private readonly WaitingCallers _waiting;
+    private readonly Dictionary<VmId, Member> _members = [];
+    private readonly Dictionary<Guid, AcquireFromPool> _reserving = [];
+    private readonly Dictionary<VmId, List<IActorRef>> _releasing = [];
+
+    private AcceleratorVerdict? _accelerator;
+    private IActorRef? _stopAsker;
+
+    public PoolManagerActor(PoolPlan plan, PoolSurroundings around)
+    {
+        _plan = plan;
+        _options = plan.Options;
+        _around = around;
+        _events = new EventLog(around.Ports.Time);
+        _refill = new Refill(_options.Backoff);
+        _waiting = new WaitingCallers(_options.MaxWaiting);
+
+        Receive<AcquireFromPool>(OnAcquire);
+        Receive<CancelAcquire>(OnCancel);
+        Receive<WaitOver>(OnWaitOver);
+        Receive<VmChanged>(OnVmChanged);
+        Receive<ReserveRefused>(OnReserveRefused);
+        Receive<ReleaseVm>(OnRelease);
+        Receive<GetVm>(OnGetVm);
+        Receive<GetPoolView>(_ => Sender.Tell(View()));
+        Receive<AnnounceVms>(announce => { foreach (var id in _members.Keys) announce.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false)); });
+        Receive<BootSlotGranted>(_ => OnSlot());
+        Receive<AcceleratorAnswer>(OnAccelerator);
+        Receive<TryAgain>(_ => { _refill.MayTry(); Balance(); });
+        Receive<TooOld>(old => { if (_members.TryGetValue(old.Id, out var m)) { m.TooOld = true; Balance(); } });
+        Receive<StopPool>(OnStopPool);
+        Receive<Terminated>(OnTerminated);
+        Receive<Refound>(OnRefound);
+        Receive<Recovered>(OnRecovered);
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    /// <summary>The state of a VM's actor that failed is beyond trust; its VM lives on, see <see cref="OnTerminated"/>.</summary>
+    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
+
+    protected override void PreStart()
+    {
+        foreach (var found in _plan.Found) Spawn(found.Id, found.Facts!.Spec, found);
+        _around.Accelerators.Tell(new ResolveAccelerator(_options.Spec, _options.Accelerator));
+    }
+
+    /// <summary>Akka stops the children before a restart: that lets go of the VMs and ends none of them.</summary>
+    protected override void PreRestart(Exception reason, object message)
+    {
+        base.PreRestart(reason, message);
+        foreach (var caller in _waiting.Clear().Concat(_reserving.Values)) Refuse(caller, RefusalKind.Unavailable, "it is recovering from a fault");
+        foreach (var (id, askers) in _releasing)
+        {
+            askers.ForEach(a => a.Tell(new VmRefused(id, RefusalKind.Unavailable, $"pool {_options.Name} is recovering from a fault")));
+        }
+    }
+
+    protected override void PostRestart(Exception reason)
+    {
+        _events.Add(null, $"the pool recovered from a fault of its own: {reason.Message}");
+        _around.BootSlots.Tell(ForgetBootSlots.Instance);
+        Recovery.TakeAllAsync(_around.Ports.Hypervisor, _options.Name).PipeTo(Self,
+            success: found => new Recovered(found),
+            failure: _ => new Recovered([]));
+    }
+
+    private void OnRecovered(Recovered recovered)
+    {
+        foreach (var found in recovered.Found) Spawn(found.Id, found.Facts!.Spec, found);
+        _around.Accelerators.Tell(new ResolveAccelerator(_options.Spec, _options.Accelerator));
+    }
+
+    // ---- callers ----
+
+    private void OnAcquire(AcquireFromPool caller)
+    {
+        if (_stopAsker is not null) Refuse(caller, RefusalKind.Unavailable, "the daemon is stopping");
+        else if (_waiting.Count == 0 && Pick() is { } id) Reserve(caller, id, Served.Warm);
+        else if (_waiting.Full) Refuse(caller, RefusalKind.Exhausted, $"its queue is full ({_waiting.Count} callers wait)");
+        else
+        {
+            _waiting.Add(caller);
+            Timers.StartSingleTimer(caller.Acquire.Request, new WaitOver(caller.Acquire.Request), caller.Acquire.Wait);
+        }
+
+        Balance();
+    }
+
+    private void OnCancel(CancelAcquire cancel)
+    {
+        // One that is being reserved for the caller comes back through the gateway.
+        if (_reserving.Remove(cancel.Request) || _waiting.Remove(cancel.Request) is null) return;
+        Timers.Cancel(cancel.Request);
+        Balance();
+    }
+
+    private void OnWaitOver(WaitOver over)
+    {
+        if (_waiting.Remove(over.Request) is not { } caller) return;
+        Refuse(caller, RefusalKind.Exhausted, $"no VM became warm within {caller.Acquire.Wait.TotalSeconds:0.###} s: {WhyEmpty()}");
+        Balance();
+    }
+
+    private void Serve()
+    {
+        while (_waiting.Next is { } caller && Pick() is { } id)
+        {
+            _waiting.Remove(caller.Acquire.Request);
+            Timers.Cancel(caller.Acquire.Request);
+            Reserve(caller, id, Served.OnDemand);
+        }
+    }
+
+    private void Reserve(AcquireFromPool caller, VmId id, Served served)
+    {
+        var member = _members[id];
+        member.Promised = true;
+        member.Request = caller.Acquire.Request;
+        _reserving[caller.Acquire.Request] = caller;
+        member.Actor.Tell(new ReserveVm(id, caller.Acquire.Request, caller.Gateway, caller.Acquire.Path, served));
+    }
+
+    private void OnReserveRefused(ReserveRefused refused)
+    {
+        if (!_reserving.Remove(refused.Request, out var caller)) return;
+        _log.Info("pool {0}: VM {1} was not handed out: {2}", _options.Name, refused.Id, refused.Reason);
+        if (Pick() is { } id) Reserve(caller, id, Served.Warm);
+        else
+        {
+            _waiting.AddFirst(caller);
+            Timers.StartSingleTimer(refused.Request, new WaitOver(refused.Request), caller.Acquire.Wait);
+        }
+
+        Balance();
+    }
+
+    private void Refuse(AcquireFromPool caller, RefusalKind kind, string reason)
+        => caller.Gateway.Tell(new AcquireRefused(caller.Acquire.Request, kind, $"pool {_options.Name}: {reason}", RetryAfter()));
+
+    private TimeSpan RetryAfter() => _refill.NextTry is { } at && at > Now ? at - Now : TimeSpan.FromSeconds(1);
+
+    private string WhyEmpty()
+    {
+        var reason = _refill.Reason(Math.Max(1, _options.VmCacheNumber), Warm(), Making(), Now);
+        return reason.Length == 0 ? "others were served first" : reason;
+    }
+
+    private void OnRelease(ReleaseVm release)
+    {
+        if (!_members.TryGetValue(release.Id, out var member))
+        {
+            Sender.Tell(new VmRefused(release.Id, RefusalKind.NotFound, $"pool {_options.Name} has no VM {release.Id}"));
+        }
+        else if (member.Life.Phase is VmPhase.Leased or VmPhase.Reserved || member.Life.Ended)
+        {
+            if (!_releasing.TryGetValue(release.Id, out var askers)) _releasing[release.Id] = askers = [];
+            askers.Add(Sender);
+            member.Actor.Tell(new StopVm(release.Id, "it was released"));
+        }
+        else
+        {
+            Sender.Tell(new VmRefused(release.Id, RefusalKind.WrongState, $"VM {release.Id} is {member.Life.Phase.ToString().ToLowerInvariant()}, not leased: only a leased VM can be released"));
+        }
+    }
+
+    private void OnGetVm(GetVm get)
+    {
+        if (_members.TryGetValue(get.Id, out var member)) Sender.Tell(ViewOf(get.Id, member));
+        else Sender.Tell(new VmRefused(get.Id, RefusalKind.NotFound, $"pool {_options.Name} has no VM {get.Id}"));
+    }
+
+    // ---- VMs ----
+
+    private void Spawn(VmId id, VmSpec spec, FoundVm? found)
+    {
+        var plan = new VmPlan(id, spec, found, _options.GracePeriod, _options.BootTimeout);
+        var ports = _around.Ports;
+        var actor = Context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value);
+        Context.Watch(actor);
+        var life = found is null ? VmLife.New : new VmLife(VmPhase.Leased, found.Mark!.Path, found.Mark.Served, Answered: true);
+        _members[id] = new Member(actor, spec, life) { Facts = found?.Facts };
+        _around.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false));
+    }
+
+    private void OnVmChanged(VmChanged changed)
+    {
+        if (!_members.TryGetValue(changed.Id, out var member)) return;
+        var before = member.Life;
+        member.Life = changed.Life;
+        member.Facts = changed.Facts;
+        member.ConfirmBefore = changed.ConfirmBefore;
+        if (before.Phase != changed.Life.Phase) OnPhase(changed.Id, member, before);
+        Serve();
+        Balance();
+    }
+
+    private void OnPhase(VmId id, Member member, VmLife before)
+    {
+        var life = member.Life;
+        if (before.Making && !life.Making && member.HoldsSlot)
+        {
+            member.HoldsSlot = false;
+            _around.BootSlots.Tell(ReturnBootSlot.Instance);
+        }
+
+        switch (life.Phase)
+        {
+            case VmPhase.Warm:
+                OnWarm(id, member, before);
+                break;
+            case VmPhase.Leased:
+                ForgetReservation(member);
+                break;
+            case VmPhase.Failed or VmPhase.Stopping or VmPhase.Gone when !before.Ended:
+                OnEnding(id, life);
+                break;
+        }
+
+        if (life.Phase == VmPhase.Gone) OnGone(id);
+    }
+
+    private void OnWarm(VmId id, Member member, VmLife before)
+    {
+        member.Promised = false;
+        ForgetReservation(member);
+        if (before.Making) _refill.Succeeded();
+        if (member.WarmSince is not null) return;
+        member.WarmSince = Uptime;
+        if (_options.MaxAge is { } age) Timers.StartSingleTimer((nameof(TooOld), id), new TooOld(id), age);
+    }
+
+    private void OnEnding(VmId id, VmLife life)
+    {
+        var ending = life.Ending!;
+        if (ending.Failure is { } failure && PoolPolicy.IsMaking(ending.During))
+        {
+            var delay = _refill.Failed(failure, Now, _around.Random());
+            Timers.StartSingleTimer(nameof(TryAgain), TryAgain.Instance, delay);
+            _events.Add(id, $"could not be made: {failure}");
+            _log.Warning("pool {0}: VM {1} could not be made: {2}", _options.Name, id, failure);
+        }
+        else
+        {
+            _events.Add(id, $"was {ending.During.ToString().ToLowerInvariant()}, ended: {ending.Reason}");
+            _log.Info("pool {0}: VM {1} was {2}, ended: {3}", _options.Name, id, ending.During, ending.Reason);
+        }
+    }
+
+    private void OnGone(VmId id)
+    {
+        _members.Remove(id);
+        Timers.Cancel((nameof(TooOld), id));
+        _around.Gateway.Tell(new VmOwned(id, _options.Name, Gone: true));
+        if (_releasing.Remove(id, out var askers)) askers.ForEach(a => a.Tell(new VmReleased(id)));
+        if (_stopAsker is not null) FinishStop();
+    }
+
+    private void ForgetReservation(Member member)
+    {
+        if (member.Request is { } request) _reserving.Remove(request);
+        member.Request = null;
+    }
+
+    /// <summary>A VM's actor ended although its VM did not: it failed. The VM is looked up in the records.</summary>
+    private void OnTerminated(Terminated dead)
+    {
+        var id = new VmId(dead.ActorRef.Path.Name);
+        if (!_members.TryGetValue(id, out var member) || !member.Actor.Equals(dead.ActorRef)) return;
+        var life = member.Life with { Phase = VmPhase.Failed, Ending = new VmEnding("its actor failed", member.Life.Phase) };
+        OnVmChanged(new VmChanged(id, life, member.Spec, member.Facts, null));
+        if (member.Request is { } request) OnReserveRefused(new ReserveRefused(id, request, "its actor failed"));
+        Recovery.TakeAsync(_around.Ports.Hypervisor, id).PipeTo(Self,
+            success: found => new Refound(id, found),
+            failure: e => new Refound(id, null));
+    }
+
+    private void OnRefound(Refound refound)
+    {
+        if (!_members.TryGetValue(refound.Id, out var member)) return;
+        _events.Add(refound.Id, refound.Found is null ? "was ended, for its actor had failed" : "was taken over, for its actor had failed");
+        OnVmChanged(new VmChanged(refound.Id, member.Life with { Phase = VmPhase.Gone }, member.Spec, member.Facts, null));
+        if (refound.Found is not null) Spawn(refound.Id, refound.Found.Facts!.Spec, refound.Found);
+    }
+
+    // ---- the count ----
+
+    private void Balance()
+    {
+        if (_accelerator is null || _stopAsker is not null) return;
+        var plan = PoolPolicy.Plan(new PoolCount(
+            _options.VmCacheNumber, _waiting.Count, _refill.SlotsAsked, _refill.FailuresInARow, _refill.BackingOff, Members()));
+        for (var i = 0; i < plan.Start; i++)
+        {
+            _refill.SlotsAsked++;
+            _around.BootSlots.Tell(AskBootSlot.Instance);
+        }
+
+        foreach (var id in plan.Retire)
+        {
+            var member = _members[id];
+            member.Promised = true;
+            member.Actor.Tell(new StopVm(id, member.TooOld ? "it reached max-age" : Current(member) ? "more were warm than wanted" : "it was made with another accelerator"));
+        }
+    }
+
+    private void OnSlot()
+    {
+        if (_refill.SlotsAsked == 0) return;
+        _refill.SlotsAsked--;
+        var plan = PoolPolicy.Plan(new PoolCount(
+            _options.VmCacheNumber, _waiting.Count, _refill.SlotsAsked, _refill.FailuresInARow, _refill.BackingOff, Members()));
+        if (plan.Start == 0 || _stopAsker is not null)
+        {
+            _around.BootSlots.Tell(ReturnBootSlot.Instance);
+            return;
+        }
+
+        var id = VmId.New();
+        Spawn(id, _options.Spec with { Accelerator = _accelerator!.Accelerator }, found: null);
+        _members[id].HoldsSlot = true;
+    }
+
+    private void OnAccelerator(AcceleratorAnswer answer)
+    {
+        if (_accelerator is not null && _accelerator.Accelerator != answer.Verdict.Accelerator) _events.Add(null, answer.Verdict.Reason);
+        _accelerator = answer.Verdict;
+        Balance();
+    }
+
+    private void OnStopPool(StopPool stop)
+    {
+        _stopAsker = Sender;
+        foreach (var caller in _waiting.Clear()) Refuse(caller, RefusalKind.Unavailable, stop.Reason);
+        foreach (var (id, member) in _members.Where(m => !m.Value.Life.Ended && m.Value.Life.Phase is not (VmPhase.Leased or VmPhase.Reserved)))
+        {
+            member.Actor.Tell(new StopVm(id, stop.Reason));
+        }
+
+        FinishStop();
+    }
+
+    private void FinishStop()
+    {
+        if (_members.Values.Any(m => m.Life.Phase is not (VmPhase.Leased or VmPhase.Reserved))) return;
+        _stopAsker!.Tell(new PoolStopped(_options.Name));
+    }
+
+    private VmId? Pick() => PoolPolicy.Pick(Members());
+
+    /// <summary>As the policy sees them: a VM that is promised or about to be retired is not warm any more.</summary>
+    private List<PoolMember> Members()
+    {
+        var members = new List<PoolMember>(_members.Count);
+        foreach (var (id, member) in _members)
+        {
+            var phase = member is { Promised: true, Life.Phase: VmPhase.Warm } ? VmPhase.Reserved : member.Life.Phase;
+            members.Add(new PoolMember(id, phase, Current(member), member.WarmSince));
+        }
+
+        return members;
+    }
+
+    private bool Current(Member member) => !member.TooOld && member.Spec.Accelerator == _accelerator?.Accelerator;
+
+    private int Warm() => _members.Values.Count(m => m.Life.Phase == VmPhase.Warm);
+
+    private int Making() => _members.Values.Count(m => m.Life.Making);
+
+    private DateTimeOffset Now => _around.Ports.Time.GetUtcNow();
+
+    private TimeSpan Uptime => _around.Ports.Time.GetElapsedTime(0);
+
+    private Gateway.PoolView View() => new(
+        _options.Name, _options.Endpoint, _options.VmCacheNumber, Warm(), Making(),
+        _members.Values.Count(m => m.Life.Phase is VmPhase.Leased or VmPhase.Reserved), _waiting.Count,
+        _refill.Reason(_options.VmCacheNumber, Warm(), Making(), Now),
+        _accelerator?.Accelerator ?? Accelerator.Tcg, _accelerator?.Reason ?? "not resolved yet",
+        [.. _members.Select(m => ViewOf(m.Key, m.Value))], _events.Snapshot());
+
+    private VmView ViewOf(VmId id, Member m) => new(id, _options.Name, m.Life, m.Spec, m.Facts, m.ConfirmBefore, _options.GracePeriod);
+
+    private sealed class Member(IActorRef actor, VmSpec spec, VmLife life)
+    {
+        public IActorRef Actor { get; } = actor;
+        public VmSpec Spec { get; } = spec;
+        public VmLife Life { get; set; } = life;
+        public VmFacts? Facts { get; set; }
+        public DateTimeOffset? ConfirmBefore { get; set; }
+        public TimeSpan? WarmSince { get; set; }
+        public bool TooOld { get; set; }
+        public bool HoldsSlot { get; set; }
+        /// <summary>The caller it is being reserved for, until that is settled.</summary>
+        public Guid? Request { get; set; }
+        /// <summary>Promised to a caller, or told to stop; its actor has not said so yet.</summary>
+        public bool Promised { get; set; }
+    }
+
+    private sealed record WaitOver(Guid Request);
+    private sealed record TooOld(VmId Id);
+    private sealed record TryAgain { public static readonly TryAgain Instance = new(); }
+    private sealed record Recovered(IReadOnlyList<FoundVm> Found);
+    private sealed record Refound(VmId Id, FoundVm? Found);
+}

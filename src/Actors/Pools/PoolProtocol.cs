@@ -1,0 +1,56 @@
+using Akka.Actor;
+using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+
+namespace VmCacheCluster.Actors.Pools;
+
+/// <summary>To a pool: a caller that wants a VM; answered to the gateway.</summary>
+public sealed record AcquireFromPool(AcquireBaseVm Acquire, IActorRef Gateway);
+
+/// <summary>To a pool: the caller has left.</summary>
+public sealed record CancelAcquire(Guid Request);
+
+/// <summary>From a pool to the gateway: this VM is mine (or, gone, is nobody's).</summary>
+public sealed record VmOwned(VmId Id, PoolName Pool, bool Gone);
+
+/// <summary>To a pool: say which VMs are yours; a restarted gateway asks.</summary>
+public sealed record AnnounceVms(IActorRef Gateway);
+
+/// <summary>To a pool: end what is warm or being made, leave what is handed out, take no more callers. Answered by
+/// <see cref="PoolStopped"/> when that is done.</summary>
+public sealed record StopPool(string Reason);
+
+public sealed record PoolStopped(PoolName Name);
+
+/// <summary>To the boot slots: one slot, when one is free. Answered by <see cref="BootSlotGranted"/>.</summary>
+public sealed record AskBootSlot
+{
+    public static readonly AskBootSlot Instance = new();
+}
+
+public sealed record BootSlotGranted
+{
+    public static readonly BootSlotGranted Instance = new();
+}
+
+/// <summary>To the boot slots: a granted slot is free again.</summary>
+public sealed record ReturnBootSlot
+{
+    public static readonly ReturnBootSlot Instance = new();
+}
+
+/// <summary>To the boot slots: the asker has restarted and knows neither what it asked for nor what it holds.</summary>
+public sealed record ForgetBootSlots
+{
+    public static readonly ForgetBootSlots Instance = new();
+}
+
+/// <summary>To the accelerator actor: what is this pool's guest to run under? Answered by <see cref="AcceleratorAnswer"/>,
+/// at once with what is known, and again when a proof has ended.</summary>
+public sealed record ResolveAccelerator(VmSpec Spec, AcceleratorChoice Choice);
+
+public sealed record AcceleratorAnswer(AcceleratorVerdict Verdict);
+
+/// <summary>What a pool is made of: its options, and the VMs it had handed out before this daemon started.</summary>
+public sealed record PoolPlan(PoolOptions Options, IReadOnlyList<FoundVm> Found);

@@ -1,0 +1,31 @@
+using Akka.Actor;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Actors.Vms;
+
+/// <summary>A message about one VM.</summary>
+public interface IVmMessage
+{
+    VmId Id { get; }
+}
+
+/// <summary>To a VmActor: promise the VM to a caller. Answered to <paramref name="Requester"/> by
+/// <see cref="Gateway.BaseVmGranted"/>, or to the pool by <see cref="ReserveRefused"/>.</summary>
+public sealed record ReserveVm(VmId Id, Guid Request, IActorRef Requester, HandOutPath Path, Served Served) : IVmMessage;
+
+/// <summary>From a VmActor to its pool: the VM could not be promised; the request is to be served otherwise.</summary>
+public sealed record ReserveRefused(VmId Id, Guid Request, string Reason) : IVmMessage;
+
+/// <summary>To a VmActor: the answer that hands the VM out is being sent.</summary>
+public sealed record DeliverVm(VmId Id) : IVmMessage;
+
+/// <summary>To a VmActor: the call that the VM was promised to has been given up before it was answered.</summary>
+public sealed record ReturnVm(VmId Id) : IVmMessage;
+
+/// <summary>To a VmActor: end the VM.</summary>
+public sealed record StopVm(VmId Id, string Reason) : IVmMessage;
+
+/// <summary>From a VmActor to its pool, at every change of its life. The last one is Gone.</summary>
+/// <param name="Facts">Null until the process runs.</param>
+/// <param name="ConfirmBefore">While handed out and unconfirmed: when the grace period ends.</param>
+public sealed record VmChanged(VmId Id, VmLife Life, VmSpec Spec, VmFacts? Facts, DateTimeOffset? ConfirmBefore) : IVmMessage;

@@ -1,0 +1,22 @@
+using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+
+namespace VmCacheCluster.Tests.TestSupport.Fakes;
+
+public sealed class FakeClock : IHostClock
+{
+    public static readonly Guid Boot = Guid.NewGuid();
+
+    public HostTime Now { get; set; } = new(Boot, TimeSpan.FromHours(1));
+}
+
+public sealed class FakeProof : IAcceleratorProof
+{
+    public AcceleratorVerdict? Known { get; set; }
+
+    public TaskCompletionSource<AcceleratorVerdict> Proof { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public AcceleratorVerdict? Remembered(VmSpec spec) => Known;
+
+    public Task<AcceleratorVerdict> ProveAsync(VmSpec spec, CancellationToken cancel) => Proof.Task.WaitAsync(cancel);
+}
