@@ -1,0 +1,35 @@
+using System.Reflection;
+using Akka.Actor;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Contracts.V1;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Gateway.Services;
+
+/// <summary>vmcache.v1.Admin.</summary>
+public sealed class AdminService(IActorRef gateway, NodeOptions options, StartTime start) : Admin.AdminBase
+{
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
+
+    private static readonly string Version =
+        typeof(AdminService).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+    public override async Task<NodeStatus> GetStatus(GetStatusRequest request, ServerCallContext context)
+    {
+        var node = (NodeView)await Edge.AskAsync(gateway, GetNodeView.Instance, Timeout, "the node's status", context);
+        var status = new NodeStatus
+        {
+            Pid = Environment.ProcessId,
+            Endpoint = options.Endpoint,
+            Version = Version,
+            StartedAt = Timestamp.FromDateTimeOffset(start.At),
+        };
+        status.Pools.AddRange(node.Pools.Select(p => V1Mapping.ToPool(p, options.Endpoint)));
+        return status;
+    }
+}
+
+/// <summary>When this daemon started.</summary>
+public sealed record StartTime(DateTimeOffset At);

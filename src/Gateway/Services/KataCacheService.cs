@@ -1,0 +1,51 @@
+using Akka.Actor;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Kata;
+using VmCacheCluster.Kata.Wire;
+
+namespace VmCacheCluster.Gateway.Services;
+
+/// <summary>Kata's four calls, about the pool of the socket they came by.</summary>
+public sealed class KataCacheService(
+    BaseVmAcquirer acquirer, SocketPools pools, KataConfigs configs, IActorRef gateway, IHostApplicationLifetime lifetime)
+    : CacheService.CacheServiceBase
+{
+    /// <summary>As Kata's server does: the answer first, then the end.</summary>
+    private static readonly TimeSpan QuitDelay = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(5);
+
+    public override Task<GrpcVMConfig> Config(Empty request, ServerCallContext context)
+        => Task.FromResult(configs.Of(pools.Of(context).Name));
+
+    public override async Task<GrpcVM> GetBaseVM(Empty request, ServerCallContext context)
+    {
+        var aborted = context.GetHttpContext().RequestAborted;
+        var granted = await acquirer.AcquireAsync(pools.Of(context).Name, HandOutPath.Kata, context.Deadline, aborted);
+        return GrpcVmFormat.ToGrpc(granted.Facts);
+    }
+
+    public override async Task<GrpcStatus> Status(Empty request, ServerCallContext context)
+    {
+        var answer = await Edge.AskAsync(gateway, new GetPoolView(pools.Of(context).Name), StatusTimeout, "the pool's status", context);
+        var status = new GrpcStatus { Pid = Environment.ProcessId };
+        if (answer is PoolView view)
+        {
+            status.Vmstatus.AddRange(view.Vms.Where(v => v.Life.Phase == VmPhase.Warm).Select(v => new GrpcVMStatus
+            {
+                Pid = v.Facts!.Process.Pid, Cpu = (uint)v.Spec.Cpus, Memory = (uint)v.Spec.MemoryMiB,
+            }));
+        }
+
+        return status;
+    }
+
+    public override Task<Empty> Quit(Empty request, ServerCallContext context)
+    {
+        _ = Task.Delay(QuitDelay, CancellationToken.None).ContinueWith(_ => lifetime.StopApplication(), TaskScheduler.Default);
+        return Task.FromResult(new Empty());
+    }
+}

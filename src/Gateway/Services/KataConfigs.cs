@@ -1,0 +1,14 @@
+using VmCacheCluster.Domain;
+using VmCacheCluster.Kata;
+using VmCacheCluster.Kata.Wire;
+
+namespace VmCacheCluster.Gateway.Services;
+
+/// <summary>Each pool's answer to Kata's Config, computed once: a pool that cannot boot answers too.</summary>
+public sealed class KataConfigs(NodeOptions options)
+{
+    private readonly Dictionary<PoolName, GrpcVMConfig> _configs =
+        options.Pools.ToDictionary(p => p.Name, p => KataVmConfig.From(p).ToGrpc());
+
+    public GrpcVMConfig Of(PoolName pool) => _configs[pool];
+}

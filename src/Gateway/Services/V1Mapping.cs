@@ -1,0 +1,77 @@
+using Google.Protobuf.WellKnownTypes;
+using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Contracts.V1;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Gateway.Services;
+
+/// <summary>What the actors show, as vmcache.v1 says it.</summary>
+public static class V1Mapping
+{
+    public static Vm ToVm(VmView view)
+    {
+        var vm = new Vm
+        {
+            Id = view.Id.Value,
+            Pool = view.Pool.Value,
+            State = StateOf(view.Life.Phase),
+            Cpus = (uint)view.Spec.Cpus,
+            MemoryMib = (uint)view.Spec.MemoryMiB,
+            MadeBy = Contracts.V1.MadeBy.Boot,
+            Served = view.Life.Served switch
+            {
+                Domain.Served.Warm => Contracts.V1.Served.Warm,
+                Domain.Served.OnDemand => Contracts.V1.Served.OnDemand,
+                _ => Contracts.V1.Served.Unspecified,
+            },
+            Confirmed = view.Life.Confirmed,
+            GracePeriod = Duration.FromTimeSpan(view.Grace),
+        };
+        if (view.ConfirmBefore is { } before) vm.ConfirmBefore = Timestamp.FromDateTimeOffset(before);
+        if (view.Facts is not { } facts) return vm;
+
+        vm.Pid = facts.Process.Pid;
+        vm.StartTime = facts.Process.StartTime;
+        vm.MadeBy = facts.MadeBy == Domain.MadeBy.Clone ? Contracts.V1.MadeBy.Clone : Contracts.V1.MadeBy.Boot;
+        (vm.Qmp, vm.Agent, vm.Console, vm.Share) = (facts.Paths.Qmp, facts.Paths.Agent, facts.Paths.Console, facts.Paths.Share);
+        return vm;
+    }
+
+    public static PoolStatus ToPool(PoolView view, string endpoint)
+    {
+        var pool = new PoolStatus
+        {
+            Name = view.Name.Value,
+            Target = (uint)view.Target,
+            Warm = (uint)view.Warm,
+            Warming = (uint)view.Warming,
+            Leased = (uint)view.Leased,
+            Waiting = (uint)view.Waiting,
+            Reason = view.Reason,
+            Accelerator = view.Accelerator == Accelerator.Kvm ? "kvm" : "tcg",
+            AcceleratorReason = view.AcceleratorReason,
+            Endpoint = view.Endpoint ?? (view.Name == PoolName.Default ? endpoint : ""),
+        };
+        pool.Vms.AddRange(view.Vms.OrderBy(v => v.Life.Phase).ThenBy(v => v.Id.Value, StringComparer.Ordinal).Select(ToVm));
+        pool.Events.AddRange(view.Events.Select(e => new Contracts.V1.PoolEvent
+        {
+            At = Timestamp.FromDateTimeOffset(e.At),
+            Vm = e.Vm?.Value ?? "",
+            What = e.Times == 1 ? e.What : $"{e.What} ({e.Times} times)",
+        }));
+        return pool;
+    }
+
+    private static VmState StateOf(VmPhase phase) => phase switch
+    {
+        VmPhase.Creating => VmState.Creating,
+        VmPhase.Booting => VmState.Booting,
+        VmPhase.Checking => VmState.Checking,
+        VmPhase.Pausing => VmState.Pausing,
+        VmPhase.Warm => VmState.Warm,
+        VmPhase.Reserved => VmState.Reserved,
+        VmPhase.Leased => VmState.Leased,
+        VmPhase.Failed => VmState.Failed,
+        _ => VmState.Stopping,
+    };
+}
