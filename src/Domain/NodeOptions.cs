@@ -1,16 +1,28 @@
 namespace VmCacheCluster.Domain;
 
-/// <summary>How long ending a VM may take before the next, harder step.</summary>
+/// <summary>How long each way of ending a VM may take before the next, harsher one.</summary>
+/// <param name="Quit">QMP's quit.</param>
+/// <param name="Term">SIGTERM.</param>
+/// <param name="Kill">SIGKILL, after which the process is reported as not ending.</param>
 public sealed record StopDeadlines(TimeSpan Quit, TimeSpan Term, TimeSpan Kill);
 
-/// <summary>A daemon as configured.</summary>
+/// <summary>A host's daemon as configured, checked and complete. All paths are absolute.</summary>
 public sealed record NodeOptions
 {
-    /// <summary>The Unix socket of the default pool and of the public API.</summary>
+    /// <summary>The socket of the default pool and of the commands.</summary>
     public required string Endpoint { get; init; }
+
+    /// <summary>Ours alone: records, supervisor sockets, logs.</summary>
     public required string RunDirectory { get; init; }
+
+    /// <summary>What clients touch: QMP, console and agent sockets, one directory a VM.</summary>
     public required string ClientDirectory { get; init; }
-    public int BootParallelism { get; init; } = 2;
-    public StopDeadlines Stop { get; init; } = new(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(5));
+
+    /// <summary>How many VMs boot at a time, all pools together; at least 1.</summary>
+    public required int BootParallelism { get; init; }
+
+    public required StopDeadlines Stop { get; init; }
+
+    /// <summary>At least one, names and endpoints unique.</summary>
     public required IReadOnlyList<PoolOptions> Pools { get; init; }
 }

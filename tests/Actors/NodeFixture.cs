@@ -46,6 +46,10 @@ public abstract class NodeFixture : TestKit
         {
             Name = new PoolName(name), Spec = Spec with { Pool = new PoolName(name) }, VmCacheNumber = number,
             Accelerator = AcceleratorChoice.Tcg,
+            GracePeriod = TimeSpan.FromSeconds(30),
+            BootTimeout = TimeSpan.FromSeconds(60),
+            MaxWaiting = 256,
+            Backoff = new BackoffOptions(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60), 0.2),
         };
         return with is null ? options : with(options);
     }

@@ -87,13 +87,16 @@ public sealed class NodeActor : ReceiveActor
         foreach (var options in _plan.Pools) OpenPool(new Pools.PoolPlan(options, [.. handedOut[options.Name]]));
         foreach (var orphans in handedOut.Where(g => _plan.Pools.All(p => p.Name != g.Key)))
         {
-            var options = new PoolOptions { Name = orphans.Key, Spec = orphans.First().Facts!.Spec, VmCacheNumber = 0, Accelerator = AcceleratorChoice.Tcg };
-            OpenPool(new Pools.PoolPlan(options, [.. orphans]));
+            OpenPool(new Pools.PoolPlan(Retired(orphans.Key, orphans.First().Facts!.Spec), [.. orphans]));
         }
 
         _open = true;
         Introduce();
     }
+
+    /// <summary>A pool that is configured no more and still has VMs out: it makes none, and takes its manners from the first.</summary>
+    private PoolOptions Retired(PoolName name, VmSpec spec)
+        => _plan.Pools[0] with { Name = name, Spec = spec, VmCacheNumber = 0, Accelerator = AcceleratorChoice.Tcg, Endpoint = null };
 
     private void OpenPool(Pools.PoolPlan plan)
     {

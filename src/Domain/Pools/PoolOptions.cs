@@ -1,21 +1,41 @@
 namespace VmCacheCluster.Domain;
 
+/// <summary>What a pool asks for; <see cref="Auto"/>: KVM when it is proved to run the guest, else TCG.</summary>
 public enum AcceleratorChoice { Auto, Kvm, Tcg }
 
-/// <param name="Jitter">Fraction of the delay by which it varies, either way.</param>
+/// <summary>How the time between failing boots of a pool grows.</summary>
+/// <param name="Initial">After the first failure; more than zero.</param>
+/// <param name="Max">The most; at least <paramref name="Initial"/>.</param>
+/// <param name="Jitter">The random part, as a fraction of the delay, from 0 to 1: 0.2 spreads it by 20% either way.</param>
 public sealed record BackoffOptions(TimeSpan Initial, TimeSpan Max, double Jitter);
 
-/// <summary>A pool as configured. <see cref="Spec"/>'s accelerator is TCG until it is resolved.</summary>
+/// <summary>A pool as configured, checked and complete.</summary>
 public sealed record PoolOptions
 {
     public required PoolName Name { get; init; }
+
+    /// <summary>The shape of its VMs. Its accelerator is TCG until <see cref="Accelerator"/> is resolved.</summary>
     public required VmSpec Spec { get; init; }
+
     public AcceleratorChoice Accelerator { get; init; } = AcceleratorChoice.Auto;
-    public int VmCacheNumber { get; init; }
+
+    /// <summary>How many VMs are kept warm; 0: VMs are made on demand only.</summary>
+    public required int VmCacheNumber { get; init; }
+
+    /// <summary>Absolute path of the pool's Kata socket; null: it has none.</summary>
     public string? Endpoint { get; init; }
-    public TimeSpan GracePeriod { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long the holder of a VM that was handed out may take to act; more than zero.</summary>
+    public required TimeSpan GracePeriod { get; init; }
+
+    /// <summary>The age at which a warm VM is replaced; null: never.</summary>
     public TimeSpan? MaxAge { get; init; }
-    public TimeSpan BootTimeout { get; init; } = TimeSpan.FromSeconds(60);
-    public int MaxWaiting { get; init; } = 256;
-    public BackoffOptions Backoff { get; init; } = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60), 0.2);
+
+    /// <summary>From QEMU's start until the guest's agent has answered.</summary>
+    public required TimeSpan BootTimeout { get; init; }
+
+    /// <summary>How many acquires may wait for a VM; one more is refused at once.</summary>
+    public required int MaxWaiting { get; init; }
+
+    public required BackoffOptions Backoff { get; init; }
 }
