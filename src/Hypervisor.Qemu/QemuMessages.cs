@@ -13,7 +13,7 @@ internal static class QemuMessages
         (["Could not access KVM kernel module: Permission denied"], VmFailureKind.Host, "add the daemon's user to the group kvm, or set accelerator = tcg"),
         (["Could not access KVM kernel module"], VmFailureKind.Host, "load the kernel module kvm_intel or kvm_amd, or set accelerator = tcg"),
         (["failed to initialize kvm"], VmFailureKind.Host, "see whether another hypervisor holds the CPU, or set accelerator = tcg"),
-        (["kvm", "Assertion"], VmFailureKind.Host, "this host's KVM cannot run this CPU model: set accelerator = tcg"),
+        (["failed to set MSR"], VmFailureKind.Start, "this host's KVM cannot run this CPU model: set accelerator = tcg"),
         (["could not open kernel file"], VmFailureKind.Configuration, "set the pool's kernel to a file that exists and can be read"),
         (["could not load kernel"], VmFailureKind.Configuration, "set the pool's kernel to a bootable x86-64 kernel (bzImage)"),
         (["invalid kernel header"], VmFailureKind.Configuration, "set the pool's kernel to a bootable x86-64 kernel (bzImage)"),
