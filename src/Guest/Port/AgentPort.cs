@@ -5,11 +5,10 @@ namespace VmCacheCluster.Guest.Port;
 
 /// <summary>The virtio-serial port that the host's agent client talks to. It is opened once and stays open; hosts come and
 /// go.</summary>
-internal sealed unsafe class AgentPort(int descriptor, Readiness readiness)
+internal sealed class AgentPort(int descriptor, Readiness readiness)
 {
     private const string Name = "agent.channel.0";
     private const string Ports = "/sys/class/virtio-ports";
-    private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Waits until the port exists: the driver creates it from a work queue, some time after its module is loaded.</summary>
     public static AgentPort Open(Reactor reactor)
@@ -25,31 +24,9 @@ internal sealed unsafe class AgentPort(int descriptor, Readiness readiness)
         return new AgentPort(descriptor, reactor.Watch(descriptor));
     }
 
-    public async ValueTask WaitForHostAsync()
+    public async Task WaitForHostAsync(bool connected, CancellationToken cancellation)
     {
-        // Writability edges come with every change of the host's side too, and nobody else waits for them now.
-        while (!HostIsConnected()) await readiness.WritableAsync(CancellationToken.None).ConfigureAwait(false);
-    }
-
-    /// <summary>Throws away what arrives until the port has been quiet for a moment or the host has left.</summary>
-    public async ValueTask DrainAsync()
-    {
-        var buffer = new byte[16 * 1024];
-        while (true)
-        {
-            var count = Descriptor.Read(descriptor, buffer);
-            if (count == 0) return;
-            if (count > 0) continue;
-            using var quiet = new CancellationTokenSource(Quiet);
-            try
-            {
-                await readiness.ReadableAsync(quiet.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-        }
+        while (HostIsConnected() != connected) await readiness.ChangedAsync(cancellation).ConfigureAwait(false);
     }
 
     /// <returns>0 when the host has left, with all it had sent read before.</returns>
@@ -73,7 +50,7 @@ internal sealed unsafe class AgentPort(int descriptor, Readiness readiness)
         }
     }
 
-    private bool HostIsConnected()
+    private unsafe bool HostIsConnected()
     {
         var query = new PollDescriptor { Descriptor = descriptor };
         return Libc.poll(&query, 1, 0) >= 0 && (query.Returned & Linux.POLLHUP) == 0;

@@ -37,7 +37,8 @@ internal sealed unsafe class Reactor
     {
         lock (_gate)
         {
-            _watched.Remove(readiness.Key);
+            // Told twice, its number may already be another's.
+            if (!_watched.Remove(readiness.Key)) return;
             EpollEvent unused;
             _ = Libc.epoll_ctl(_epoll, Linux.EPOLL_CTL_DEL, descriptor, &unused);
         }

@@ -8,16 +8,21 @@ internal sealed class Readiness(long key)
 {
     private readonly SemaphoreSlim _readable = new(0, 1);
     private readonly SemaphoreSlim _writable = new(0, 1);
+    private readonly SemaphoreSlim _changed = new(0, 1);
 
     public long Key { get; } = key;
 
     public Task ReadableAsync(CancellationToken cancellation) => _readable.WaitAsync(cancellation);
     public Task WritableAsync(CancellationToken cancellation) => _writable.WaitAsync(cancellation);
 
+    /// <summary>Waits for an edge of any kind.</summary>
+    public Task ChangedAsync(CancellationToken cancellation) => _changed.WaitAsync(cancellation);
+
     /// <summary>Called by the reactor's thread alone. A hang-up wakes both: it ends what they wait for.</summary>
     public void Report(uint events)
     {
         const uint over = Linux.EPOLLHUP | Linux.EPOLLERR;
+        Set(_changed);
         if ((events & (Linux.EPOLLIN | over)) != 0) Set(_readable);
         if ((events & (Linux.EPOLLOUT | over)) != 0) Set(_writable);
     }

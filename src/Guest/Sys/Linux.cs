@@ -8,7 +8,7 @@ internal static class Linux
     public const int EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CLOEXEC = 0x80000;
     public const uint EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 0x10, EPOLLET = 1u << 31;
     public const short POLLHUP = 0x10;
-    public const int ENOENT = 2, EINTR = 4, ENOEXEC = 8, ECHILD = 10, EAGAIN = 11, EACCES = 13, EEXIST = 17, EINVAL = 22, EPIPE = 32, ENODATA = 61;
+    public const int ENOENT = 2, EINTR = 4, E2BIG = 7, ENOEXEC = 8, ECHILD = 10, EAGAIN = 11, EACCES = 13, EEXIST = 17, EINVAL = 22, EPIPE = 32, ENODATA = 61;
     public const nint SYS_finit_module = 313;
     public const nuint RNDADDENTROPY = 0x40085203, RNDRESEEDCRNG = 0x5207;
     public const int CLOCK_REALTIME = 0;
