@@ -1,0 +1,34 @@
+using VmCacheCluster.Guest.Sys;
+
+namespace VmCacheCluster.Guest.Port;
+
+/// <summary>A descriptor's edges, remembered until somebody waits: try the call, and when it would block, wait here and
+/// try again. An edge between the two is not lost; a stale one costs one more try.</summary>
+internal sealed class Readiness(long key)
+{
+    private readonly SemaphoreSlim _readable = new(0, 1);
+    private readonly SemaphoreSlim _writable = new(0, 1);
+    private readonly SemaphoreSlim _changed = new(0, 1);
+
+    public long Key { get; } = key;
+
+    public Task ReadableAsync(CancellationToken cancellation) => _readable.WaitAsync(cancellation);
+    public Task WritableAsync(CancellationToken cancellation) => _writable.WaitAsync(cancellation);
+
+    /// <summary>Waits for an edge of any kind.</summary>
+    public Task ChangedAsync(CancellationToken cancellation) => _changed.WaitAsync(cancellation);
+
+    /// <summary>Called by the reactor's thread alone. A hang-up wakes both: it ends what they wait for.</summary>
+    public void Report(uint events)
+    {
+        const uint over = Linux.EPOLLHUP | Linux.EPOLLERR;
+        Set(_changed);
+        if ((events & (Linux.EPOLLIN | over)) != 0) Set(_readable);
+        if ((events & (Linux.EPOLLOUT | over)) != 0) Set(_writable);
+    }
+
+    private static void Set(SemaphoreSlim edge)
+    {
+        if (edge.CurrentCount == 0) edge.Release();
+    }
+}

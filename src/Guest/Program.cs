@@ -1,0 +1,23 @@
+using VmCacheCluster.Guest;
+using VmCacheCluster.Guest.Boot;
+using VmCacheCluster.Guest.Port;
+using VmCacheCluster.Guest.Processes;
+using VmCacheCluster.Guest.Services;
+
+// Leaving Main makes the kernel panic, which the host sees at once; an agent that hangs would be waited for.
+AppDomain.CurrentDomain.UnhandledException += (_, fault) => KernelLog.Error($"the agent dies: {fault.ExceptionObject}");
+if (Environment.ProcessId != 1)
+{
+    Console.Error.WriteLine("vmcache-guest is the init of a guest and runs as process 1 there, nowhere else.");
+    return 2;
+}
+
+Startup.Run();
+var reactor = new Reactor();
+var server = new AgentServer(AgentPort.Open(reactor), reactor, new Reaper());
+var serving = server.RunAsync();
+KernelLog.Info("serving");
+var signals = PowerOff.OnSignals();
+await serving.ConfigureAwait(false);
+GC.KeepAlive(signals);
+return 1;

@@ -1,0 +1,115 @@
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Hypervisor.Qemu.CommandLine;
+
+/// <summary>QEMU's arguments for one VM: a pure function, pinned by golden files.</summary>
+public static class QemuCommandLine
+{
+    /// <summary>Id of the ring buffer that holds the guest's last serial output.</summary>
+    internal const string SerialRing = "serial0";
+
+    /// <summary>Bytes of serial output that are kept.</summary>
+    internal const int SerialRingBytes = 64 * 1024;
+
+    /// <summary>
+    /// QEMU's default buffer for translated code grows with the host, up to 1 GiB a VM; a buffer of 1 MiB is flushed so
+    /// often that a guest starves. A kernel's boot and agent fit into this one, and pages never used cost nothing.
+    /// </summary>
+    internal const int TranslationBufferMiB = 128;
+
+    /// <summary>The arguments after the program's name.</summary>
+    public static IReadOnlyList<string> Build(VmSpec spec, VmPaths paths, VmId id) =>
+    [
+        .. Identity(spec, id),
+        .. Machine(spec),
+        .. Memory(spec),
+        .. Boot(spec),
+        .. Devices(spec, paths),
+        .. Monitors(paths),
+        .. Behaviour(spec, paths),
+    ];
+
+    private static string[] Identity(VmSpec spec, VmId id) => ["-name", $"vmcache-{spec.Pool}", "-uuid", id.Value];
+
+    private static string[] Machine(VmSpec spec) =>
+    [
+        "-machine", spec.Machine == MachineType.Q35 ? "q35" : "pc",
+        "-accel", spec.Accelerator == Accelerator.Kvm ? "kvm" : $"tcg,tb-size={TranslationBufferMiB}",
+        "-cpu", spec.CpuModel.Length > 0 ? spec.CpuModel : spec.Accelerator == Accelerator.Kvm ? "host" : "max",
+        "-smp", $"{spec.Cpus},cores=1,threads=1,sockets={spec.MaxCpus},maxcpus={spec.MaxCpus}",
+    ];
+
+    private static string[] Memory(VmSpec spec) =>
+    [
+        "-m", spec.MemorySlots == 0 ? $"{spec.MemoryMiB}M" : $"{spec.MemoryMiB}M,slots={spec.MemorySlots},maxmem={spec.MaxMemoryMiB}M",
+        "-object", $"memory-backend-ram,id=dimm1,size={spec.MemoryMiB}M",
+        "-numa", "node,memdev=dimm1",
+    ];
+
+    private static IEnumerable<string> Boot(VmSpec spec)
+    {
+        yield return "-kernel";
+        yield return spec.Kernel;
+        if (spec.Initrd is { } initrd)
+        {
+            yield return "-initrd";
+            yield return initrd;
+        }
+        if (spec.Image is { } image)
+        {
+            yield return "-drive";
+            yield return $"id=image,file={Escape(image)},format=raw,if=none,readonly=on";
+            yield return "-device";
+            yield return "virtio-blk-pci,drive=image";
+        }
+        if (spec.KernelParameters.Length == 0) yield break;
+        yield return "-append";
+        yield return spec.KernelParameters;
+    }
+
+    private static IEnumerable<string> Devices(VmSpec spec, VmPaths paths) =>
+    [
+        "-object", $"rng-random,id=rng0,filename={Escape(spec.EntropySource)}",
+        "-device", "virtio-rng-pci,rng=rng0",
+        "-device", "virtio-serial-pci,id=serial-bus",
+        "-chardev", $"socket,id=console0,path={Escape(paths.Console)},server=on,wait=off",
+        "-device", "virtconsole,chardev=console0,id=console",
+        "-chardev", $"socket,id=agent0,path={Escape(paths.Agent)},server=on,wait=off",
+        "-device", "virtserialport,chardev=agent0,id=agent,name=agent.channel.0",
+        "-chardev", $"ringbuf,id={SerialRing},size={SerialRingBytes}",
+        "-serial", $"chardev:{SerialRing}",
+        "-device", spec.Machine == MachineType.Q35 ? "pvpanic-pci" : "pvpanic",
+        .. RootPorts(spec),
+    ];
+
+    private static IEnumerable<string> RootPorts(VmSpec spec)
+    {
+        if (spec.Machine != MachineType.Q35) yield break;
+        for (var port = 0; port < spec.RootPorts; port++)
+        {
+            yield return "-device";
+            yield return $"pcie-root-port,id=rp{port},bus=pcie.0,chassis={port + 1},slot={port + 1}";
+        }
+    }
+
+    private static string[] Monitors(VmPaths paths) =>
+    [
+        "-qmp", $"unix:{Escape(paths.Supervisor)},server=on,wait=off",
+        "-qmp", $"unix:{Escape(paths.Qmp)},server=on,wait=off",
+    ];
+
+    /// <summary>
+    /// -no-shutdown holds only until the VM is warm: so that the serial output of a boot that failed can be read.
+    /// </summary>
+    private static IEnumerable<string> Behaviour(VmSpec spec, VmPaths paths) =>
+    [
+        "-rtc", "base=utc,driftfix=slew,clock=host",
+        "-nodefaults", "-no-user-config", "-nographic", "-vga", "none",
+        "-no-reboot", "-no-shutdown",
+        "-pidfile", QemuPaths.PidFile(paths),
+        .. spec.Sandbox ? ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"] : Array.Empty<string>(),
+    ];
+
+    /// <summary>In option lists a comma ends a value; doubled it stands for itself.</summary>
+    private static string Escape(string value) => value.Replace(",", ",,", StringComparison.Ordinal);
+}

@@ -1,0 +1,23 @@
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Hypervisor.Qemu;
+
+/// <summary>The operating system's refusals as failures with a remedy.</summary>
+internal static class HostFailures
+{
+    private const int NoSpace = 28, ReadOnlyFileSystem = 30, TooManyFiles = 24, QuotaExceeded = 122;
+
+    public static VmFailure From(string what, Exception fault) =>
+        new(VmFailureKind.Host, $"{what}: {fault.Message}", Remedy(fault));
+
+    private static string Remedy(Exception fault) => fault switch
+    {
+        UnauthorizedAccessException => "give the daemon's user the right to it, or choose another directory",
+        // .NET keeps errno in HResult for errors that it has no type for.
+        IOException { HResult: NoSpace } => "free space on that file system",
+        IOException { HResult: QuotaExceeded } => "raise the quota, or free space",
+        IOException { HResult: ReadOnlyFileSystem } => "the file system is read-only: choose another directory",
+        IOException { HResult: TooManyFiles } => "raise the limit of open files (LimitNOFILE)",
+        _ => "",
+    };
+}

@@ -1,0 +1,93 @@
+using System.Collections;
+using System.Runtime.InteropServices;
+
+namespace VmCacheCluster.Hypervisor.Qemu.Processes;
+
+/// <summary>
+/// Starts a program that outlives us: a session of its own, default signals, /dev/null as input, output to a log, and no
+/// other descriptor of ours. QEMU's own -daemonize does not go with its sandbox.
+/// </summary>
+internal static unsafe class DetachedProcess
+{
+    // Larger than any of glibc's: posix_spawnattr_t has 336 bytes, posix_spawn_file_actions_t 80, sigset_t 128.
+    private const int OpaqueSize = 512;
+
+    /// <summary>Returns the program's pid.</summary>
+    /// <exception cref="IOException">It cannot be executed, or its log not opened.</exception>
+    public static int Start(string program, IReadOnlyList<string> arguments, string log)
+    {
+        var actions = stackalloc byte[OpaqueSize];
+        var attributes = stackalloc byte[OpaqueSize];
+        Check(Native.SpawnActionsInit(actions), program);
+        Check(Native.SpawnAttributesInit(attributes), program);
+        try
+        {
+            const int readOnly = 0, writeCreateTruncateAppend = 1 | 0x40 | 0x200 | 0x400;
+            const uint ownerOnly = 0x180;
+            Check(Native.SpawnActionsOpen(actions, 0, "/dev/null", readOnly, 0), program);
+            Check(Native.SpawnActionsOpen(actions, 1, log, writeCreateTruncateAppend, ownerOnly), program);
+            Check(Native.SpawnActionsDup(actions, 1, 2), program);
+            Check(Native.SpawnActionsCloseFrom(actions, 3), program);
+            DetachSignals(attributes, program);
+            return Spawn(program, arguments, actions, attributes);
+        }
+        finally
+        {
+            _ = Native.SpawnActionsDestroy(actions);
+            _ = Native.SpawnAttributesDestroy(attributes);
+        }
+    }
+
+    /// <summary>.NET ignores SIGPIPE, which the program would inherit.</summary>
+    private static void DetachSignals(byte* attributes, string program)
+    {
+        const short setDefault = 0x04, setMask = 0x08, setSession = 0x80;
+        var signals = stackalloc byte[OpaqueSize];
+        _ = Native.SignalSetEmpty(signals);
+        Check(Native.SpawnAttributesMask(attributes, signals), program);
+        _ = Native.SignalSetFill(signals);
+        Check(Native.SpawnAttributesDefault(attributes, signals), program);
+        Check(Native.SpawnAttributesFlags(attributes, setDefault | setMask | setSession), program);
+    }
+
+    private static int Spawn(string program, IReadOnlyList<string> arguments, byte* actions, byte* attributes)
+    {
+        using var argv = new StringVector([program, .. arguments]);
+        using var environment = new StringVector(Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .Select(entry => $"{entry.Key}={entry.Value}"));
+        int pid;
+        Check(Native.Spawn(&pid, program, actions, attributes, argv.Pointer, environment.Pointer), program);
+        return pid;
+    }
+
+    private static void Check(int error, string program)
+    {
+        if (error != 0) throw new IOException($"cannot execute {program}: {Marshal.GetPInvokeErrorMessage(error)}");
+    }
+
+    /// <summary>A null-terminated array of C strings.</summary>
+    private sealed class StringVector : IDisposable
+    {
+        private readonly nint[] _strings;
+
+        public StringVector(IEnumerable<string> strings)
+        {
+            _strings = [.. strings.Select(Allocate)];
+            Pointer = (nint*)NativeMemory.Alloc((nuint)_strings.Length + 1, (nuint)sizeof(nint));
+            for (var i = 0; i < _strings.Length; i++) Pointer[i] = _strings[i];
+            Pointer[_strings.Length] = 0;
+        }
+
+        public nint* Pointer { get; }
+
+        public void Dispose()
+        {
+            foreach (var text in _strings) Marshal.FreeCoTaskMem(text);
+            NativeMemory.Free(Pointer);
+        }
+
+        private static nint Allocate(string text) => text.Contains('\0', StringComparison.Ordinal)
+            ? throw new IOException("an argument contains a NUL character: " + text.Replace("\0", "\\0", StringComparison.Ordinal))
+            : Marshal.StringToCoTaskMemUTF8(text);
+    }
+}

@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Text;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Hypervisor.Qemu.Processes;
+
+/// <summary>What /proc says of a process.</summary>
+internal static class ProcFs
+{
+    /// <summary>Start time in clock ticks since boot; null when the process is gone or a zombie.</summary>
+    public static ulong? StartTime(int pid)
+    {
+        try
+        {
+            return ParseStartTime(File.ReadAllText($"/proc/{pid}/stat"));
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The command's name is in parentheses and may itself hold spaces and parentheses.</summary>
+    internal static ulong? ParseStartTime(string stat)
+    {
+        var fields = stat[(stat.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        const int state = 0, startTime = 19;
+        if (fields.Length <= startTime || fields[state] is "Z" or "X") return null;
+        return ulong.TryParse(fields[startTime], NumberStyles.None, CultureInfo.InvariantCulture, out var ticks) ? ticks : null;
+    }
+
+    /// <summary>Whether one argument of the process is exactly this text.</summary>
+    public static bool HasArgument(int pid, string argument)
+    {
+        try
+        {
+            return Encoding.UTF8.GetString(File.ReadAllBytes($"/proc/{pid}/cmdline")).Split('\0').Contains(argument);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// The process, if it is provably the QEMU of this VM: it has the VM's UUID among its arguments and, where that is
+    /// known, the recorded start time. The descriptor is opened first, so that no later process can slip in between.
+    /// </summary>
+    public static PidFd? OpenQemu(VmId id, int pid, ulong? startTime)
+    {
+        if (pid <= 1 || PidFd.Open(pid) is not { } process) return null;
+        var proved = StartTime(pid) is { } actual && (startTime is null || startTime == actual)
+            && HasArgument(pid, id.Value) && process.IsAlive();
+        if (proved) return process;
+        process.Dispose();
+        return null;
+    }
+}

@@ -1,0 +1,76 @@
+using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Hypervisor.Qemu.Processes;
+using VmCacheCluster.Hypervisor.Qemu.Records;
+using VmCacheCluster.Hypervisor.Qemu.Vm;
+
+namespace VmCacheCluster.Hypervisor.Qemu;
+
+/// <summary>VMs as QEMU processes that outlive this one.</summary>
+public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clock) : IHypervisor
+{
+    private readonly VmStarter _starter = new(options, clock);
+    private readonly VmFinder _finder = new(options);
+
+    /// <inheritdoc/>
+    public Task<VmFailure?> PreflightAsync(VmSpec spec, CancellationToken cancel) =>
+        Task.Run(() => Preflight.Check(spec, options), cancel);
+
+    /// <inheritdoc/>
+    public Task<IVm> CreateAsync(VmId id, VmSpec spec, CancellationToken cancel) => _starter.StartAsync(id, spec, cancel);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<FoundVm>> FindAsync(CancellationToken cancel) =>
+        Task.Run<IReadOnlyList<FoundVm>>(() => _finder.Find(), cancel);
+
+    /// <inheritdoc/>
+    public async Task<IVm> AttachAsync(FoundVm found, CancellationToken cancel)
+    {
+        if (found.Facts is not { } facts)
+            throw new VmFailedException(new VmFailure(VmFailureKind.Internal, $"VM {found.Id} has no readable record: {found.Problem}"));
+        var process = QemuProcess.Adopt(found.Id, facts.Process)
+            ?? throw new VmFailedException(new VmFailure(VmFailureKind.Exited, $"process {facts.Process.Pid} of VM {found.Id} is gone"));
+        SupervisorMonitor? monitor = null;
+        StateFile? state = null;
+        try
+        {
+            state = OpenState(facts);
+            monitor = await SupervisorMonitor.ConnectAsync(facts.Paths.Supervisor, options.CommandDeadline, cancel).ConfigureAwait(false);
+            return await QemuVm.OpenAsync(facts, options, process, monitor, state, cancel).ConfigureAwait(false);
+        }
+        catch
+        {
+            if (monitor is not null) await monitor.DisposeAsync().ConfigureAwait(false);
+            state?.Dispose();
+            process.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task ReapAsync(FoundVm found, CancellationToken cancel)
+    {
+        // Looked at anew: time has passed, and this deletes.
+        var inspection = await Task.Run(() => _finder.Inspect(found.Id), cancel).ConfigureAwait(false);
+        if (!inspection.Reapable)
+            throw new VmFailedException(new VmFailure(VmFailureKind.Host,
+                $"VM {found.Id} is left alone: {inspection.Found.Problem}", "look into it, and remove it by hand"));
+        var facts = inspection.Found.Facts;
+        using var process = facts is null ? _finder.AdoptByPidFile(found.Id) : QemuProcess.Adopt(found.Id, facts.Process);
+        if (process is not null)
+            await process.EndAsync(options.TerminateDeadline, options.KillDeadline, cancel).ConfigureAwait(false);
+        VmDirectories.Remove(facts?.Paths ?? QemuPaths.For(options.RunDirectory, options.ClientDirectory, found.Id));
+    }
+
+    private static StateFile OpenState(VmFacts facts)
+    {
+        try
+        {
+            return StateFile.Open(QemuPaths.State(facts.Paths));
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new VmFailedException(HostFailures.From($"cannot open {QemuPaths.State(facts.Paths)}", fault), fault);
+        }
+    }
+}

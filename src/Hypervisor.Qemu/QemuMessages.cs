@@ -1,0 +1,52 @@
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Hypervisor.Qemu;
+
+/// <summary>QEMU's own words, mapped to whom they concern and what to do.</summary>
+internal static class QemuMessages
+{
+    private static readonly (string[] Parts, VmFailureKind Kind, string Remedy)[] Known =
+    [
+        (["Cannot allocate memory"], VmFailureKind.Host, "the host has too little free memory: fewer VMs, or smaller ones"),
+        (["cannot set up guest memory"], VmFailureKind.Host, "the host has too little free memory: fewer VMs, or smaller ones"),
+        (["No space left on device"], VmFailureKind.Host, "free space on the file system of the run directory"),
+        (["Could not access KVM kernel module: Permission denied"], VmFailureKind.Host, "add the daemon's user to the group kvm, or set accelerator = tcg"),
+        (["Could not access KVM kernel module"], VmFailureKind.Host, "load the kernel module kvm_intel or kvm_amd, or set accelerator = tcg"),
+        (["failed to initialize kvm"], VmFailureKind.Host, "see whether another hypervisor holds the CPU, or set accelerator = tcg"),
+        (["failed to set MSR"], VmFailureKind.Start, "this host's KVM cannot run this CPU model: set accelerator = tcg"),
+        (["could not open kernel file"], VmFailureKind.Configuration, "set the pool's kernel to a file that exists and can be read"),
+        (["could not load kernel"], VmFailureKind.Configuration, "set the pool's kernel to a bootable x86-64 kernel (bzImage)"),
+        (["invalid kernel header"], VmFailureKind.Configuration, "set the pool's kernel to a bootable x86-64 kernel (bzImage)"),
+        (["could not load initrd"], VmFailureKind.Configuration, "set the pool's initrd to a file that exists and can be read"),
+        (["initrd is too large"], VmFailureKind.Configuration, "give the VM more memory, or use a smaller initrd"),
+        (["unable to find CPU model"], VmFailureKind.Configuration, "choose a CPU model that this QEMU knows: -cpu help lists them"),
+        (["unsupported machine type"], VmFailureKind.Configuration, "use q35 or pc, and a QEMU for x86-64"),
+        (["maxmem"], VmFailureKind.Configuration, "let max-memory be at least memory"),
+        (["maxcpus"], VmFailureKind.Configuration, "let max-cpus be at least cpus, and no more than the machine takes"),
+        (["Could not open", "Permission denied"], VmFailureKind.Host, "give the daemon's user the right to read that file"),
+        (["Could not open", "No such file"], VmFailureKind.Configuration, "correct the path"),
+        (["Address already in use"], VmFailureKind.Host, "another process holds that socket: choose another run directory"),
+        (["seccomp"], VmFailureKind.Host, "this QEMU or kernel has no seccomp: set sandbox = off"),
+    ];
+
+    /// <summary>A QEMU that did not come up.</summary>
+    public static VmFailure NotStarted(string qemu, string how, string log)
+    {
+        var (kind, remedy) = Classify(log) ?? (VmFailureKind.Start, "");
+        return new VmFailure(kind, $"{Path.GetFileName(qemu)} did not start, it {how}: {Words(log)}", remedy);
+    }
+
+    /// <summary>A QEMU that was up, and is gone.</summary>
+    public static VmFailure Exited(string how, string log) =>
+        new(VmFailureKind.Exited, log.Length == 0 ? $"QEMU {how}" : $"QEMU {how}: {Words(log)}", Classify(log)?.Remedy ?? "");
+
+    private static (VmFailureKind Kind, string Remedy)? Classify(string log)
+    {
+        foreach (var (parts, kind, remedy) in Known)
+            if (Array.TrueForAll(parts, part => log.Contains(part, StringComparison.OrdinalIgnoreCase))) return (kind, remedy);
+        return null;
+    }
+
+    /// <summary>One line, for a person.</summary>
+    private static string Words(string log) => log.Length == 0 ? "it said nothing" : log.Replace('\n', ' ').Trim();
+}

@@ -1,0 +1,55 @@
+using System.Text;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Hypervisor.Qemu;
+
+/// <summary>Where a VM's files are.</summary>
+public static class QemuPaths
+{
+    /// <summary>The longest path of a Unix socket in bytes (sun_path less its final NUL).</summary>
+    public const int MaxSocketBytes = 107;
+
+    /// <summary>The paths of one VM; <paramref name="runDirectory"/> and <paramref name="clientDirectory"/> are absolute.</summary>
+    public static VmPaths For(string runDirectory, string clientDirectory, VmId id)
+    {
+        var ours = Path.Combine(VmRoot(runDirectory), id.Value);
+        var clients = Path.Combine(clientDirectory, id.Value);
+        return new VmPaths(
+            ours,
+            clients,
+            Supervisor: Path.Combine(ours, "supervisor.sock"),
+            Qmp: Path.Combine(clients, "qmp.sock"),
+            Agent: Path.Combine(clients, "agent.sock"),
+            Console: Path.Combine(clients, "console.sock"),
+            Share: Path.Combine(clients, "share"));
+    }
+
+    /// <summary>The longest socket path that VMs in these directories will have.</summary>
+    public static string LongestSocket(string runDirectory, string clientDirectory)
+    {
+        var paths = For(runDirectory, clientDirectory, new VmId(Guid.Empty.ToString("D")));
+        return new[] { paths.Supervisor, paths.Qmp, paths.Agent, paths.Console }.MaxBy(Encoding.UTF8.GetByteCount)!;
+    }
+
+    /// <summary>What is wrong with these directories, for a person; null when sockets fit into them.</summary>
+    public static string? Fault(string runDirectory, string clientDirectory)
+    {
+        if (!Path.IsPathRooted(runDirectory)) return $"the run directory '{runDirectory}' is not an absolute path";
+        if (!Path.IsPathRooted(clientDirectory)) return $"the client directory '{clientDirectory}' is not an absolute path";
+        var longest = LongestSocket(runDirectory, clientDirectory);
+        var bytes = Encoding.UTF8.GetByteCount(longest);
+        return bytes <= MaxSocketBytes
+            ? null
+            : $"the socket path {longest} has {bytes} bytes; Linux takes at most {MaxSocketBytes}, so choose a directory whose path is {bytes - MaxSocketBytes} bytes shorter";
+    }
+
+    internal static string VmRoot(string runDirectory) => Path.Combine(runDirectory, "vm");
+
+    internal static string Record(VmPaths paths) => Path.Combine(paths.Directory, "vm.json");
+
+    internal static string State(VmPaths paths) => Path.Combine(paths.Directory, "state");
+
+    internal static string PidFile(VmPaths paths) => Path.Combine(paths.Directory, "pid");
+
+    internal static string Log(VmPaths paths) => Path.Combine(paths.Directory, "qemu.log");
+}

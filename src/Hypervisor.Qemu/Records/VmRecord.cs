@@ -1,0 +1,88 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Hypervisor.Qemu.Records;
+
+/// <summary>The form of vm.json. Fields are only added; a change of meaning raises <see cref="CurrentVersion"/>.</summary>
+internal sealed record VmRecord(
+    int Version, string Id, int Pid, ulong StartTime, MadeBy MadeBy, VmPaths Paths, SpecRecord Spec)
+{
+    public const int CurrentVersion = 1;
+
+    public static VmRecord From(VmFacts facts) => new(
+        CurrentVersion, facts.Id.Value, facts.Process.Pid, facts.Process.StartTime, facts.MadeBy, facts.Paths, SpecRecord.From(facts.Spec));
+
+    public VmFacts ToFacts(VmId id) => new(id, Spec.ToSpec(), Paths, new ProcessIdentity(Pid, StartTime), MadeBy);
+}
+
+/// <summary>A <see cref="VmSpec"/> with plain members.</summary>
+internal sealed record SpecRecord
+{
+    public required string Pool { get; init; }
+    public MachineType Machine { get; init; }
+    public Accelerator Accelerator { get; init; }
+    public string CpuModel { get; init; } = "";
+    public required int Cpus { get; init; }
+    public required int MaxCpus { get; init; }
+    public required int MemoryMiB { get; init; }
+    public int MemorySlots { get; init; }
+    public required int MaxMemoryMiB { get; init; }
+    public required string Qemu { get; init; }
+    public required string Kernel { get; init; }
+    public string? Initrd { get; init; }
+    public string? Image { get; init; }
+    public string KernelParameters { get; init; } = "";
+    public required string EntropySource { get; init; }
+    public int RootPorts { get; init; }
+    public bool Sandbox { get; init; }
+
+    public static SpecRecord From(VmSpec spec) => new()
+    {
+        Pool = spec.Pool.Value,
+        Machine = spec.Machine,
+        Accelerator = spec.Accelerator,
+        CpuModel = spec.CpuModel,
+        Cpus = spec.Cpus,
+        MaxCpus = spec.MaxCpus,
+        MemoryMiB = spec.MemoryMiB,
+        MemorySlots = spec.MemorySlots,
+        MaxMemoryMiB = spec.MaxMemoryMiB,
+        Qemu = spec.Qemu,
+        Kernel = spec.Kernel,
+        Initrd = spec.Initrd,
+        Image = spec.Image,
+        KernelParameters = spec.KernelParameters,
+        EntropySource = spec.EntropySource,
+        RootPorts = spec.RootPorts,
+        Sandbox = spec.Sandbox,
+    };
+
+    public VmSpec ToSpec() => new()
+    {
+        Pool = PoolName.TryParse(Pool, out var pool) ? pool : throw new JsonException($"'{Pool}' is no pool name"),
+        Machine = Machine,
+        Accelerator = Accelerator,
+        CpuModel = CpuModel,
+        Cpus = Cpus,
+        MaxCpus = MaxCpus,
+        MemoryMiB = MemoryMiB,
+        MemorySlots = MemorySlots,
+        MaxMemoryMiB = MaxMemoryMiB,
+        Qemu = Qemu,
+        Kernel = Kernel,
+        Initrd = Initrd,
+        Image = Image,
+        KernelParameters = KernelParameters,
+        EntropySource = EntropySource,
+        RootPorts = RootPorts,
+        Sandbox = Sandbox,
+    };
+}
+
+[JsonSerializable(typeof(VmRecord))]
+[JsonSerializable(typeof(VerdictRecord))]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, WriteIndented = true,
+    RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+internal sealed partial class RecordJson : JsonSerializerContext;

@@ -1,0 +1,60 @@
+using VmCacheCluster.Agent;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+
+namespace VmCacheCluster.Hypervisor.Qemu.Vm;
+
+/// <summary>Questions to a guest's agent; the channel is let go after each, since it takes one client.</summary>
+internal static class AgentProbe
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// Asks until the agent says that it serves. QEMU holds the request until the guest opens the port, so one request is
+    /// the whole wait; it is only asked again when the connection ends or an answer is overdue.
+    /// </summary>
+    /// <param name="overdue">When to ask again on a new connection: an agent that started between may have lost the request.</param>
+    /// <param name="onTrouble">Told why an attempt failed.</param>
+    public static async Task WaitAsync(string socket, TimeSpan overdue, Action<string> onTrouble, CancellationToken cancel)
+    {
+        for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        {
+            try
+            {
+                await using var channel = await ConnectAsync(socket, overdue, cancel).ConfigureAwait(false);
+                if (await new AgentClient(channel).CheckAsync(cancel, overdue).ConfigureAwait(false)) return;
+                onTrouble("the agent says that it does not serve");
+            }
+            catch (Exception fault) when (fault is TtrpcException or IOException or System.Net.Sockets.SocketException)
+            {
+                onTrouble(fault.Message);
+            }
+            await Task.Delay(pause, cancel).ConfigureAwait(false);
+        }
+    }
+
+    /// <exception cref="VmFailedException">It does not answer, or not as an agent does.</exception>
+    public static async Task<AgentIdentity> IdentifyAsync(string socket, TimeSpan deadline, CancellationToken cancel)
+    {
+        try
+        {
+            await using var channel = await ConnectAsync(socket, deadline, cancel).ConfigureAwait(false);
+            var version = await new AgentClient(channel).VersionAsync(cancel, deadline).ConfigureAwait(false);
+            return version.AgentVersion.Length > 0
+                ? new AgentIdentity(version.AgentVersion, version.GrpcVersion)
+                : throw Failed("it does not say its version", null);
+        }
+        catch (Exception fault) when (fault is TtrpcException or IOException or System.Net.Sockets.SocketException)
+        {
+            throw Failed(fault.Message, fault);
+        }
+    }
+
+    private static Task<TtrpcClient> ConnectAsync(string socket, TimeSpan frame, CancellationToken cancel) =>
+        TtrpcClient.ConnectUnixAsync(socket, new TtrpcClientOptions { FrameTimeout = frame }, cancel);
+
+    private static VmFailedException Failed(string why, Exception? inner) => new(new VmFailure(
+        VmFailureKind.Agent, $"the guest's agent did not answer as it must: {why}",
+        "check that the guest's agent is one of Kata 2.x to 4.x, or our own"), inner);
+}

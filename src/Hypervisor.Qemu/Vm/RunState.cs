@@ -1,0 +1,116 @@
+using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Qmp;
+
+namespace VmCacheCluster.Hypervisor.Qemu.Vm;
+
+internal enum RunPhase
+{
+    Running,
+    Paused,
+    /// <summary>Shut down or panicked.</summary>
+    Ended,
+}
+
+/// <summary>What a VM's vCPUs do, as the monitor's events tell it; and whether anything is wrong with the VM.</summary>
+internal sealed class RunState
+{
+    private readonly Lock _gate = new();
+    private readonly TaskCompletionSource<VmFailure> _trouble = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<(RunPhase Phase, TaskCompletionSource Reached)> _waiters = [];
+    private RunPhase _phase;
+    private bool _ownResume;
+
+    public RunPhase Phase
+    {
+        get { lock (_gate) return _phase; }
+    }
+
+    /// <summary>Completes with the first thing that went wrong: the guest stopped, the monitor broke, the process ended.</summary>
+    public Task<VmFailure> Trouble => _trouble.Task;
+
+    /// <summary>What query-status says: "running", "paused", "shutdown", ...</summary>
+    public void Initialize(string status)
+    {
+        if (status is "shutdown" or "guest-panicked" or "internal-error")
+            Fail(new VmFailure(VmFailureKind.GuestStopped, $"the guest is in state '{status}'"));
+        Move(status switch
+        {
+            "running" => RunPhase.Running,
+            "paused" or "prelaunch" => RunPhase.Paused,
+            _ => RunPhase.Ended,
+        });
+    }
+
+    /// <summary>The next RESUME is ours.</summary>
+    public void ExpectResume()
+    {
+        lock (_gate) _ownResume = true;
+    }
+
+    /// <summary>It will not come.</summary>
+    public void ForgetResume()
+    {
+        lock (_gate) _ownResume = false;
+    }
+
+    public VmEvent? Apply(QmpEvent happened)
+    {
+        switch (happened.Name)
+        {
+            case "STOP":
+                // A guest that shut down or panicked is stopped too; that does not make it a paused one.
+                if (Phase == RunPhase.Running) Move(RunPhase.Paused);
+                return new VmEvent.Stopped();
+            case "RESUME":
+                Move(RunPhase.Running);
+                return new VmEvent.Resumed(TakeOwnResume());
+            case "SHUTDOWN":
+                var shutdown = new VmEvent.Shutdown(happened.Text("reason") ?? "unknown", happened.Flag("guest"));
+                Fail(new VmFailure(VmFailureKind.GuestStopped, $"the guest went down ({shutdown.Reason})"));
+                Move(RunPhase.Ended);
+                return shutdown;
+            case "GUEST_PANICKED":
+                Fail(new VmFailure(VmFailureKind.GuestStopped, "the guest's kernel panicked"));
+                Move(RunPhase.Ended);
+                return new VmEvent.Panicked(happened.Text("action") ?? "unknown");
+            default:
+                return null;
+        }
+    }
+
+    public void Fail(VmFailure failure) => _trouble.TrySetResult(failure);
+
+    /// <summary>Completes once the phase is reached; armed when this returns.</summary>
+    public Task Until(RunPhase phase)
+    {
+        lock (_gate)
+        {
+            if (_phase == phase) return Task.CompletedTask;
+            var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _waiters.Add((phase, reached));
+            return reached.Task;
+        }
+    }
+
+    private void Move(RunPhase phase)
+    {
+        lock (_gate)
+        {
+            _phase = phase;
+            foreach (var waiter in _waiters)
+                if (waiter.Phase == phase) waiter.Reached.TrySetResult();
+            _waiters.RemoveAll(static waiter => waiter.Reached.Task.IsCompleted);
+        }
+    }
+
+    private bool TakeOwnResume()
+    {
+        lock (_gate)
+        {
+            var own = _ownResume;
+            _ownResume = false;
+            return own;
+        }
+    }
+}

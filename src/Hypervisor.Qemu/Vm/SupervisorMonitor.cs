@@ -1,0 +1,79 @@
+using System.Text;
+using System.Text.Json;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.CommandLine;
+using VmCacheCluster.Qmp;
+
+namespace VmCacheCluster.Hypervisor.Qemu.Vm;
+
+/// <summary>The monitor that is ours for the VM's whole life; its failures are <see cref="VmFailedException"/>.</summary>
+internal sealed class SupervisorMonitor(QmpClient qmp) : IAsyncDisposable
+{
+    private readonly SemaphoreSlim _reading = new(1, 1);
+    private byte[] _console = [];
+
+    public QmpClient Qmp => qmp;
+
+    public bool IsOpen => !qmp.Closed.IsCompleted;
+
+    public static QmpOptions Options(TimeSpan commandDeadline) => new() { CommandDeadline = commandDeadline };
+
+    public static async Task<SupervisorMonitor> ConnectAsync(string path, TimeSpan commandDeadline, CancellationToken cancel)
+    {
+        try
+        {
+            return new SupervisorMonitor(await QmpClient.ConnectUnixAsync(path, Options(commandDeadline), cancel).ConfigureAwait(false));
+        }
+        catch (QmpException fault)
+        {
+            throw Failed(fault);
+        }
+    }
+
+    public async Task<JsonElement> ExecuteAsync(
+        string command, Action<Utf8JsonWriter>? arguments, CancellationToken cancel, TimeSpan? deadline = null)
+    {
+        try
+        {
+            return await qmp.ExecuteAsync(command, arguments, cancel, deadline).ConfigureAwait(false);
+        }
+        catch (QmpException fault)
+        {
+            throw Failed(fault);
+        }
+    }
+
+    /// <summary>"running", "paused", "shutdown", ...</summary>
+    public async Task<string> StatusAsync(CancellationToken cancel)
+    {
+        var answer = await ExecuteAsync("query-status", null, cancel).ConfigureAwait(false);
+        return answer.TryGetProperty("status", out var status) && status.ValueKind == JsonValueKind.String ? status.GetString()! : "unknown";
+    }
+
+    /// <summary>The guest's last serial output. QEMU gives every byte once, so what was read is kept here.</summary>
+    public async Task<string> ReadConsoleAsync(CancellationToken cancel)
+    {
+        await _reading.WaitAsync(cancel).ConfigureAwait(false);
+        try
+        {
+            var answer = await ExecuteAsync("ringbuf-read", static json =>
+            {
+                json.WriteString("device", QemuCommandLine.SerialRing);
+                json.WriteNumber("size", QemuCommandLine.SerialRingBytes);
+                // A guest may write any bytes, which the text format does not survive.
+                json.WriteString("format", "base64");
+            }, cancel).ConfigureAwait(false);
+            if (answer.ValueKind == JsonValueKind.String && answer.TryGetBytesFromBase64(out var fresh))
+                _console = [.. _console.AsSpan(Math.Max(0, Math.Min(_console.Length, _console.Length + fresh.Length - QemuCommandLine.SerialRingBytes))), .. fresh];
+            return Encoding.UTF8.GetString(_console);
+        }
+        finally
+        {
+            _reading.Release();
+        }
+    }
+
+    public ValueTask DisposeAsync() => qmp.DisposeAsync();
+
+    private static VmFailedException Failed(QmpException fault) => new(new VmFailure(VmFailureKind.Monitor, fault.Message), fault);
+}

@@ -1,0 +1,47 @@
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Hypervisor.Qemu.Vm;
+
+/// <summary>Makes and removes a VM's two directories.</summary>
+internal static class VmDirectories
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    /// <exception cref="VmFailedException">A directory cannot be made.</exception>
+    public static void Create(VmPaths paths)
+    {
+        foreach (var directory in new[] { paths.Directory, paths.ClientDirectory, paths.Share })
+        {
+            try
+            {
+                Directory.CreateDirectory(directory, OwnerOnly);
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                throw new VmFailedException(HostFailures.From($"cannot make the directory {directory}", fault), fault);
+            }
+        }
+    }
+
+    /// <summary>A directory that is gone already is as good: clients may delete theirs. Links are removed, not followed.</summary>
+    /// <exception cref="VmFailedException">Something in it cannot be removed.</exception>
+    public static void Remove(VmPaths paths)
+    {
+        // Ours last: while it is there, a later process of the daemon finds the VM and tries again.
+        foreach (var directory in new[] { paths.ClientDirectory, paths.Directory })
+        {
+            try
+            {
+                Directory.Delete(directory, recursive: true);
+            }
+            catch (DirectoryNotFoundException)
+            {
+                continue;
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                throw new VmFailedException(HostFailures.From($"cannot remove the directory {directory}", fault), fault);
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Hypervisor.Qemu.CommandLine;
+using VmCacheCluster.Hypervisor.Qemu.Processes;
+using VmCacheCluster.Hypervisor.Qemu.Records;
+using VmCacheCluster.Qmp;
+
+namespace VmCacheCluster.Hypervisor.Qemu.Vm;
+
+/// <summary>Makes one VM, or nothing at all: a step that fails takes everything before it away again.</summary>
+internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(50);
+
+    public async Task<IVm> StartAsync(VmId id, VmSpec spec, CancellationToken cancel)
+    {
+        if (QemuPaths.Fault(options.RunDirectory, options.ClientDirectory) is { } fault)
+            throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, fault));
+        var paths = QemuPaths.For(options.RunDirectory, options.ClientDirectory, id);
+        if (Path.Exists(paths.Directory) || Path.Exists(paths.ClientDirectory))
+            throw new VmFailedException(new VmFailure(VmFailureKind.Internal, $"there are files of a VM {id} already"));
+        // Everything up to the monitor is system calls of microseconds and a fork: not for the caller's thread.
+        return await Task.Run(() => StartAsync(id, spec, paths, cancel), cancel).ConfigureAwait(false);
+    }
+
+    private async Task<IVm> StartAsync(VmId id, VmSpec spec, VmPaths paths, CancellationToken cancel)
+    {
+        StateFile? state = null;
+        QemuProcess? process = null;
+        SupervisorMonitor? monitor = null;
+        try
+        {
+            VmDirectories.Create(paths);
+            state = OnHost($"cannot write {QemuPaths.State(paths)}", () => StateFile.Create(
+                QemuPaths.State(paths), new VmMark(VmOwnership.Making, HandOutPath.None, Served.Unknown, clock.Now)));
+            process = Launch(spec, paths, id);
+            var facts = new VmFacts(id, spec, paths, process.Identity, MadeBy.Boot);
+            OnHost($"cannot write {QemuPaths.Record(paths)}", () =>
+            {
+                VmRecordFile.Write(facts);
+                return true;
+            });
+            monitor = await ConnectAsync(facts, process, cancel).ConfigureAwait(false);
+            return await QemuVm.OpenAsync(facts, options, process, monitor, state, cancel).ConfigureAwait(false);
+        }
+        catch (Exception cause)
+        {
+            await UndoAsync(paths, state, process, monitor).ConfigureAwait(false);
+            if (cause is OperationCanceledException)
+                throw new VmFailedException(new VmFailure(VmFailureKind.Cancelled, "the start of the VM was given up"), cause);
+            throw;
+        }
+    }
+
+    private static QemuProcess Launch(VmSpec spec, VmPaths paths, VmId id)
+    {
+        try
+        {
+            return QemuProcess.Start(spec.Qemu, QemuCommandLine.Build(spec, paths, id), QemuPaths.Log(paths));
+        }
+        catch (IOException fault)
+        {
+            throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, fault.Message,
+                "set the pool's qemu to an executable qemu-system-x86_64"), fault);
+        }
+    }
+
+    /// <summary>The socket appears when QEMU has come up, a tenth of a second after its start.</summary>
+    private async Task<SupervisorMonitor> ConnectAsync(VmFacts facts, QemuProcess process, CancellationToken cancel)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        deadline.CancelAfter(options.StartDeadline);
+        try
+        {
+            for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+            {
+                if (process.Exited.IsCompleted) throw NotStarted(facts, await process.Exited.ConfigureAwait(false));
+                try
+                {
+                    if (File.Exists(facts.Paths.Supervisor))
+                        return await SupervisorMonitor.ConnectAsync(facts.Paths.Supervisor, options.CommandDeadline, deadline.Token).ConfigureAwait(false);
+                }
+                catch (VmFailedException fault) when (fault.InnerException is QmpDisconnectedException)
+                {
+                    // Bound and not yet listening, or QEMU is just ending: the next round tells.
+                }
+                await Task.WhenAny(process.Exited, Task.Delay(pause, deadline.Token)).ConfigureAwait(false);
+                deadline.Token.ThrowIfCancellationRequested();
+            }
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            throw new VmFailedException(new VmFailure(VmFailureKind.Start,
+                $"QEMU's monitor did not greet within {options.StartDeadline.TotalSeconds:0.#} s of its start",
+                "see whether the host is overloaded"));
+        }
+    }
+
+    private static VmFailedException NotStarted(VmFacts facts, string how) =>
+        new(QemuMessages.NotStarted(facts.Spec.Qemu, how, LogTail.Read(QemuPaths.Log(facts.Paths))));
+
+    private async Task UndoAsync(VmPaths paths, StateFile? state, QemuProcess? process, SupervisorMonitor? monitor)
+    {
+        try
+        {
+            if (monitor is not null) await monitor.DisposeAsync().ConfigureAwait(false);
+            if (process is not null) await process.EndAsync(TimeSpan.Zero, options.KillDeadline, CancellationToken.None).ConfigureAwait(false);
+            VmDirectories.Remove(paths);
+        }
+        catch (VmFailedException)
+        {
+            // The first failure is the one to tell; what is left here is found and reaped at the next start.
+        }
+        finally
+        {
+            process?.Dispose();
+            state?.Dispose();
+        }
+    }
+
+    private static T OnHost<T>(string what, Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new VmFailedException(HostFailures.From(what, fault), fault);
+        }
+    }
+}
