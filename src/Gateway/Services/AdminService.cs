@@ -1,5 +1,5 @@
 using System.Reflection;
-using Akka.Actor;
+using Akka.Hosting;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
@@ -9,7 +9,7 @@ using VmCacheCluster.Domain;
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>vmcache.v1.Admin.</summary>
-public sealed class AdminService(IActorRef gateway, NodeOptions options, StartTime start) : Admin.AdminBase
+public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start) : Admin.AdminBase
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
@@ -18,7 +18,7 @@ public sealed class AdminService(IActorRef gateway, NodeOptions options, StartTi
 
     public override async Task<NodeStatus> GetStatus(GetStatusRequest request, ServerCallContext context)
     {
-        var node = (NodeView)await Edge.AskAsync(gateway, GetNodeView.Instance, Timeout, "the node's status", context);
+        var node = (NodeView)await Edge.AskAsync(gateway.ActorRef, GetNodeView.Instance, Timeout, "the node's status", context);
         var status = new NodeStatus
         {
             Pid = Environment.ProcessId,

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Hosting;
 using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Domain;
@@ -9,7 +10,7 @@ namespace VmCacheCluster.Gateway.Services;
 /// A call's way to a base VM. Whether the caller got the answer cannot be known; that the call ended before it was
 /// answered can, and then the VM goes back.
 /// </summary>
-public sealed class BaseVmAcquirer(IActorRef gateway, NodeOptions options, TimeProvider time)
+public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, NodeOptions options, TimeProvider time)
 {
     /// <summary>The actors answer by the deadline themselves; this only covers that they are gone.</summary>
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(5);
@@ -26,22 +27,22 @@ public sealed class BaseVmAcquirer(IActorRef gateway, NodeOptions options, TimeP
         IAcquireAnswer answer;
         try
         {
-            answer = await gateway.Ask<IAcquireAnswer>(new AcquireBaseVm(request, pool, path, wait), wait + Slack, aborted);
+            answer = await gateway.ActorRef.Ask<IAcquireAnswer>(new AcquireBaseVm(request, pool, path, wait), wait + Slack, aborted);
         }
         catch (Exception e) when (e is OperationCanceledException or AskTimeoutException)
         {
-            gateway.Tell(new BaseVmAbandoned(request));
+            gateway.ActorRef.Tell(new BaseVmAbandoned(request));
             throw e is OperationCanceledException ? GrpcErrors.Cancelled() : GrpcErrors.NotAnswered("a base VM");
         }
 
         if (answer is AcquireRefused refused) throw GrpcErrors.From(refused, pool.Value);
         if (aborted.IsCancellationRequested)
         {
-            gateway.Tell(new BaseVmAbandoned(request));
+            gateway.ActorRef.Tell(new BaseVmAbandoned(request));
             throw GrpcErrors.Cancelled();
         }
 
-        gateway.Tell(new BaseVmAnswered(request));
+        gateway.ActorRef.Tell(new BaseVmAnswered(request));
         return (BaseVmGranted)answer;
     }
 

@@ -1,4 +1,4 @@
-using Akka.Actor;
+using Akka.Hosting;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
@@ -10,7 +10,7 @@ namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>Kata's four calls, about the pool of the socket they came by.</summary>
 public sealed class KataCacheService(
-    BaseVmAcquirer acquirer, SocketPools pools, KataConfigs configs, IActorRef gateway, IHostApplicationLifetime lifetime)
+    BaseVmAcquirer acquirer, SocketPools pools, KataConfigs configs, IRequiredActor<GatewayActor> gateway, IHostApplicationLifetime lifetime)
     : CacheService.CacheServiceBase
 {
     /// <summary>As Kata's server does: the answer first, then the end.</summary>
@@ -30,7 +30,7 @@ public sealed class KataCacheService(
 
     public override async Task<GrpcStatus> Status(Empty request, ServerCallContext context)
     {
-        var answer = await Edge.AskAsync(gateway, new GetPoolView(pools.Of(context).Name), StatusTimeout, "the pool's status", context);
+        var answer = await Edge.AskAsync(gateway.ActorRef, new GetPoolView(pools.Of(context).Name), StatusTimeout, "the pool's status", context);
         var status = new GrpcStatus { Pid = Environment.ProcessId };
         if (answer is PoolView view)
         {

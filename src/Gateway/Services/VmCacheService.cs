@@ -1,4 +1,4 @@
-using Akka.Actor;
+using Akka.Hosting;
 using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Contracts.V1;
@@ -7,7 +7,7 @@ using VmCacheCluster.Domain;
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>vmcache.v1.VmCache.</summary>
-public sealed class VmCacheService(IActorRef gateway) : VmCache.VmCacheBase
+public sealed class VmCacheService(IRequiredActor<GatewayActor> gateway) : VmCache.VmCacheBase
 {
     private static readonly TimeSpan GetTimeout = TimeSpan.FromSeconds(5);
 
@@ -16,13 +16,13 @@ public sealed class VmCacheService(IActorRef gateway) : VmCache.VmCacheBase
 
     public override async Task<Vm> Get(GetRequest request, ServerCallContext context)
     {
-        var answer = await Edge.AskAsync(gateway, new GetVm(Parse(request.Id)), GetTimeout, $"VM {request.Id}", context);
+        var answer = await Edge.AskAsync(gateway.ActorRef, new GetVm(Parse(request.Id)), GetTimeout, $"VM {request.Id}", context);
         return answer is VmView view ? V1Mapping.ToVm(view) : throw GrpcErrors.From((VmRefused)answer);
     }
 
     public override async Task<ReleaseResponse> Release(ReleaseRequest request, ServerCallContext context)
     {
-        var answer = await Edge.AskAsync(gateway, new ReleaseVm(Parse(request.Id)), ReleaseTimeout, $"the release of VM {request.Id}", context);
+        var answer = await Edge.AskAsync(gateway.ActorRef, new ReleaseVm(Parse(request.Id)), ReleaseTimeout, $"the release of VM {request.Id}", context);
         return answer is VmReleased ? new ReleaseResponse() : throw GrpcErrors.From((VmRefused)answer);
     }
 

@@ -1,0 +1,91 @@
+using Akka.Configuration;
+using Akka.Hosting;
+using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Actors.Hosting;
+using VmCacheCluster.Actors.Node;
+using VmCacheCluster.Actors.Vms;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Endpoints;
+using VmCacheCluster.Gateway.Services;
+using VmCacheCluster.Hypervisor.Qemu;
+
+namespace VmCacheCluster.Gateway;
+
+/// <summary>The composition root: the only place that knows every part.</summary>
+public static class Daemon
+{
+    public static WebApplication Build(NodeOptions options, OwnedEndpoints endpoints)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
+        builder.Logging.ClearProviders().AddSimpleConsole(o =>
+        {
+            o.SingleLine = true;
+            o.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+            o.UseUtcTimestamp = true;
+        });
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Grpc", LogLevel.Error);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            endpoints.ListenOn(kestrel);
+        });
+        builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = NodeLifetime.StopTimeout(options) + TimeSpan.FromSeconds(5));
+        AddNode(builder.Services, options);
+        AddGrpc(builder.Services, options);
+
+        var app = builder.Build();
+        app.MapGrpcService<KataCacheService>();
+        app.MapGrpcService<VmCacheService>();
+        app.MapGrpcService<AdminService>();
+        app.Lifetime.ApplicationStarted.Register(() => OnStarted(app, options, endpoints));
+        return app;
+    }
+
+    private static void AddNode(IServiceCollection services, NodeOptions options)
+    {
+        var qemu = new QemuHypervisorOptions
+        {
+            RunDirectory = options.RunDirectory,
+            ClientDirectory = options.ClientDirectory,
+            QuitDeadline = options.Stop.Quit,
+            TerminateDeadline = options.Stop.Term,
+            KillDeadline = options.Stop.Kill,
+        };
+        var clock = new LinuxHostClock();
+        var hypervisor = new QemuHypervisor(qemu, clock);
+        var ports = new NodePorts(
+            new VmPorts(hypervisor, clock, TimeProvider.System), new KvmProof(qemu, hypervisor, clock), Random.Shared.NextDouble);
+
+        services.AddSingleton(options);
+        services.AddAkka("vmcache", akka => akka
+            .AddHocon(ConfigurationFactory.FromResource("akka.host.conf", typeof(Daemon).Assembly), HoconAddMode.Prepend)
+            .ConfigureLoggers(loggers =>
+            {
+                loggers.ClearLoggers();
+                loggers.AddLoggerFactory();
+            })
+            .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism), ports));
+        services.AddHostedService<NodeLifetime>();
+    }
+
+    private static void AddGrpc(IServiceCollection services, NodeOptions options)
+    {
+        services.AddGrpc();
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(new StartTime(DateTimeOffset.UtcNow));
+        services.AddSingleton(new SocketPools(options));
+        services.AddSingleton(new KataConfigs(options));
+        services.AddSingleton<BaseVmAcquirer>();
+        services.AddSingleton<KataCacheService>();
+        services.AddSingleton<VmCacheService>();
+        services.AddSingleton<AdminService>();
+    }
+
+    private static void OnStarted(WebApplication app, NodeOptions options, OwnedEndpoints endpoints)
+    {
+        endpoints.Restrict();
+        app.Logger.LogInformation(
+            "vmcached (pid {Pid}) listens on {Endpoint}; pools: {Pools}", Environment.ProcessId, options.Endpoint,
+            string.Join(", ", options.Pools.Select(p => $"{p.Name} ({p.VmCacheNumber})")));
+    }
+}

@@ -1,0 +1,140 @@
+using System.Net.Sockets;
+using System.Text;
+
+namespace VmCacheCluster.Gateway.Endpoints;
+
+/// <summary>
+/// The right to a Unix socket's path: a lock file beside it, held until the process ends (so that no stopping daemon can
+/// take its successor's socket away), and a connect test for owners that know no lock. A stale socket is removed.
+/// </summary>
+public sealed class OwnedSocket : IDisposable
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode OwnerDirectory = OwnerOnly | UnixFileMode.UserExecute;
+
+    /// <summary>EWOULDBLOCK, as .NET reports a lock that another process holds.</summary>
+    private const int WouldBlock = 11;
+
+    private readonly FileStream _lock;
+
+    private OwnedSocket(string path, FileStream @lock) => (Path, _lock) = (path, @lock);
+
+    public string Path { get; }
+
+    /// <exception cref="EndpointRefusedException">Somebody else listens there, or the path cannot be used.</exception>
+    public static OwnedSocket Take(string path)
+    {
+        try
+        {
+            var directory = System.IO.Path.GetDirectoryName(path)!;
+            if (!Directory.Exists(directory)) Directory.CreateDirectory(directory, OwnerDirectory);
+            var held = Lock(path);
+            try
+            {
+                RemoveStale(path);
+                return new OwnedSocket(path, held);
+            }
+            catch
+            {
+                held.Dispose();
+                throw;
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EndpointRefusedException($"cannot listen on {path}: {e.Message}; choose another socket with --endpoint");
+        }
+    }
+
+    /// <summary>Kestrel creates the socket world-connectable as far as its directory allows: narrow it.</summary>
+    public void Restrict() => File.SetUnixFileMode(Path, OwnerOnly);
+
+    public void Dispose() => _lock.Dispose();
+
+    private static FileStream Lock(string path)
+    {
+        try
+        {
+            var file = new FileStream(path + ".lock", new FileStreamOptions
+            {
+                Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None, UnixCreateMode = OwnerOnly,
+            });
+            file.SetLength(0);
+            file.Write(Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n"));
+            file.Flush();
+            return file;
+        }
+        catch (IOException e) when (e.HResult == WouldBlock)
+        {
+            throw new EndpointRefusedException(
+                $"{path} belongs to a running vmcached{Owner(path)}: stop it first, or choose another socket with --endpoint");
+        }
+    }
+
+    /// <summary>Who listens there, in words; empty while nobody does (an owner that is starting or stopping).</summary>
+    private static string Owner(string path)
+    {
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(path));
+            return PeerPid(probe);
+        }
+        catch (SocketException)
+        {
+            return " that is starting or stopping";
+        }
+    }
+
+    private static void RemoveStale(string path)
+    {
+        if (!Occupied(path)) return;
+        if ((File.GetAttributes(path) & FileAttributes.Directory) != 0)
+        {
+            throw new EndpointRefusedException($"{path} is a directory: name a socket in it, such as {path.TrimEnd('/')}/cache.sock");
+        }
+
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(path));
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused && IsSocket(path))
+        {
+            File.Delete(path);
+            return;
+        }
+        catch (SocketException)
+        {
+            throw new EndpointRefusedException($"{path} exists and is no socket of a vmcached: move it away, or choose another socket with --endpoint");
+        }
+
+        throw new EndpointRefusedException(
+            $"{path} belongs to another running program{PeerPid(probe)}: stop it first, or choose another socket with --endpoint");
+    }
+
+    private static bool Occupied(string path) => Directory.Exists(path) || File.Exists(path) || new FileInfo(path).LinkTarget is not null;
+
+    /// <summary>A regular file refuses connections too; it is never ours to delete.</summary>
+    private static bool IsSocket(string path)
+    {
+        try
+        {
+            using var _ = new FileStream(path, FileMode.Open, FileAccess.Read);
+            return false;
+        }
+        catch (IOException)
+        {
+            // ENXIO: sockets cannot be opened.
+            return true;
+        }
+    }
+
+    private static string PeerPid(Socket connected)
+    {
+        Span<byte> credentials = stackalloc byte[12];
+        const int solSocket = 1, soPeerCred = 17;
+        var size = connected.GetRawSocketOption(solSocket, soPeerCred, credentials);
+        return size == credentials.Length ? $" (pid {BitConverter.ToInt32(credentials)})" : "";
+    }
+}

@@ -1,0 +1,36 @@
+using Akka.Actor;
+using Akka.Hosting;
+using VmCacheCluster.Actors.Node;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Gateway;
+
+/// <summary>Ends with the daemon what is warm; what is handed out runs on.</summary>
+public sealed class NodeLifetime(
+    IRequiredActor<NodeActor> node, NodeOptions options, IHostApplicationLifetime lifetime, ILogger<NodeLifetime> log) : IHostedService
+{
+    private static readonly StopNode Stop = new("the daemon is stopping");
+
+    /// <summary>The longest that ending VMs may take, all at once: the sum of one VM's deadlines and some air.</summary>
+    public static TimeSpan StopTimeout(NodeOptions options)
+        => options.Stop.Quit + options.Stop.Term + options.Stop.Kill + TimeSpan.FromSeconds(10);
+
+    /// <summary>Kestrel drains its calls before this service is stopped: callers that wait in a queue are told before that.</summary>
+    public Task StartAsync(CancellationToken cancel)
+    {
+        lifetime.ApplicationStopping.Register(() => node.ActorRef.Tell(Stop));
+        return Task.CompletedTask;
+    }
+
+    public async Task StopAsync(CancellationToken cancel)
+    {
+        try
+        {
+            await node.ActorRef.Ask<NodeStopped>(Stop, StopTimeout(options), cancel);
+        }
+        catch (Exception e) when (e is AskTimeoutException or OperationCanceledException)
+        {
+            log.LogWarning("some warm VMs did not end in time; the next start ends them");
+        }
+    }
+}

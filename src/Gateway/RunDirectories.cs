@@ -1,0 +1,29 @@
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Gateway;
+
+/// <summary>The directories that must be there, ours and writable before anything else makes sense.</summary>
+public static class RunDirectories
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    /// <returns>What is wrong, for a person; null when all is well.</returns>
+    public static string? Prepare(NodeOptions options)
+        => Prepare("run-dir", options.RunDirectory) ?? Prepare("client-dir", options.ClientDirectory);
+
+    private static string? Prepare(string key, string directory)
+    {
+        try
+        {
+            Directory.CreateDirectory(directory, OwnerOnly);
+            var probe = Path.Combine(directory, $".probe-{Environment.ProcessId}");
+            File.WriteAllText(probe, "writable?");
+            File.Delete(probe);
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"{key} {directory} cannot be used: {e.Message}; make it writable for {Environment.UserName}, or name another one with --run-dir";
+        }
+    }
+}
