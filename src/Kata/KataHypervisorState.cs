@@ -1,0 +1,100 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace VmCacheCluster.Kata;
+
+/// <summary>
+/// Kata's qemuGrpc: the bytes in GrpcVM.hypervisor. Missing and null members read as zero, as Go reads them. Names and
+/// order are the wire's.
+/// </summary>
+public sealed record KataHypervisorState
+{
+    public string ID { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Absolute: Kata's own server sends a path relative to its working directory.</summary>
+    public string QmpChannelpath { get; init => field = value ?? ""; } = "";
+
+    public KataQemuState State { get; init => field = value ?? new(); } = new();
+    public int NvdimmCount { get; init; }
+    public KataSmp QemuSMP { get; init => field = value ?? new(); } = new();
+
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, KataJson.Go.KataHypervisorState);
+
+    /// <exception cref="KataFormatException">The bytes are no such payload.</exception>
+    public static KataHypervisorState Parse(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            var state = JsonSerializer.Deserialize(json, KataJson.Go.KataHypervisorState) ?? new();
+            foreach (var device in (state.State.Bridges ?? []).SelectMany(b => b.Devices ?? []))
+                if (!uint.TryParse(device.Key, out _))
+                    throw new KataFormatException($"a bridge's device address is not a number: \"{device.Key}\"");
+            return state;
+        }
+        catch (JsonException e)
+        {
+            throw new KataFormatException($"at {e.Path ?? "the start"}: {e.Message}", e);
+        }
+    }
+}
+
+/// <summary>Kata's QemuState.</summary>
+public sealed record KataQemuState
+{
+    public string UUID { get; init => field = value ?? ""; } = "";
+    public string HotPlugVFIO { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Where a client may plug devices into. Kata's own server sends null, and every hot-plug fails.</summary>
+    public IReadOnlyList<KataBridge>? Bridges { get; init; }
+
+    public IReadOnlyList<KataCpu>? HotpluggedVCPUs { get; init; }
+
+    /// <summary>MiB.</summary>
+    public int HotpluggedMemory { get; init; }
+
+    public int VirtiofsDaemonPid { get; init; }
+
+    /// <summary>A second field of nearly the same name: that is how Kata has it.</summary>
+    public string HotplugVFIO { get; init => field = value ?? ""; } = "";
+
+    public string ColdPlugVFIO { get; init => field = value ?? ""; } = "";
+
+    /// <summary>4.x alone; absent means 0.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public uint? PCIeRootPort { get; init; }
+
+    /// <summary>4.x alone; absent means 0.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public uint? PCIeSwitchPort { get; init; }
+}
+
+/// <summary>A PCI bridge as Kata counts it.</summary>
+public sealed record KataBridge
+{
+    /// <summary>Address to device id. Never null when sent: the client writes into it.</summary>
+    public SortedDictionary<string, string>? Devices { get; init; } = new(StringComparer.Ordinal);
+
+    public string ID { get; init => field = value ?? ""; } = "";
+    public string Type { get; init => field = value ?? ""; } = "";
+    public int Addr { get; init; }
+    public uint MaxCapacity { get; init; }
+}
+
+/// <summary>A hot-plugged vCPU.</summary>
+public sealed record KataCpu
+{
+    public string ID { get; init => field = value ?? ""; } = "";
+}
+
+/// <summary>QEMU's -smp.</summary>
+public sealed record KataSmp
+{
+    public uint CPUs { get; init; }
+    public uint Cores { get; init; }
+    public uint Threads { get; init; }
+    public uint Sockets { get; init; }
+    public uint MaxCPUs { get; init; }
+}
+
+/// <summary>A peer sent what is not Kata's format; the message says where.</summary>
+public sealed class KataFormatException(string message, Exception? inner = null) : Exception(message, inner);

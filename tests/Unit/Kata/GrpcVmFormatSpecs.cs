@@ -1,0 +1,49 @@
+using Google.Protobuf;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Kata;
+using VmCacheCluster.Kata.Wire;
+using Xunit;
+
+namespace VmCacheCluster.Tests.Unit.Kata;
+
+public class GrpcVmFormatSpecs
+{
+    private static readonly VmId Id = VmId.New();
+
+    private static GrpcVM Written() => GrpcVmFormat.Write(new VmFacts(
+        Id,
+        new VmSpec { Pool = PoolName.Default, Qemu = "/q", Kernel = "/k", Initrd = "/i", Cpus = 2, MaxCpus = 4, MemoryMiB = 512 },
+        new VmPaths($"/r/{Id}", $"/c/{Id}", $"/r/{Id}/supervisor.sock", $"/c/{Id}/qmp.sock", "/a", "/co", "/s"),
+        new ProcessIdentity(7, 8), MadeBy.Boot));
+
+    [Fact]
+    public void Tells_the_client_what_it_needs_when_a_vm_is_written()
+    {
+        var read = GrpcVmFormat.Read(GrpcVM.Parser.ParseFrom(Written().ToByteArray()));
+        Assert.Equal(
+            (Id, $"/c/{Id}/qmp.sock", $"/c/{Id}", 2, 512),
+            (read.Id, read.Qmp, read.ClientDirectory, read.Cpus, read.MemoryMiB));
+        Assert.Equal(new KataSmp { CPUs = 2, Cores = 1, Threads = 1, Sockets = 4, MaxCPUs = 4 }, read.Hypervisor.QemuSMP);
+    }
+
+    [Theory]
+    [InlineData("../../etc", null, "no VM id")]
+    [InlineData(null, "", "JSON")]
+    [InlineData(null, "{}", "not absolute")]
+    [InlineData(null, """{"QmpChannelpath":"/c/qmp.sock","ID":"x"}""", "another VM")]
+    public void Refuses_a_message_when_it_is_not_ours(string? id, string? hypervisor, string reason)
+    {
+        var message = Written();
+        if (id is not null) message.Id = id;
+        if (hypervisor is not null) message.Hypervisor = ByteString.CopyFromUtf8(hypervisor);
+        Assert.Contains(reason, Assert.Throws<KataFormatException>(() => GrpcVmFormat.Read(message)).Message);
+    }
+
+    [SkippableFact]
+    public void Has_katas_wire_numbers_when_a_recorded_message_is_read()
+    {
+        var vm = GrpcVM.Parser.ParseFrom(Vectors.Read("grpcvm/GrpcVM-hotplugged.bin"));
+        var read = GrpcVmFormat.Read(vm);
+        Assert.Equal((4, 3072, 2u, 1024), (read.Cpus, read.MemoryMiB, vm.CpuDelta, read.Hypervisor.State.HotpluggedMemory));
+    }
+}
