@@ -1,0 +1,90 @@
+using System.Buffers.Binary;
+
+namespace VmCacheCluster.Agent;
+
+/// <summary>
+/// Reads frames from a stream, however its bytes are split. One reader at a time. After a
+/// <see cref="TtrpcMalformedException"/> there is no telling where the next frame begins: the reader is spent (see
+/// <see cref="TtrpcResync"/>).
+/// </summary>
+/// <param name="stream">Where to read. Its ReadAsync must honour cancellation without losing bytes.</param>
+/// <param name="maxPayload">Longer payloads are malformed, in bytes.</param>
+/// <param name="frameTimeout">How long a frame may stay incomplete once its first byte is here; null for ever.</param>
+public sealed class TtrpcFrameReader(Stream stream, int maxPayload = TtrpcFrame.LargestPayload, TimeSpan? frameTimeout = null)
+{
+    private readonly byte[] _buffer = new byte[4096];
+    private int _start;
+    private int _end;
+
+    /// <summary>The next frame, or null when the stream ended between two frames.</summary>
+    /// <exception cref="TtrpcMalformedException">Garbage, a frame cut short by the end, or one that came too slowly.</exception>
+    public async ValueTask<TtrpcFrame?> ReadAsync(CancellationToken cancel)
+    {
+        if (_start == _end && !await FillAsync(cancel).ConfigureAwait(false)) return null;
+        if (frameTimeout is not { } limit) return await ReadFrameAsync(cancel).ConfigureAwait(false);
+
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        deadline.CancelAfter(limit);
+        try
+        {
+            return await ReadFrameAsync(deadline.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            throw new TtrpcMalformedException($"a frame stayed incomplete for {limit.TotalSeconds:0.###} s");
+        }
+    }
+
+    private async ValueTask<TtrpcFrame> ReadFrameAsync(CancellationToken cancel)
+    {
+        while (_end - _start < TtrpcFrame.HeaderLength)
+        {
+            if (!await FillAsync(cancel).ConfigureAwait(false)) throw CutShort(TtrpcFrame.HeaderLength, _end - _start);
+        }
+
+        var header = _buffer.AsSpan(_start, TtrpcFrame.HeaderLength);
+        var length = BinaryPrimitives.ReadUInt32BigEndian(header);
+        var id = BinaryPrimitives.ReadUInt32BigEndian(header[4..]);
+        var type = (TtrpcFrameType)header[8];
+        var flags = (TtrpcFrameFlags)header[9];
+        if (length > maxPayload) throw new TtrpcMalformedException($"a frame announces {length} bytes; at most {maxPayload} are allowed");
+        if (id % 2 == 0) throw new TtrpcMalformedException($"a frame has the even stream id {id}");
+        if (type is < TtrpcFrameType.Request or > TtrpcFrameType.Data)
+            throw new TtrpcMalformedException($"a frame has the unknown type {(byte)type}");
+        _start += TtrpcFrame.HeaderLength;
+
+        return new TtrpcFrame(id, type, flags, await ReadPayloadAsync((int)length, cancel).ConfigureAwait(false));
+    }
+
+    private async ValueTask<ReadOnlyMemory<byte>> ReadPayloadAsync(int length, CancellationToken cancel)
+    {
+        if (length == 0) return ReadOnlyMemory<byte>.Empty;
+        var payload = new byte[length];
+        var have = Math.Min(length, _end - _start);
+        _buffer.AsSpan(_start, have).CopyTo(payload);
+        _start += have;
+        while (have < length)
+        {
+            var read = await stream.ReadAsync(payload.AsMemory(have), cancel).ConfigureAwait(false);
+            if (read == 0) throw CutShort(length, have);
+            have += read;
+        }
+        return payload;
+    }
+
+    private async ValueTask<bool> FillAsync(CancellationToken cancel)
+    {
+        if (_start > 0)
+        {
+            _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
+            _end -= _start;
+            _start = 0;
+        }
+        var read = await stream.ReadAsync(_buffer.AsMemory(_end), cancel).ConfigureAwait(false);
+        _end += read;
+        return read > 0;
+    }
+
+    private static TtrpcMalformedException CutShort(int wanted, int got) =>
+        new($"the stream ended inside a frame, after {got} of {wanted} bytes");
+}
