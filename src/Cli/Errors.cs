@@ -35,6 +35,8 @@ internal static class Errors
         Reasons.SocketPermission => "the socket is for its owner alone: run vmcache as the user that runs vmcached (sudo)",
         Reasons.ConnectionLost => "did vmcached stop? see its log",
         Reasons.NotVmcached => "is it vmcached's socket, and is vmcached as new as vmcache? see --endpoint",
+        Reasons.Agent => "the guest may have crashed (see its console), or another client may hold its agent's channel",
+        Reasons.Monitor => "QEMU may be gone, or another client may hold its monitor: see 'vmcache status'",
         Reasons.Deadline => "it may be busy or hanging: see 'vmcache status' and its log",
         _ => null,
     };

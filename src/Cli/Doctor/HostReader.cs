@@ -143,7 +143,7 @@ internal static class HostReader
     {
         try
         {
-            return Path.Exists(path) ? File.GetUnixFileMode(path) : null;
+            return OperatingSystem.IsLinux() && Path.Exists(path) ? File.GetUnixFileMode(path) : null;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
