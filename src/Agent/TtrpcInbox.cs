@@ -17,16 +17,25 @@ internal sealed class TtrpcInbox(int byteLimit)
     private TaskCompletionSource? _room;
     private bool _ended;
 
+    /// <summary>Adds a message without waiting: the first one, which comes before there is a reader.</summary>
+    public void Put(ReadOnlyMemory<byte> message)
+    {
+        lock (_gate)
+        {
+            if (_ended) return;
+            _waiting += message.Length + Overhead;
+            _messages.Writer.TryWrite(message);
+        }
+    }
+
     /// <summary>Adds a message and waits while there are too many; messages after the end are dropped.</summary>
     public async ValueTask PutAsync(ReadOnlyMemory<byte> message, CancellationToken cancel)
     {
         Task room;
         lock (_gate)
         {
-            if (_ended) return;
-            _waiting += message.Length + Overhead;
-            _messages.Writer.TryWrite(message);
-            if (_waiting <= byteLimit) return;
+            Put(message);
+            if (_ended || _waiting <= byteLimit) return;
             _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             room = _room.Task;
         }

@@ -50,11 +50,11 @@ internal sealed class TtrpcServerCall(uint streamId, TtrpcHandler handler, Ttrpc
             if (frame.Has(RemoteClosed)) Cancel();
             return;
         }
-        if (!frame.Has(NoData)) await PutAsync(frame.Payload, cancel).ConfigureAwait(false);
+        if (!frame.Has(NoData)) await _input.PutAsync(frame.Payload, cancel).ConfigureAwait(false);
         if (frame.Has(RemoteClosed)) EndInput();
     }
 
-    public ValueTask PutAsync(ReadOnlyMemory<byte> message, CancellationToken cancel) => _input.PutAsync(message, cancel);
+    public void PutFirst(ReadOnlyMemory<byte> message) => _input.Put(message);
 
     public void EndInput()
     {

@@ -94,7 +94,7 @@ internal sealed class TtrpcServerConnection
         var handler = _handlers[(request.Service, request.Method)];
         var call = new TtrpcServerCall(frame.StreamId, handler, _writer, _options.StreamBuffer);
         // A single request is always there, be it empty; the request of a stream carries a message only if it is not.
-        if (!handler.Streams || request.Payload.Length > 0) await call.PutAsync(request.Payload.Memory, cancel).ConfigureAwait(false);
+        if (!handler.Streams || request.Payload.Length > 0) call.PutFirst(request.Payload.Memory);
         if (!handler.Streams || !frame.Has(TtrpcFrameFlags.RemoteOpen)) call.EndInput();
         lock (_gate)
         {

@@ -1,0 +1,61 @@
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using VmCacheCluster.Agent;
+using VmCacheCluster.Agent.Guest;
+using VmCacheCluster.Agent.Kata;
+using Xunit;
+
+namespace VmCacheCluster.Tests.Unit.Agent;
+
+public sealed class AgentClientSpecs
+{
+    [Theory]
+    [InlineData(HealthCheckResponse.Types.ServingStatus.Serving, true)]
+    [InlineData(HealthCheckResponse.Types.ServingStatus.NotServing, false)]
+    [InlineData(HealthCheckResponse.Types.ServingStatus.Unknown, false)]
+    public async Task Says_whether_the_agent_serves(HealthCheckResponse.Types.ServingStatus status, bool serving)
+    {
+        var server = new TtrpcServer().AddUnary(
+            "grpc.Health", "Check", CheckRequest.Parser, (CheckRequest _, CancellationToken _) => ValueTask.FromResult(new HealthCheckResponse { Status = status }));
+        await using var pair = new TtrpcPair(server);
+        Assert.Equal(serving, await new AgentClient(pair.Client).CheckAsync(default, TtrpcPair.Generous));
+    }
+
+    [Theory]
+    [InlineData("2026-02-03T04:05:06.0000000Z", 1770091506, 0)]
+    [InlineData("2026-02-03T04:05:06.1234569Z", 1770091506, 123456)]
+    [InlineData("1969-12-31T23:59:59.9999990Z", -1, 999999)]
+    public async Task Sends_seconds_and_microseconds_when_it_sets_the_clock(string time, long seconds, long microseconds)
+    {
+        var got = new TaskCompletionSource<SetGuestDateTimeRequest>();
+        await using var pair = new TtrpcPair(AgentServer("SetGuestDateTime", SetGuestDateTimeRequest.Parser, got));
+        await new AgentClient(pair.Client).SetGuestDateTimeAsync(DateTimeOffset.Parse(time, null), default);
+        var request = await got.Task;
+        Assert.Equal((seconds, microseconds), (request.Sec, request.Usec));
+    }
+
+    [Fact]
+    public async Task Sends_the_entropy_when_it_reseeds()
+    {
+        var got = new TaskCompletionSource<ReseedRandomDevRequest>();
+        await using var pair = new TtrpcPair(AgentServer("ReseedRandomDev", ReseedRandomDevRequest.Parser, got));
+        await new AgentClient(pair.Client).ReseedRandomDevAsync(new byte[] { 1, 2, 3 }, default);
+        Assert.Equal([1, 2, 3], (await got.Task).Data.ToByteArray());
+    }
+
+    [Fact]
+    public async Task Says_how_many_cpus_to_bring_online()
+    {
+        var got = new TaskCompletionSource<OnlineCPUMemRequest>();
+        await using var pair = new TtrpcPair(AgentServer("OnlineCPUMem", OnlineCPUMemRequest.Parser, got));
+        await new AgentClient(pair.Client).OnlineCpuMemAsync(wait: true, cpus: 3, cpuOnly: false, default);
+        Assert.Equal(new OnlineCPUMemRequest { Wait = true, NbCpus = 3 }, await got.Task);
+    }
+
+    private static TtrpcServer AgentServer<T>(string method, MessageParser<T> parser, TaskCompletionSource<T> got) where T : IMessage<T> =>
+        new TtrpcServer().AddUnary("grpc.AgentService", method, parser, (T request, CancellationToken _) =>
+        {
+            got.SetResult(request);
+            return ValueTask.FromResult(new Empty());
+        });
+}

@@ -1,0 +1,128 @@
+using CsCheck;
+using VmCacheCluster.Agent;
+using VmCacheCluster.Agent.Kata;
+using Xunit;
+
+namespace VmCacheCluster.Tests.Unit.Agent;
+
+public sealed class TtrpcServerSpecs
+{
+    [Fact]
+    public void Ends_that_connection_alone_when_the_client_sends_random_bytes()
+    {
+        var server = TtrpcCallSpecs.Echo();
+        Gen.Byte.Array[0, 300].Sample(
+            bytes => Task.Run(async () =>
+            {
+                var (left, right) = DuplexPair.Make();
+                var served = server.ServeAsync(right, default);
+                var header = Frames.Bytes((uint)bytes.Length / 2, 1, (byte)(bytes.Length % 3 + 1), 0);
+                await left.WriteAsync(header.Concat(bytes).ToArray());
+                await left.FlushAsync();
+                await left.DisposeAsync();
+                var end = await served.WaitAsync(TtrpcPair.Generous);
+                Assert.NotEmpty(end.Detail);
+            }).GetAwaiter().GetResult(),
+            iter: 200);
+    }
+
+    [Theory]
+    [InlineData(2, "a response came")]
+    [InlineData(9, "unknown type 9")]
+    public async Task Says_why_when_a_frame_is_malformed(byte type, string reason)
+    {
+        var (left, right) = DuplexPair.Make();
+        var served = TtrpcCallSpecs.Echo().ServeAsync(right, default);
+        await left.WriteAsync(Frames.Bytes(0, 1, type, 0));
+        await left.FlushAsync();
+        var end = await served.WaitAsync(TtrpcPair.Generous);
+        Assert.Equal(TtrpcEndKind.Malformed, end.Kind);
+        Assert.Contains(reason, end.Detail);
+    }
+
+    [Fact]
+    public async Task Serves_the_same_stream_again_when_it_was_drained_after_garbage()
+    {
+        var (left, right) = DuplexPair.Make();
+        var server = TtrpcCallSpecs.Echo(new TtrpcServerOptions { FrameTimeout = TimeSpan.FromMilliseconds(50) });
+        // Half a frame of a client that died, and the garbage of another.
+        foreach (var garbage in new[] { Frames.Bytes(100, 1, 1, 0), Enumerable.Repeat((byte)0xff, 70).ToArray() })
+        {
+            var served = server.ServeAsync(right, default);
+            await left.WriteAsync(garbage);
+            await left.FlushAsync();
+            Assert.Equal(TtrpcEndKind.Malformed, (await served.WaitAsync(TtrpcPair.Generous)).Kind);
+            var (_, ended) = await TtrpcResync.DrainAsync(right, TimeSpan.FromMilliseconds(20), default).WaitAsync(TtrpcPair.Generous);
+            Assert.False(ended);
+        }
+        var again = server.ServeAsync(right, default);
+        await using var client = new TtrpcClient(left);
+        Assert.Equal("well", await TtrpcCallSpecs.EchoAsync(client, "well", TtrpcPair.Generous));
+        await client.DisposeAsync();
+        Assert.Equal(TtrpcEndKind.Closed, (await again.WaitAsync(TtrpcPair.Generous)).Kind);
+    }
+
+    [Fact]
+    public async Task Discards_all_and_tells_the_end_when_a_drained_stream_ends()
+    {
+        var (discarded, ended) = await TtrpcResync.DrainAsync(new MemoryStream(new byte[10_000]), TtrpcPair.Generous, default);
+        Assert.Equal((10_000, true), (discarded, ended));
+    }
+
+    [Fact]
+    public async Task Cancels_running_handlers_when_the_client_closes()
+    {
+        var (started, cancelled) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var server = new TtrpcServer().AddUnary("s", "Echo", CheckRequest.Parser, async (CheckRequest _, CancellationToken cancel) =>
+        {
+            await using var seen = cancel.Register(() => cancelled.TrySetResult());
+            started.SetResult();
+            await Task.Delay(Timeout.Infinite, cancel);
+            return new VersionCheckResponse();
+        });
+        await using var pair = new TtrpcPair(server);
+        _ = TtrpcCallSpecs.EchoAsync(pair.Client, "x");
+        await started.Task.WaitAsync(TtrpcPair.Generous);
+        await pair.Client.DisposeAsync();
+        await cancelled.Task.WaitAsync(TtrpcPair.Generous);
+        Assert.Equal(TtrpcEndKind.Closed, (await pair.Served.WaitAsync(TtrpcPair.Generous)).Kind);
+    }
+
+    [Fact]
+    public async Task Refuses_the_second_call_when_a_stream_id_is_used_twice()
+    {
+        var (left, right) = DuplexPair.Make();
+        var gate = new TaskCompletionSource();
+        var server = new TtrpcServer().AddUnary("s", "Echo", CheckRequest.Parser, async (CheckRequest _, CancellationToken _) =>
+        {
+            await gate.Task;
+            return new VersionCheckResponse { AgentVersion = "first" };
+        });
+        _ = server.ServeAsync(right, default);
+        var request = Frames.Request(7, "s", "Echo", new CheckRequest());
+        await left.WriteAsync(request.Concat(request).ToArray());
+        await left.FlushAsync();
+        var reader = new TtrpcFrameReader(left);
+        var refusal = Wire(await reader.ReadAsync(default).AsTask().WaitAsync(TtrpcPair.Generous));
+        gate.SetResult();
+        var answer = Wire(await reader.ReadAsync(default).AsTask().WaitAsync(TtrpcPair.Generous));
+        Assert.Equal((int)TtrpcStatusCode.AlreadyExists, refusal.Status.Code);
+        Assert.Equal("first", VersionCheckResponse.Parser.ParseFrom(answer.Payload).AgentVersion);
+    }
+
+    [Fact]
+    public async Task Reports_invalid_argument_when_the_payload_is_no_such_message()
+    {
+        var (left, right) = DuplexPair.Make();
+        _ = TtrpcCallSpecs.Echo().ServeAsync(right, default);
+        var envelope = new VmCacheCluster.Agent.Wire.Request { Service = "s", Method = "Echo", Payload = Google.Protobuf.ByteString.CopyFrom(0x0a, 0x7f) };
+        var payload = Google.Protobuf.MessageExtensions.ToByteArray(envelope);
+        await left.WriteAsync(Frames.Bytes((uint)payload.Length, 1, 1, 1, payload));
+        await left.FlushAsync();
+        var answer = Wire(await new TtrpcFrameReader(left).ReadAsync(default).AsTask().WaitAsync(TtrpcPair.Generous));
+        Assert.Equal((int)TtrpcStatusCode.InvalidArgument, answer.Status.Code);
+    }
+
+    private static VmCacheCluster.Agent.Wire.Response Wire(TtrpcFrame? frame) =>
+        VmCacheCluster.Agent.Wire.Response.Parser.ParseFrom(frame!.Value.Payload.Span);
+}
