@@ -6,6 +6,9 @@ internal static class Deadlines
     /// <summary>A question that the node answers from memory.</summary>
     internal static readonly TimeSpan Query = TimeSpan.FromSeconds(10);
 
+    /// <summary>A question whose answer would only make an error clearer.</summary>
+    internal static readonly TimeSpan Afterthought = TimeSpan.FromSeconds(2);
+
     /// <summary>A release: QEMU gets to quit, then SIGTERM, then SIGKILL, before the node answers.</summary>
     internal static readonly TimeSpan Release = TimeSpan.FromSeconds(60);
 

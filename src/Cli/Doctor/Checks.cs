@@ -174,7 +174,7 @@ internal static class Checks
             ? new Check(name, Verdict.Ok, $"{directory.Path} {state}, on {directory.FileSystem}")
             : new Check(
                 name, Verdict.Warn, $"{directory.Path} {state}, on {directory.FileSystem}, not tmpfs: records cost disk writes and outlive the VMs",
-                "use a directory below /run");
+                "mount a tmpfs there, or name a directory on tmpfs as run directory");
     }
 
     internal static Check Guest(GuestFacts guest)

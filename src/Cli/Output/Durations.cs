@@ -19,7 +19,8 @@ internal static class Durations
         }
 
         var seconds = value * factor;
-        if (seconds is < 0.001 or > 604_800)
+        // Not the other way round: NaN is neither below nor above.
+        if (seconds is not (>= 0.001 and <= 604_800))
         {
             return false;
         }

@@ -6,11 +6,10 @@ namespace VmCacheCluster.Cli.Verbs;
 internal static class DurationOption
 {
     /// <summary>An option such as <c>--timeout 30s</c>.</summary>
-    internal static Option<TimeSpan?> Create(string name, string description, TimeSpan? standard = null) => new(name)
+    internal static Option<TimeSpan?> Create(string name, string description) => new(name)
     {
         Description = description,
         HelpName = "DURATION",
-        DefaultValueFactory = standard is null ? null! : _ => standard,
         CustomParser = result =>
         {
             var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";

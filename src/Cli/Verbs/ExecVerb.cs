@@ -29,7 +29,7 @@ internal static class ExecVerb
         {
             Description = "Give the command standard input even from a terminal; redirected input it gets anyway",
         };
-        var verb = new Command("exec", "Run a command in a VM, with standard input, output, error and exit status")
+        var verb = new Command("exec", "Run a command in a VM: vmcache exec VM [options] -- CMD ARGS")
         {
             word, command, env, timeout, cwd, interactive,
         };

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using VmCacheCluster.Cli.Output;
 using VmCacheCluster.Client;
+using VmCacheCluster.Kata.Wire;
 
 namespace VmCacheCluster.Cli.Verbs;
 
@@ -14,7 +15,7 @@ internal static class GetBaseVmVerb
         {
             Description = "Let it run: resume it, reseed its random numbers, set its clock, and wait until its agent has answered",
         };
-        var timeout = DurationOption.Create("--timeout", "How long to wait for a VM when none is warm", StandardTimeout);
+        var timeout = DurationOption.Create("--timeout", $"How long to wait for a VM when none is warm (else {Durations.Exact(StandardTimeout)})");
         var verb = new Command("get-base-vm", "Take a paused VM from the socket's pool, as Kata's client does, and print it")
         {
             resume,
@@ -29,7 +30,7 @@ internal static class GetBaseVmVerb
         Globals globals, ParseResult parse, bool resume, TimeSpan timeout, CancellationToken cancel)
     {
         using var client = globals.Connect(parse);
-        var taken = await client.GetBaseVmAsync(timeout, cancel).ConfigureAwait(false);
+        var taken = await TakeAsync(client, timeout, cancel).ConfigureAwait(false);
         BaseVmView view;
         try
         {
@@ -49,6 +50,35 @@ internal static class GetBaseVmVerb
             ? Json.Text(view, Json.Views.BaseVmView) + "\n"
             : BaseVmText.Of(view, format == OutputFormat.Wide));
         return ExitCode.Ok;
+    }
+
+    private static async Task<GrpcVM> TakeAsync(VmCacheClient client, TimeSpan timeout, CancellationToken cancel)
+    {
+        try
+        {
+            return await client.GetBaseVmAsync(timeout, cancel).ConfigureAwait(false);
+        }
+        catch (VmCacheException fault) when (fault.Reason == Reasons.Deadline)
+        {
+            var why = await WhyNoneAsync(client, cancel).ConfigureAwait(false);
+            throw new CliException(
+                ExitCode.ExhaustedOrTimeout, "DEADLINE_EXCEEDED", fault.Reason,
+                $"{client.Endpoint} gave no VM within {Durations.Exact(timeout)}{why}; wait longer with --timeout, or see 'vmcache status'", fault);
+        }
+    }
+
+    /// <summary>What the pools say about themselves, for a caller who was told nothing by his deadline.</summary>
+    private static async Task<string> WhyNoneAsync(VmCacheClient client, CancellationToken cancel)
+    {
+        try
+        {
+            var node = await client.GetStatusAsync(Deadlines.Afterthought, cancel).ConfigureAwait(false);
+            return string.Concat(node.Pools.Where(p => p.Reason.Length > 0).Select(p => $"; pool {p.Name}: {p.Reason}"));
+        }
+        catch (VmCacheException)
+        {
+            return "";
+        }
     }
 
     /// <summary>Releases a VM that was taken and is of no use; also after Ctrl-C, hence without the verb's own token.</summary>
