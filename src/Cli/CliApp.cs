@@ -1,0 +1,74 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using VmCacheCluster.Cli.Output;
+using VmCacheCluster.Cli.Verbs;
+
+namespace VmCacheCluster.Cli;
+
+/// <summary>The command line as a whole: parse, run the verb, tell errors.</summary>
+internal static class CliApp
+{
+    internal static async Task<int> RunAsync(string[] args, CliHost host, CancellationToken cancel)
+    {
+        var globals = new Globals(host);
+        // A word that starts with '@' is a word: it may well be an argument of a command in a VM.
+        var parse = Build(globals).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parse.Action is ParseErrorAction)
+        {
+            var verb = parse.CommandResult.Command;
+            var help = verb is RootCommand ? "vmcache --help" : $"vmcache {verb.Name} --help";
+            var errors = string.Join("; ", parse.Errors.Select(e => e.Message.TrimEnd('.')).Distinct());
+            return Fail(CliException.Usage($"{errors} (see '{help}')"), WantsJson(args), host);
+        }
+
+        try
+        {
+            var configuration = new InvocationConfiguration
+            {
+                Output = host.Out,
+                Error = host.Error,
+                EnableDefaultExceptionHandler = false,
+                // Signals are Program's.
+                ProcessTerminationTimeout = null,
+            };
+            return await parse.InvokeAsync(configuration, cancel).ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            return Fail(Errors.Of(fault), globals.Format(parse) == OutputFormat.Json, host);
+        }
+    }
+
+    private static RootCommand Build(Globals globals)
+    {
+        var root = new RootCommand($"vmcache: the VMs that vmcached keeps warm on this host.\n\n{ExitCode.Help}")
+        {
+            StatusVerb.Create(globals),
+            GetBaseVmVerb.Create(globals),
+            ResumeVerb.Create(globals),
+            ExecVerb.Create(globals),
+            ReleaseVerb.Create(globals),
+            DoctorVerb.Create(globals),
+        };
+        root.Options.Add(globals.EndpointOption);
+        root.Options.Add(globals.OutputOption);
+        root.SetAction(parse => new HelpAction().Invoke(parse));
+        return root;
+    }
+
+    private static int Fail(CliException error, bool json, CliHost host)
+    {
+        host.Out.Flush();
+        ErrorText.Write(host.Error, error, json, Style.For(host.ErrorIsTerminal, host.Environment));
+        return error.ExitCode;
+    }
+
+    /// <summary>For a command line that could not be parsed.</summary>
+    private static bool WantsJson(string[] args)
+    {
+        var own = args.TakeWhile(a => a != "--").ToList();
+        return own.Any(a => a is "-ojson" or "-o=json" or "--output=json" or "-o:json" or "--output:json")
+            || own.Zip(own.Skip(1)).Any(pair => pair is ("-o" or "--output", "json"));
+    }
+}

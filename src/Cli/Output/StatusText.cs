@@ -1,0 +1,109 @@
+using System.Globalization;
+using System.Text;
+
+namespace VmCacheCluster.Cli.Output;
+
+/// <summary><c>vmcache status</c> as text.</summary>
+internal static class StatusText
+{
+    private const int EventsShown = 10;
+
+    internal static string Of(StatusView node, bool wide, DateTimeOffset now, Style style)
+    {
+        var text = new StringBuilder();
+        if (wide)
+        {
+            var up = node.StartedAt is { } start ? $", up {Durations.Age(now - start)}" : "";
+            text.Append($"vmcached {node.Version ?? Words.Unknown}, pid {node.Pid}{up}, {node.Endpoint}\n\n");
+        }
+
+        text.Append(node.Pools.Count > 0 ? Pools(node.Pools, wide, style) : "no pools\n");
+        var vms = node.Pools.SelectMany(p => p.Vms.Select(v => (p.Name, v))).ToList();
+        if (vms.Count > 0)
+        {
+            text.Append('\n').Append(Vms(vms, wide, now, style));
+        }
+
+        var events = Recent(node.Pools);
+        if (events.Count > 0)
+        {
+            text.Append('\n').Append(Events(events, wide, now));
+        }
+
+        return text.ToString();
+    }
+
+    private static Table Pools(IReadOnlyList<PoolView> pools, bool wide, Style style)
+    {
+        string[] heads = ["POOL", "READY", "WARMING", "LEASED", "WAITING", "ACCEL", "REASON"];
+        var table = new Table(wide ? [.. heads[..^1], "ENDPOINT", "WHY-ACCEL", "REASON"] : heads);
+        foreach (var pool in pools)
+        {
+            Func<string, string> paint = pool.Warm >= pool.Target ? style.Good : pool.Warm == 0 ? style.Bad : style.Warn;
+            Table.Cell[] cells =
+            [
+                pool.Name, new($"{pool.Warm}/{pool.Target}", paint), Number(pool.Warming), Number(pool.Leased), Number(pool.Waiting),
+                pool.Accelerator ?? "-",
+            ];
+            Table.Cell reason = new(pool.Reason, style.Warn);
+            table.Add(wide ? [.. cells, pool.Endpoint ?? "-", pool.AcceleratorReason ?? "-", reason] : [.. cells, reason]);
+        }
+
+        return table;
+    }
+
+    private static Table Vms(IReadOnlyList<(string Pool, VmView Vm)> vms, bool wide, DateTimeOffset now, Style style)
+    {
+        string[] heads = ["ID", "POOL", "STATE", "PID", "CPUS", "MEMORY", "MADE-BY"];
+        var table = new Table(wide ? [.. heads, "SERVED", "HOLDER", "QMP", "AGENT", "CONSOLE"] : heads);
+        foreach (var (pool, vm) in vms)
+        {
+            Table.Cell[] cells =
+            [
+                vm.Id, pool, new(vm.State, Paint(vm.State, style)), vm.Pid > 0 ? vm.Pid.ToString(CultureInfo.InvariantCulture) : "-",
+                Number(vm.Cpus), $"{vm.MemoryMiB} MiB", vm.MadeBy,
+            ];
+            table.Add(wide
+                ? [.. cells, vm.Served ?? "-", Holder(vm, now), vm.Qmp ?? "-", vm.Agent ?? "-", vm.Console ?? "-"]
+                : cells);
+        }
+
+        return table;
+    }
+
+    /// <summary>Whether the one who was given the VM has acted; an unconfirmed VM is destroyed after its grace period.</summary>
+    private static string Holder(VmView vm, DateTimeOffset now) => (vm.Confirmed, vm.ConfirmBefore) switch
+    {
+        (true, _) => "confirmed",
+        (false, { } before) => before > now ? $"unconfirmed, {Durations.Age(before - now)} left" : "unconfirmed, overdue",
+        (false, null) => "unconfirmed",
+        _ => "-",
+    };
+
+    private static Func<string, string>? Paint(string state, Style style) => state switch
+    {
+        "warm" => style.Good,
+        "failed" => style.Bad,
+        "leased" or "reserved" => style.Strong,
+        _ => null,
+    };
+
+    private static List<(string Pool, EventView Event)> Recent(IReadOnlyList<PoolView> pools) =>
+        [.. pools.SelectMany(p => p.Events.Select(e => (p.Name, e))).OrderBy(e => e.e.At ?? DateTimeOffset.MinValue).TakeLast(EventsShown)];
+
+    private static Table Events(List<(string Pool, EventView Event)> events, bool wide, DateTimeOffset now)
+    {
+        var table = new Table(wide ? "AT" : "AGE", "POOL", "VM", "EVENT");
+        foreach (var (pool, e) in events)
+        {
+            var when = e.At is not { } at ? "-"
+                : wide ? at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)
+                : Durations.Age(now - at);
+            table.Add(when, pool, e.Vm ?? "-", e.What);
+        }
+
+        return table;
+    }
+
+    private static string Number(uint value) => value.ToString(CultureInfo.InvariantCulture);
+}

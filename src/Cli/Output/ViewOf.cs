@@ -1,0 +1,43 @@
+using Google.Protobuf.WellKnownTypes;
+using VmCacheCluster.Client;
+using VmCacheCluster.Contracts.V1;
+
+namespace VmCacheCluster.Cli.Output;
+
+/// <summary>From the API's messages to what <c>-o json</c> prints.</summary>
+internal static class ViewOf
+{
+    /// <param name="endpoint">The socket that was asked, for a node that does not name its own.</param>
+    internal static StatusView Status(NodeStatus node, string endpoint) => new(
+        node.Pid, node.Endpoint.Length > 0 ? node.Endpoint : endpoint, Set(node.Version), At(node.StartedAt),
+        [.. node.Pools.Select(Pool)]);
+
+    internal static BaseVmView BaseVm(Vm vm, ResumeTimes? resumed) => new(
+        vm.Id, vm.Pid, vm.Qmp, vm.Agent, vm.Console, vm.Cpus, vm.MemoryMib, Words.Of(vm.MadeBy), Words.Of(vm.Served),
+        vm.Pool, Words.Of(vm.State), Set(vm.Share), vm.GracePeriod?.ToTimeSpan().TotalSeconds, At(vm.ConfirmBefore),
+        resumed is null ? null : Resumed(resumed));
+
+    internal static ResumedView Resumed(ResumeTimes times) => new(
+        Round(times.Cont), Round(times.Reseed), Round(times.Clock), Round(times.Total));
+
+    private static PoolView Pool(PoolStatus pool) => new(
+        pool.Name, pool.Target, pool.Warm, pool.Warming, pool.Leased, pool.Waiting, pool.Reason,
+        Set(pool.Accelerator), Set(pool.AcceleratorReason), Set(pool.Endpoint),
+        [.. pool.Vms.Select(Vm)],
+        [.. pool.Events.Select(e => new EventView(At(e.At), Set(e.Vm), e.What))]);
+
+    private static VmView Vm(Vm vm)
+    {
+        var leased = vm.State == VmState.Leased;
+        return new VmView(
+            vm.Id, Words.Of(vm.State), vm.Pid, vm.Cpus, vm.MemoryMib, Words.Of(vm.MadeBy),
+            leased ? Words.Of(vm.Served) : null, leased ? vm.Confirmed : null, leased ? At(vm.ConfirmBefore) : null,
+            Set(vm.Qmp), Set(vm.Agent), Set(vm.Console), Set(vm.Share));
+    }
+
+    private static double Round(TimeSpan time) => Math.Round(time.TotalMilliseconds, 3);
+
+    private static string? Set(string text) => text.Length > 0 ? text : null;
+
+    private static DateTimeOffset? At(Timestamp? time) => time?.ToDateTimeOffset();
+}

@@ -1,0 +1,39 @@
+namespace VmCacheCluster.Cli.Output;
+
+// What `-o json` prints. Scripts rely on these names: fields are only ever added. What is null is left out.
+
+internal sealed record StatusView(
+    long Pid, string Endpoint, string? Version, DateTimeOffset? StartedAt, IReadOnlyList<PoolView> Pools);
+
+internal sealed record PoolView(
+    string Name, uint Target, uint Warm, uint Warming, uint Leased, uint Waiting, string Reason,
+    string? Accelerator, string? AcceleratorReason, string? Endpoint,
+    IReadOnlyList<VmView> Vms, IReadOnlyList<EventView> Events);
+
+internal sealed record VmView(
+    string Id, string State, long Pid, uint Cpus, uint MemoryMiB, string MadeBy,
+    string? Served, bool? Confirmed, DateTimeOffset? ConfirmBefore, string? Qmp, string? Agent, string? Console, string? Share);
+
+internal sealed record EventView(DateTimeOffset? At, string? Vm, string What);
+
+/// <param name="GracePeriodSeconds">The VM is destroyed when it has not been resumed by then; left out when vmcached named none.</param>
+/// <param name="Resumed">Only after <c>--resume</c>.</param>
+internal sealed record BaseVmView(
+    string Id, long Pid, string Qmp, string Agent, string Console, uint Cpus, uint MemoryMiB, string MadeBy, string Served,
+    string Pool, string State, string? Share, double? GracePeriodSeconds, DateTimeOffset? ConfirmBefore, ResumedView? Resumed);
+
+/// <summary>How long each step of a resume took, in milliseconds; <paramref name="Total"/> until the agent had answered.</summary>
+internal sealed record ResumedView(double Cont, double Reseed, double Clock, double Total);
+
+internal sealed record ResumeView(string Id, ResumedView Resumed);
+
+internal sealed record ReleaseView(IReadOnlyList<string> Released);
+
+internal sealed record DoctorView(bool Ok, string Endpoint, IReadOnlyList<CheckView> Checks);
+
+internal sealed record CheckView(string Name, string Verdict, string Found, string? Do);
+
+internal sealed record ErrorView(ErrorBody Error);
+
+internal sealed record ErrorBody(
+    string Code, string Reason, string Message, IReadOnlyDictionary<string, string>? Metadata, double? RetryAfterSeconds);

@@ -1,0 +1,38 @@
+using VmCacheCluster.Contracts.V1;
+
+namespace VmCacheCluster.Cli.Output;
+
+/// <summary>The API's enumerations as lower-case words; scripts rely on them.</summary>
+internal static class Words
+{
+    /// <summary>For a value of a newer vmcached, or none.</summary>
+    internal const string Unknown = "unknown";
+
+    internal static string Of(VmState state) => state switch
+    {
+        VmState.Creating => "creating",
+        VmState.Booting => "booting",
+        VmState.Checking => "checking",
+        VmState.Pausing => "pausing",
+        VmState.Warm => "warm",
+        VmState.Reserved => "reserved",
+        VmState.Leased => "leased",
+        VmState.Stopping => "stopping",
+        VmState.Failed => "failed",
+        _ => Unknown,
+    };
+
+    internal static string Of(MadeBy madeBy) => madeBy switch
+    {
+        MadeBy.Boot => "boot",
+        MadeBy.Clone => "clone",
+        _ => Unknown,
+    };
+
+    internal static string Of(Served served) => served switch
+    {
+        Served.Warm => "warm",
+        Served.OnDemand => "on-demand",
+        _ => Unknown,
+    };
+}
