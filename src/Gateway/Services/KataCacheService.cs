@@ -25,7 +25,7 @@ public sealed class KataCacheService(
     {
         var aborted = context.GetHttpContext().RequestAborted;
         var granted = await acquirer.AcquireAsync(pools.Of(context).Name, HandOutPath.Kata, context.Deadline, aborted);
-        return GrpcVmFormat.ToGrpc(granted.Facts);
+        return GrpcVmFormat.Write(granted.Facts);
     }
 
     public override async Task<GrpcStatus> Status(Empty request, ServerCallContext context)

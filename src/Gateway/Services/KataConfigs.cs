@@ -8,7 +8,7 @@ namespace VmCacheCluster.Gateway.Services;
 public sealed class KataConfigs(NodeOptions options)
 {
     private readonly Dictionary<PoolName, GrpcVMConfig> _configs =
-        options.Pools.ToDictionary(p => p.Name, p => KataVmConfig.From(p).ToGrpc());
+        options.Pools.ToDictionary(p => p.Name, p => PoolVmConfig.Of(p, options.ClientDirectory).ToGrpc());
 
     public GrpcVMConfig Of(PoolName pool) => _configs[pool];
 }

@@ -1,0 +1,51 @@
+using System.Collections;
+using System.CommandLine;
+using VmCacheCluster.Gateway;
+using VmCacheCluster.Gateway.Configuration;
+using VmCacheCluster.Gateway.Endpoints;
+
+var config = new Option<string?>("--config") { Description = "The configuration file (HOCON). Default: /etc/vmcache/vmcache.conf, if it is there" };
+var endpoint = new Option<string?>("--endpoint") { Description = "The Unix socket to listen on (vmcache.endpoint)" };
+var number = new Option<string?>("--vm-cache-number") { Description = "How many VMs the default pool keeps warm" };
+var runDirectory = new Option<string?>("--run-dir") { Description = "Where records, sockets and logs of the VMs are kept (vmcache.run-dir)" };
+var root = new RootCommand("vmcached keeps QEMU VMs booted and paused, and hands them out in milliseconds.")
+{
+    config, endpoint, number, runDirectory,
+};
+root.SetAction(async (parse, cancel) => await RunAsync(new CommandLineValues(
+    parse.GetValue(config), parse.GetValue(endpoint), parse.GetValue(number), parse.GetValue(runDirectory))));
+
+// The host handles SIGTERM and SIGINT itself, in its own order.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+
+static async Task<int> RunAsync(CommandLineValues values)
+{
+    var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+        .ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "");
+    var loaded = ConfigurationLoader.Load(values, environment, HostFacts.Read());
+    if (loaded.Options is not { } options) return Refuse(ConfigurationReport.Format(loaded.Faults).TrimEnd(), 78);
+    if (RunDirectories.Prepare(options) is { } problem) return Refuse(problem, 73);
+
+    try
+    {
+        // Held until the process ends: a successor may not take the sockets while this one still lets go of them.
+        using var endpoints = OwnedEndpoints.Take(options);
+        await using var app = Daemon.Build(options, endpoints);
+        await app.RunAsync();
+        return 0;
+    }
+    catch (EndpointRefusedException refused)
+    {
+        return Refuse(refused.Message, 75);
+    }
+    catch (IOException io)
+    {
+        return Refuse($"cannot listen: {io.Message}", 75);
+    }
+}
+
+static int Refuse(string message, int status)
+{
+    Console.Error.WriteLine($"vmcached: {message}");
+    return status;
+}
