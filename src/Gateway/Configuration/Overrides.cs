@@ -4,7 +4,7 @@ namespace VmCacheCluster.Gateway.Configuration;
 internal sealed class Overrides(CommandLineValues flags, IReadOnlyDictionary<string, string> environment)
 {
     public (string Path, string Source)? ConfigFile =>
-        flags.Config is { } flag ? (Path.GetFullPath(flag), "flag --config")
+        flags.Config is { } flag ? (Path.GetFullPath(flag.Length == 0 ? "." : flag), "flag --config")
         : Variable("VMCACHE_CONFIG") is { } variable ? (Path.GetFullPath(variable), "variable VMCACHE_CONFIG")
         : null;
 
