@@ -60,6 +60,12 @@ internal static class CliApp
     private static int Fail(CliException error, bool json, CliHost host)
     {
         host.Out.Flush();
+        if (error.ExitCode == ExitCode.BrokenPipe)
+        {
+            // The reader had enough: nothing went wrong.
+            return error.ExitCode;
+        }
+
         ErrorText.Write(host.Error, error, json, Style.For(host.ErrorIsTerminal, host.Environment));
         return error.ExitCode;
     }

@@ -12,6 +12,7 @@ internal static class Errors
         VmCacheException refused => Of(refused),
         OperationCanceledException => new CliException(ExitCode.Interrupted, "CANCELLED", "INTERRUPTED", "interrupted", fault),
         ArgumentException argument => new CliException(ExitCode.Usage, "INVALID_ARGUMENT", "USAGE", argument.Message, fault),
+        BrokenPipeException => new CliException(ExitCode.BrokenPipe, "CANCELLED", "BROKEN_PIPE", fault.Message, fault),
         UnauthorizedAccessException or IOException =>
             new CliException(ExitCode.Failed, "INTERNAL", "HOST_IO", fault.Message, fault),
         _ => new CliException(ExitCode.Failed, "INTERNAL", "BUG", $"{fault.GetType().Name}: {fault.Message}", fault),

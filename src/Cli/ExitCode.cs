@@ -26,6 +26,9 @@ internal static class ExitCode
     /// <summary>Ended by Ctrl-C: 128 + SIGINT.</summary>
     internal const int Interrupted = 130;
 
+    /// <summary>Nobody reads the output any more: 128 + SIGPIPE, as a program ends that the signal ends.</summary>
+    internal const int BrokenPipe = 141;
+
     internal const string Help =
         "Exit status: 0 ok, 1 failed, 2 wrong usage, 3 vmcached not reachable, 4 no such VM, 5 no VM to be had or no answer "
         + "in time, 6 the VM's state does not allow it, 130 interrupted. 'exec' exits with its command's status: 124 time limit, "

@@ -10,6 +10,7 @@ internal sealed partial class StandardStream(int descriptor) : Stream
 {
     private const int EINTR = 4;
     private const int EAGAIN = 11;
+    private const int EPIPE = 32;
     private const short POLLOUT = 4;
 
     public override bool CanRead => false;
@@ -26,7 +27,8 @@ internal sealed partial class StandardStream(int descriptor) : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <exception cref="IOException">Nobody reads any more, or the disk is full.</exception>
+    /// <exception cref="BrokenPipeException">Nobody reads any more.</exception>
+    /// <exception cref="IOException">The disk is full, or the descriptor unusable.</exception>
     public override void Write(ReadOnlySpan<byte> buffer)
     {
         while (!buffer.IsEmpty)
@@ -46,6 +48,8 @@ internal sealed partial class StandardStream(int descriptor) : Stream
                     var wait = new PollDescriptor { Descriptor = descriptor, Events = POLLOUT };
                     _ = poll(ref wait, 1, -1);
                     break;
+                case EPIPE:
+                    throw new BrokenPipeException($"nobody reads descriptor {descriptor} any more");
                 default:
                     throw new IOException($"cannot write to descriptor {descriptor}: {Marshal.GetLastPInvokeErrorMessage()}");
             }
@@ -84,3 +88,6 @@ internal sealed partial class StandardStream(int descriptor) : Stream
         public short Returned;
     }
 }
+
+/// <summary>The reader of our output has left, as <c>head</c> does when it has enough.</summary>
+internal sealed class BrokenPipeException(string message) : IOException(message);

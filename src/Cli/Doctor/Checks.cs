@@ -50,8 +50,8 @@ internal static class Checks
         var name = $"pool {pool.Name}";
         var found = $"{pool.Warm} of {pool.Target} warm";
         return pool.Warm >= pool.Target ? new Check(name, Verdict.Ok, found)
-            : pool.Reason.Length == 0 ? new Check(name, Verdict.Ok, $"{found}, {pool.Warming} being made")
-            : new Check(name, Verdict.Warn, $"{found}: {Table.OneLine(pool.Reason)}", "see its events in 'vmcache status' and vmcached's log");
+            : pool.Reason.Length == 0 && pool.Warming > 0 ? new Check(name, Verdict.Ok, $"{found}, {pool.Warming} being made")
+            : new Check(name, Verdict.Warn, $"{found}: {(pool.Reason.Length > 0 ? Table.OneLine(pool.Reason) : "and none being made")}", "see its events in 'vmcache status' and vmcached's log");
     }
 
     internal static Check Socket(HostFacts facts)

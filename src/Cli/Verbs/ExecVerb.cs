@@ -72,7 +72,7 @@ internal static class ExecVerb
             var exited = await InVmAsync(globals.Host, vm.Id, vm.Qmp, vm.Agent, start, withInput, cancel).ConfigureAwait(false);
             return Status(globals, exited, start);
         }
-        catch (Exception fault) when (fault is not OperationCanceledException || !cancel.IsCancellationRequested)
+        catch (Exception fault) when (fault is not (OperationCanceledException or BrokenPipeException))
         {
             throw AsExec(Errors.Of(fault));
         }

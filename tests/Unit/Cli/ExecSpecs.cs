@@ -78,6 +78,37 @@ public sealed class ExecSpecs
     }
 
     [Fact]
+    public async Task Ends_the_command_in_silence_when_nobody_reads_its_output()
+    {
+        var abandoned = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var vm = new FakeVm("vm-1")
+        {
+            Status = "running",
+            OnExec = async (_, send, cancel) =>
+            {
+                await using var told = cancel.Register(abandoned.SetResult);
+                await send(new ExecOutput { Stdout = ByteString.CopyFromUtf8("y") });
+                await abandoned.Task;
+            },
+        };
+        await using var node = await FakeNode.StartAsync(new FakeNode.Answers { Get = _ => vm.Vm });
+        using var error = new StringWriter();
+        var host = new CliHost
+        {
+            Out = TextWriter.Null,
+            Error = error,
+            OpenIn = () => Stream.Null,
+            OpenOut = () => new ReaderLeft(),
+            OpenError = () => Stream.Null,
+        };
+
+        var exit = await CliApp.RunAsync(["exec", "vm-1", "--endpoint", node.Endpoint, "--", "yes"], host, CancellationToken.None);
+
+        Assert.Equal((ExitCode.BrokenPipe, ""), (exit, error.ToString()));
+        await abandoned.Task.WaitAsync(TimeSpan.FromSeconds(60));
+    }
+
+    [Fact]
     public async Task Says_how_to_resume_a_paused_vm()
     {
         await using var vm = new FakeVm("vm-1") { Status = "paused" };
@@ -137,5 +168,11 @@ public sealed class ExecSpecs
         await using var vm = new FakeVm("vm-1") { Status = "running", OnExec = exec };
         await using var node = await FakeNode.StartAsync(new FakeNode.Answers { Get = _ => vm.Vm });
         return await CliRun.Of("exec", "vm-1", "--endpoint", node.Endpoint, "--", "x");
+    }
+
+    private sealed class ReaderLeft : MemoryStream
+    {
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+            throw new BrokenPipeException("the reader left");
     }
 }

@@ -142,4 +142,25 @@ public sealed class GetBaseVmSpecs
         Assert.Equal(ExitCode.Interrupted, run.Exit);
         Assert.Equal("error: interrupted\n", run.Error);
     }
+
+    [Fact]
+    public async Task Releases_the_vm_when_interrupted_after_it_was_taken()
+    {
+        using var stop = new CancellationTokenSource();
+        await using var node = await FakeNode.StartAsync(new FakeNode.Answers
+        {
+            GetBaseVm = _ => Hand("vm-1"),
+            Get = id =>
+            {
+                stop.Cancel();
+                throw FakeNode.Answers.Status(StatusCode.Cancelled, "");
+            },
+        });
+
+        var run = await CliRun.RunAsync(new Dictionary<string, string>(), null, stop.Token, "get-base-vm", "--endpoint", node.Endpoint);
+
+        Assert.Equal(ExitCode.Interrupted, run.Exit);
+        Assert.Equal("error: VM vm-1 was taken, but then: interrupted; it was released\n", run.Error);
+        Assert.Equal(["vm-1"], node.Released);
+    }
 }

@@ -1,0 +1,39 @@
+using System.Text;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Gateway.Configuration;
+
+/// <summary>One thing that is wrong with the configuration.</summary>
+/// <param name="Key">The full key, such as vmcache.pool-defaults.memory; the file's path when the file is at fault.</param>
+/// <param name="Value">What stands there; empty when nothing does.</param>
+/// <param name="Reason">What is wrong with it.</param>
+/// <param name="Source">File, flag or variable it comes from.</param>
+/// <param name="Remedy">What to do; empty when nothing general can be said.</param>
+public sealed record ConfigurationFault(string Key, string Value, string Reason, string Source, string Remedy = "");
+
+/// <summary>Options, or all that stands in their way. Exactly one of the two is there.</summary>
+public sealed record ConfigurationResult(NodeOptions? Options, IReadOnlyList<ConfigurationFault> Faults);
+
+/// <summary>Faults as a person reads them.</summary>
+public static class ConfigurationReport
+{
+    public static string Format(IReadOnlyList<ConfigurationFault> faults)
+    {
+        var text = new StringBuilder();
+        text.Append("The configuration has ").Append(faults.Count).Append(faults.Count == 1 ? " fault:" : " faults:").Append('\n');
+        foreach (var fault in faults)
+        {
+            text.Append("  ").Append(fault.Key);
+            if (fault.Value.Length > 0) text.Append(" = ").Append(Printable(fault.Value));
+            text.Append(": ").Append(fault.Reason).Append("\n      in ").Append(fault.Source).Append('\n');
+            if (fault.Remedy.Length > 0) text.Append("      -> ").Append(fault.Remedy).Append('\n');
+        }
+        return text.ToString();
+    }
+
+    private static string Printable(string value)
+    {
+        var text = string.Concat(value.Select(c => char.IsControl(c) ? $"\\u{(int)c:x4}" : c.ToString()));
+        return text.Length <= 200 ? text : text[..200] + "...";
+    }
+}

@@ -1,0 +1,50 @@
+using System.Text;
+
+namespace VmCacheCluster.Gateway.Configuration;
+
+/// <summary>Finds and reads the operator's file, and the reference that is in the binary.</summary>
+internal static class ConfigurationFile
+{
+    public static ConfigNode Reference()
+    {
+        using var stream = typeof(ConfigurationFile).Assembly.GetManifestResourceStream("reference.conf")!;
+        using var reader = new StreamReader(stream);
+        return HoconText.Parse(reader.ReadToEnd());
+    }
+
+    /// <summary>The file's settings; nothing when no file is named and there is none at the default place.</summary>
+    /// <param name="named">The path and who named it; null when nobody did.</param>
+    /// <param name="fallback">The default place.</param>
+    /// <param name="faults">Gets a fault when the file cannot be read; settings of flags are checked nevertheless.</param>
+    public static (ConfigNode Node, string Source) Read(
+        (string Path, string Source)? named, string fallback, ICollection<ConfigurationFault> faults)
+    {
+        if (named is null && !File.Exists(fallback)) return (ConfigNode.Nothing, "");
+        var path = named?.Path ?? fallback;
+        var by = named?.Source ?? "the default place";
+        try
+        {
+            if (Directory.Exists(path))
+                faults.Add(new ConfigurationFault(path, "", "it is a directory", by, "name a file"));
+            else
+                return (HoconText.Parse(File.ReadAllText(path, new UTF8Encoding(false, true))), $"file {path}");
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            faults.Add(new ConfigurationFault(path, "", "there is no such file", by, "check the path"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            faults.Add(new ConfigurationFault(path, "", $"it cannot be read: {e.Message}", by, "check its permissions"));
+        }
+        catch (FormatException e)
+        {
+            faults.Add(new ConfigurationFault(path, "", $"it is not valid HOCON: {e.Message}", $"file {path}", "correct it there"));
+        }
+        catch (DecoderFallbackException)
+        {
+            faults.Add(new ConfigurationFault(path, "", "it is not UTF-8 text", $"file {path}", "name a text file"));
+        }
+        return (ConfigNode.Nothing, "");
+    }
+}

@@ -1,0 +1,102 @@
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Gateway.Configuration;
+
+/// <summary>Flag over environment over file over default; every fault at once.</summary>
+public static class ConfigurationLoader
+{
+    private const string VmId = "00000000-0000-0000-0000-000000000000";
+
+    public static ConfigurationResult Load(
+        CommandLineValues flags, IReadOnlyDictionary<string, string> environment, HostFacts host)
+    {
+        var faults = new List<ConfigurationFault>();
+        var reference = ConfigurationFile.Reference();
+        var overrides = new Overrides(flags, environment);
+        var (file, source) = ConfigurationFile.Read(overrides.ConfigFile, host.DefaultFile, faults);
+        UnknownKeys.Find(file, reference, source, faults);
+
+        var section = new Section(
+            [.. overrides.OfNode, new Layer(file["vmcache"], "vmcache", source), new Layer(reference["vmcache"], "vmcache", "reference.conf")],
+            faults);
+        var endpoint = section.Path("endpoint");
+        PathRules.CheckEndpoint(endpoint, faults);
+        var runDirectory = section.Path("run-dir");
+        PathRules.CheckSocket(runDirectory, $"{runDirectory.Value}/vm/{VmId}/supervisor.sock", faults);
+        var clientDirectory = section.Path("client-dir", mayBeEmpty: true);
+        if (clientDirectory.Value.Length == 0)
+            clientDirectory = runDirectory with { Value = Path.Combine(runDirectory.Value, "client") };
+        PathRules.CheckSocket(clientDirectory, $"{clientDirectory.Value}/{VmId}/console.sock", faults);
+
+        var reader = new PoolReader(host, Defaults(section, faults), faults);
+        var pools = ReadPools(file, reference, source, overrides, endpoint, reader, faults);
+        CheckTogether(pools, host, faults);
+        var options = new NodeOptions
+        {
+            Endpoint = endpoint.Value,
+            RunDirectory = runDirectory.Value,
+            ClientDirectory = clientDirectory.Value,
+            BootParallelism = section.Number("boot-parallelism", 1, 1024, "auto", Math.Max(1, host.Cores / 2)).Value,
+            Stop = new StopDeadlines(
+                section.Time("stop.quit").Value!.Value, section.Time("stop.term").Value!.Value, section.Time("stop.kill").Value!.Value),
+            Pools = [.. pools.Select(p => p.Options)],
+        };
+        // One line in pool-defaults is read once for every pool.
+        return faults.Count == 0 ? new ConfigurationResult(options, []) : new ConfigurationResult(null, [.. faults.Distinct()]);
+    }
+
+    private static NodeDefaults Defaults(Section section, List<ConfigurationFault> faults)
+    {
+        var initial = section.Time("backoff.initial");
+        var max = section.Time("backoff.max");
+        if (max.Value < initial.Value)
+            faults.Add(max.Fault($"it is less than backoff.initial ({initial.Text})", "raise it"));
+        return new NodeDefaults(
+            section.Time("grace-period").Value!.Value,
+            section.Time("max-age", "off", "0").Value,
+            section.Time("boot-timeout").Value!.Value,
+            section.Number("max-waiting", 0, 1_000_000).Value,
+            new BackoffOptions(initial.Value!.Value, max.Value!.Value, section.Fraction("backoff.jitter").Value));
+    }
+
+    private static List<ReadPool> ReadPools(
+        ConfigNode file, ConfigNode reference, string source, Overrides overrides, Setting<string> endpoint,
+        PoolReader reader, List<ConfigurationFault> faults)
+    {
+        var named = file["vmcache.pools"]?.Children ?? new Dictionary<string, ConfigNode>();
+        var pools = new List<ReadPool>();
+        foreach (var text in named.Keys.Prepend(PoolName.Default.Value).Distinct())
+        {
+            if (!PoolName.TryParse(text, out var name))
+            {
+                faults.Add(new ConfigurationFault(
+                    $"vmcache.pools.{text}", "", "it is not a pool's name", source,
+                    "use 1 to 63 of a-z, 0-9 and \"-\", beginning with a letter or digit"));
+                continue;
+            }
+            var isDefault = name == PoolName.Default;
+            var section = new Section(
+                [
+                    .. isDefault ? overrides.OfDefaultPool : [],
+                    new Layer(named.GetValueOrDefault(text), $"vmcache.pools.{text}", source),
+                    new Layer(file["vmcache.pool-defaults"], "vmcache.pool-defaults", source),
+                    new Layer(reference["vmcache.pool-defaults"], "vmcache.pool-defaults", "reference.conf"),
+                ],
+                faults);
+            pools.Add(reader.Read(name, section, isDefault ? endpoint : null));
+        }
+        return pools;
+    }
+
+    private static void CheckTogether(List<ReadPool> pools, HostFacts host, List<ConfigurationFault> faults)
+    {
+        foreach (var same in pools.Where(p => p.Endpoint is not null).GroupBy(p => p.Endpoint!.Value).Where(g => g.Count() > 1))
+            faults.Add(same.Last().Endpoint!.Fault(
+                $"the pools {string.Join(" and ", same.Select(p => p.Options.Name))} have one endpoint", "give each pool its own"));
+        var needed = pools.Select(p => (long)p.Options.VmCacheNumber * p.Options.Spec.MemoryMiB).ToList();
+        if (needed.Sum() > host.MemoryMiB && needed.All(n => n <= host.MemoryMiB))
+            faults.Add(new ConfigurationFault(
+                "vmcache.pools", "", $"all pools' warm VMs need {needed.Sum()} MiB; this host has {host.MemoryMiB} MiB",
+                "vm-cache-number and memory of " + string.Join(", ", pools.Select(p => p.Options.Name)), "lower vm-cache-number or memory"));
+    }
+}

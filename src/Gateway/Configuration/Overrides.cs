@@ -1,0 +1,29 @@
+namespace VmCacheCluster.Gateway.Configuration;
+
+/// <summary>What flags and environment say, as layers above the file. An empty variable counts as unset.</summary>
+internal sealed class Overrides(CommandLineValues flags, IReadOnlyDictionary<string, string> environment)
+{
+    public (string Path, string Source)? ConfigFile =>
+        flags.Config is { } flag ? (Path.GetFullPath(flag.Length == 0 ? "." : flag), "flag --config")
+        : Variable("VMCACHE_CONFIG") is { } variable ? (Path.GetFullPath(variable), "variable VMCACHE_CONFIG")
+        : null;
+
+    public IEnumerable<Layer> OfNode =>
+    [
+        .. Layers("vmcache", "endpoint", flags.Endpoint, "--endpoint", "VMCACHE_ENDPOINT"),
+        .. Layers("vmcache", "run-dir", flags.RunDirectory, "--run-dir", "VMCACHE_RUN_DIR"),
+    ];
+
+    public IEnumerable<Layer> OfDefaultPool => Layers(
+        "vmcache.pools.default", "vm-cache-number", flags.VmCacheNumber, "--vm-cache-number", "VMCACHE_VM_CACHE_NUMBER");
+
+    private IEnumerable<Layer> Layers(string prefix, string key, string? flag, string flagName, string variable)
+    {
+        if (flag is not null) yield return Of(flag, $"flag {flagName}");
+        if (Variable(variable) is { } value) yield return Of(value, $"variable {variable}");
+
+        Layer Of(string text, string source) => new(ConfigNode.Of(key, text), prefix, source);
+    }
+
+    private string? Variable(string name) => environment.TryGetValue(name, out var value) && value.Length > 0 ? value : null;
+}
