@@ -36,7 +36,7 @@ public static class ConfigurationLoader
             Endpoint = endpoint.Value,
             RunDirectory = runDirectory.Value,
             ClientDirectory = clientDirectory.Value,
-            BootParallelism = section.Number("boot-parallelism", 1, 1024, "auto", Math.Max(1, host.Cores / 2)).Value,
+            BootParallelism = section.Number("boot-parallelism", 1, 1024, "auto", Math.Max(2, host.Cores / 2)).Value,
             Stop = new StopDeadlines(
                 section.Time("stop.quit").Value!.Value, section.Time("stop.term").Value!.Value, section.Time("stop.kill").Value!.Value),
             Pools = [.. pools.Select(p => p.Options)],
