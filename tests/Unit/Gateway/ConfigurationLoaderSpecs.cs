@@ -142,6 +142,18 @@ public sealed class ConfigurationLoaderSpecs : IDisposable
         Assert.Equal((0, null), (pool.VmCacheNumber, pool.MaxAge));
     }
 
+    [Fact]
+    public void Accepts_the_example_when_it_is_loaded()
+    {
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(root.FullName, "VmCacheCluster.sln"))) root = root.Parent!;
+        var options = Options(Load(File.ReadAllText(Path.Combine(root.FullName, "hocon", "example.conf"))));
+        Assert.Equal(["default", "runner"], options.Pools.Select(p => p.Name.Value));
+        Assert.Equal("/var/lib/vmcache/runner/rootfs.img", options.Pools[1].Spec.Image);
+        Assert.Equal((1024, 2, TimeSpan.FromHours(1)), (
+            options.Pools[1].Spec.MaxMemoryMiB, options.Pools[1].Spec.MemorySlots, options.Pools[1].MaxAge!.Value));
+    }
+
     private static List<string> ReferenceKeys()
     {
         using var stream = typeof(ConfigurationLoader).Assembly.GetManifestResourceStream("reference.conf")!;
