@@ -42,7 +42,7 @@ public sealed record KataHypervisorState
 public sealed record KataQemuState
 {
     public string UUID { get; init => field = value ?? ""; } = "";
-    public string HotPlugVFIO { get; init => field = value ?? ""; } = "";
+    public string HotPlugVFIO { get; set => field = value ?? ""; } = "";
 
     /// <summary>Where a client may plug devices into. Kata's own server sends null, and every hot-plug fails.</summary>
     public IReadOnlyList<KataBridge>? Bridges { get; init; }
@@ -54,8 +54,11 @@ public sealed record KataQemuState
 
     public int VirtiofsDaemonPid { get; init; }
 
-    /// <summary>A second field of nearly the same name: that is how Kata has it.</summary>
-    public string HotplugVFIO { get; init => field = value ?? ""; } = "";
+    /// <summary>
+    /// A second field of nearly the same name: that is how Kata has it. The two are settable because the serializer
+    /// cannot tell them apart as constructor parameters, which is how it sees init.
+    /// </summary>
+    public string HotplugVFIO { get; set => field = value ?? ""; } = "";
 
     public string ColdPlugVFIO { get; init => field = value ?? ""; } = "";
 

@@ -10,7 +10,9 @@ internal sealed class GuestReader(HostFacts host, ICollection<ConfigurationFault
 {
     public GuestFiles Read(Section section)
     {
+        var before = faults.Count;
         var kernel = section.Path("kernel", mayBeEmpty: true);
+        var kernelIsBad = faults.Count > before;
         var initrd = section.Path("initrd", mayBeEmpty: true);
         var image = section.Path("image", mayBeEmpty: true);
         var both = initrd.Value.Length > 0 && image.Value.Length > 0;
@@ -22,7 +24,7 @@ internal sealed class GuestReader(HostFacts host, ICollection<ConfigurationFault
                 faults.Add(kernel.Fault("it has neither initrd nor image", "set one of them beside the kernel"));
             return new GuestFiles(kernel.Value, NullIfEmpty(initrd.Value), NullIfEmpty(image.Value));
         }
-        foreach (var file in new[] { initrd, image }.Where(f => f.Value.Length > 0))
+        foreach (var file in new[] { initrd, image }.Where(f => f.Value.Length > 0 && !kernelIsBad))
             faults.Add(file.Fault("the embedded guest brings its own", "set kernel too, or remove this"));
         return new GuestFiles(
             Path.Combine(host.GuestDirectory, "vmlinuz"), Path.Combine(host.GuestDirectory, "initrd.img"), null);
