@@ -61,8 +61,9 @@ public static class Daemon
             .AddHocon(ConfigurationFactory.FromResource("akka.host.conf", typeof(Daemon).Assembly), HoconAddMode.Prepend)
             .ConfigureLoggers(loggers =>
             {
-                loggers.ClearLoggers();
                 loggers.AddLoggerFactory();
+                loggers.ClearLoggers();
+                loggers.AddLogger<HostLogger>();
             })
             .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism), ports));
         services.AddHostedService<NodeLifetime>();
