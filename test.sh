@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Runs every test that can run on this machine. The last line is `N passed, N failed, N skipped`.
+#   ./test.sh              everything
+#   ./test.sh --fast       without real QEMU
+set -euo pipefail
+cd "$(dirname "$0")"
+source ./scripts/common.sh
+
+filter=()
+[ "${1:-}" = --fast ] && filter=(--filter 'Category!=Qemu')
+
+need_dotnet
+need ip:iproute2
+./build.sh --test >&2
+
+step "building the tests"
+dotnet build VmCacheCluster.sln --nologo -v quiet >&2
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+export DOTNET_HOSTBUILDER__RELOADCONFIGONCHANGE=false
+status=0
+for suite in Unit Actors Qemu EndToEnd; do
+  step "tests: $suite"
+  # A suite without a test that the filter keeps is no failure; that none at all ran, is (below).
+  dotnet test "tests/$suite" --no-build --nologo -v quiet "${filter[@]}" --results-directory "$results" --logger "trx;LogFileName=$suite.trx" \
+    >"$results/$suite.log" 2>&1 || status=1
+  grep -vE '^\[(INFO|WARNING|ERROR|DEBUG)\]|^$' "$results/$suite.log" | tail -n 60 >&2 || true
+done
+
+count() { cat "$results"/*.trx 2>/dev/null | grep -oE "<Counters [^>]*" | grep -oE " $1=\"[0-9]+\"" | grep -oE '[0-9]+' | awk '{ n += $1 } END { print n + 0 }'; }
+passed=$(count passed) failed=$(count failed) executed=$(count executed) total=$(count total)
+skipped=$((${total:-0} - ${executed:-0}))
+if [ "$skipped" -gt 0 ]; then
+  step "skipped, and why:"
+  grep -hoE 'Skipped .*|\$XunitDynamicSkip\$.*' "$results"/*.log | sort | uniq -c >&2 || true
+fi
+[ "${passed:-0}" -gt 0 ] || { printf 'no test ran\n' >&2; status=1; }
+[ "${failed:-0}" -eq 0 ] || status=1
+printf '%s passed, %s failed, %s skipped\n' "${passed:-0}" "${failed:-0}" "$skipped"
+exit $status
