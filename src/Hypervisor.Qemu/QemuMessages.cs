@@ -17,6 +17,8 @@ internal static class QemuMessages
         (["could not open kernel file"], VmFailureKind.Configuration, "set the pool's kernel to a file that exists and can be read"),
         (["could not load kernel"], VmFailureKind.Configuration, "set the pool's kernel to a bootable x86-64 kernel (bzImage)"),
         (["invalid kernel header"], VmFailureKind.Configuration, "set the pool's kernel to a bootable x86-64 kernel (bzImage)"),
+        (["kernel too old"], VmFailureKind.Configuration, "set the pool's kernel to a bootable x86-64 kernel (bzImage)"),
+        (["Error loading uncompressed kernel"], VmFailureKind.Configuration, "set the pool's kernel to a bootable x86-64 kernel (bzImage)"),
         (["could not load initrd"], VmFailureKind.Configuration, "set the pool's initrd to a file that exists and can be read"),
         (["initrd is too large"], VmFailureKind.Configuration, "give the VM more memory, or use a smaller initrd"),
         (["unable to find CPU model"], VmFailureKind.Configuration, "choose a CPU model that this QEMU knows: -cpu help lists them"),

@@ -47,7 +47,7 @@ internal sealed class Machine(CommandLine line, Directives directives)
             if (_started) return true;
             _started = true;
             _ = AfterAsync(directives.BootDelay, () => _booted.TrySetResult());
-            if (directives.PanicAfter is { } delay) _ = AfterAsync(delay, Panic);
+            if (directives.PanicAfter is { } delay) _ = PanicAsync(delay);
             return true;
         }
     }
@@ -58,6 +58,11 @@ internal sealed class Machine(CommandLine line, Directives directives)
     public async Task UpAsync(CancellationToken cancel)
     {
         await _booted.Task.WaitAsync(cancel);
+        await RunningAsync(cancel);
+    }
+
+    private async Task RunningAsync(CancellationToken cancel)
+    {
         while (true)
         {
             Task running;
@@ -86,11 +91,13 @@ internal sealed class Machine(CommandLine line, Directives directives)
     public void PowerDown()
     {
         Emit("POWERDOWN");
-        if (IsRunning) GuestWentDown("guest-shutdown");
+        GuestWentDown("guest-shutdown");
     }
 
-    private void Panic()
+    private async Task PanicAsync(TimeSpan delay)
     {
+        await Task.Delay(delay);
+        await RunningAsync(CancellationToken.None);
         Emit("GUEST_PANICKED", w => w.WriteString("action", "run"));
         GuestWentDown("guest-reset");
     }
@@ -99,6 +106,8 @@ internal sealed class Machine(CommandLine line, Directives directives)
     {
         lock (_gate)
         {
+            // A guest that is stopped does nothing.
+            if (!IsRunning) return;
             EmitShutdown(byGuest: true, reason);
             if (StayAfterShutdown) Halt("shutdown");
             else _exit.TrySetResult(0);

@@ -1,0 +1,28 @@
+using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu;
+using Xunit;
+
+namespace VmCacheCluster.Tests.Unit.Qemu;
+
+public sealed class QemuMessagesSpecs
+{
+    [Theory]
+    [InlineData("qemu-system-x86_64: cannot set up guest memory 'dimm1': Cannot allocate memory", VmFailureKind.Host, "memory")]
+    [InlineData("Could not access KVM kernel module: Permission denied\nqemu-system-x86_64: failed to initialize kvm: Permission denied", VmFailureKind.Host, "group kvm")]
+    [InlineData("Could not access KVM kernel module: No such file or directory", VmFailureKind.Host, "kvm_intel")]
+    [InlineData("qemu: could not open kernel file '/k': No such file or directory", VmFailureKind.Configuration, "kernel")]
+    [InlineData("qemu: could not load initrd '/i'", VmFailureKind.Configuration, "initrd")]
+    [InlineData("qemu-system-x86_64: cannot create PID file: No space left on device", VmFailureKind.Host, "free space")]
+    [InlineData("qemu-system-x86_64: something new", VmFailureKind.Start, "")]
+    [InlineData("", VmFailureKind.Start, "")]
+    public void Keeps_qemus_words_and_names_a_remedy(string log, VmFailureKind kind, string remedy)
+    {
+        var failure = QemuMessages.NotStarted("/usr/bin/qemu-system-x86_64", "exited with status 1", log);
+
+        Assert.Equal(kind, failure.Kind);
+        Assert.Contains(log.Length == 0 ? "it said nothing" : log.Split('\n')[0], failure.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', failure.Message);
+        if (remedy.Length == 0) Assert.Empty(failure.Remedy);
+        else Assert.Contains(remedy, failure.Remedy, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,60 @@
+using CsCheck;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Records;
+using Xunit;
+
+namespace VmCacheCluster.Tests.Unit.Qemu;
+
+public sealed class StateTextSpecs
+{
+    private static readonly VmMark Mark = new(
+        VmOwnership.Reserved, HandOutPath.Kata, Served.OnDemand, new HostTime(Guid.Parse("11111111-2222-3333-4444-555555555555"), TimeSpan.FromSeconds(12)));
+
+    [Fact]
+    public void Reads_back_every_mark_in_a_fixed_size() =>
+        Gen.Select(
+            Any<VmOwnership>(), Any<HandOutPath>(),
+            Any<Served>(), Gen.Guid, Gen.Long,
+            (ownership, path, served, boot, ticks) => new VmMark(ownership, path, served, new HostTime(boot, new TimeSpan(ticks))))
+        .Sample(mark =>
+        {
+            var bytes = StateText.Format(mark);
+            Assert.Equal(StateText.Bytes, bytes.Length);
+            Assert.Equal((mark, null), StateText.Parse(bytes));
+        });
+
+    [Fact]
+    public void Notices_any_changed_byte_of_the_record()
+    {
+        var good = StateText.Format(Mark);
+        var end = good.AsSpan().TrimEnd(" \n"u8).Length;
+        for (var at = 0; at < end; at++)
+        {
+            var bad = good.ToArray();
+            bad[at] ^= 1;
+            var (mark, problem) = StateText.Parse(bad);
+            Assert.Null(mark);
+            Assert.NotNull(problem);
+        }
+    }
+
+    [Fact]
+    public void Notices_every_truncation()
+    {
+        var good = StateText.Format(Mark);
+        for (var length = 0; length < good.Length; length++) Assert.NotNull(StateText.Parse(good.AsSpan(0, length)).Problem);
+    }
+
+    [Fact]
+    public void Says_which_version_it_cannot_read()
+    {
+        var newer = System.Text.Encoding.ASCII.GetBytes("vmcache-state 2 whatever comes later\n");
+
+        Assert.Equal("it is of version 2, and this daemon reads version 1", StateText.Parse(newer).Problem);
+    }
+
+    [Fact]
+    public void Survives_any_bytes() => Gen.Byte.Array[0, 200].Sample(bytes => StateText.Parse(bytes).Mark is null);
+
+    private static Gen<T> Any<T>() where T : struct, Enum => Gen.Int[0, Enum.GetValues<T>().Length - 1].Select(i => Enum.GetValues<T>()[i]);
+}

@@ -1,0 +1,77 @@
+using System.Text;
+using System.Text.Json;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu;
+using VmCacheCluster.Hypervisor.Qemu.Records;
+using Xunit;
+
+namespace VmCacheCluster.Tests.Unit.Qemu;
+
+public sealed class VmRecordSpecs
+{
+    private static readonly VmId Id = new("00000000-0000-4000-8000-000000000001");
+    private static readonly VmPaths Paths = QemuPaths.For("/run/vmcache", "/run/vc/vm", Id);
+
+    private static readonly VmFacts Facts = new(Id, new VmSpec
+    {
+        Pool = new PoolName("big"),
+        Machine = MachineType.Pc,
+        Accelerator = Accelerator.Kvm,
+        CpuModel = "host,pmu=off",
+        Cpus = 2,
+        MaxCpus = 8,
+        MemoryMiB = 512,
+        MemorySlots = 4,
+        MaxMemoryMiB = 4096,
+        Qemu = "/usr/bin/qemu",
+        Kernel = "/k",
+        Image = "/i",
+        KernelParameters = "a \"b\" ü",
+        EntropySource = "/dev/random",
+        RootPorts = 7,
+        Sandbox = false,
+    }, Paths, new ProcessIdentity(4711, 987654321), MadeBy.Clone);
+
+    [Fact]
+    public void Reads_back_what_was_written() => Assert.Equal((Facts, null), Parse(Json(Facts)));
+
+    [Fact]
+    public void Ignores_members_of_a_later_daemon() =>
+        Assert.Equal((Facts, null), Parse(Json(Facts).Replace("\"version\"", "\"later\": {\"x\": [1]}, \"version\"", StringComparison.Ordinal)));
+
+    [Theory]
+    [InlineData("", "damaged")]
+    [InlineData("{", "damaged")]
+    [InlineData("[]", "no VM record")]
+    [InlineData("{\"version\": 1}", "damaged")]
+    [InlineData("{\"version\": 2, \"anything\": true}", "version 2")]
+    public void Says_what_is_wrong_with_a_record(string text, string words)
+    {
+        var (facts, problem) = Parse(text);
+
+        Assert.Null(facts);
+        Assert.Contains(words, problem, StringComparison.Ordinal);
+        Assert.Contains("/vm.json", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Notices_every_truncation()
+    {
+        var text = Json(Facts);
+        for (var length = 0; length < text.TrimEnd().Length; length++) Assert.NotNull(Parse(text[..length]).Problem);
+    }
+
+    [Fact]
+    public void Refuses_a_record_that_names_another_vm_or_foreign_directories()
+    {
+        var other = new VmId("00000000-0000-4000-8000-000000000002");
+
+        Assert.NotNull(VmRecordFile.Parse("/vm.json", Encoding.UTF8.GetBytes(Json(Facts)), other, Paths).Problem);
+        Assert.NotNull(Parse(Json(Facts with { Paths = Paths with { Directory = "/etc" } })).Problem);
+        Assert.NotNull(Parse(Json(Facts with { Paths = Paths with { ClientDirectory = "/home" } })).Problem);
+    }
+
+    private static (VmFacts? Facts, string? Problem) Parse(string text) => VmRecordFile.Parse("/run/vm.json", Encoding.UTF8.GetBytes(text), Id, Paths);
+
+    private static string Json(VmFacts facts) => JsonSerializer.Serialize(VmRecord.From(facts), RecordJson.Default.VmRecord);
+}
