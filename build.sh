@@ -12,17 +12,32 @@ need gcc:gcc ld:binutils qemu-system-x86_64:qemu-system-x86
 need_file /usr/include/zlib.h zlib1g-dev
 need_file /usr/include/stdio.h libc6-dev
 
-mkdir -p dist
-publish "daemon" src/Gateway/Gateway.csproj dist/.vmcached --self-contained false -p:PublishSingleFile=true
-publish "command line tool" src/Cli/Cli.csproj dist/.vmcache
-install -m 755 dist/.vmcached/vmcached dist/vmcached
-install -m 755 dist/.vmcache/vmcache dist/vmcache
+common=(Directory.Build.props Directory.Packages.props global.json protos build.sh scripts)
+
+# build NAME BINARY PROJECT-DIRECTORY TARGET SOURCES... -- OPTIONS...: publishes one program, unless it is up to date.
+build() {
+  local name=$1 binary=$2 project=$3 target=$4 sources=() stage
+  shift 4
+  while [ "$1" != -- ]; do sources+=("$1"); shift; done
+  shift
+  if fresh "$target" "${common[@]}" "$project" "${sources[@]}"; then
+    step "the $name is up to date"
+    return
+  fi
+  stage=$(mktemp -d)
+  publish "$name" "$project" "$stage" "$@"
+  mkdir -p "$(dirname "$target")"
+  install -m 755 "$stage/$binary" "$target"
+  rm -rf "$stage"
+}
+
+build "daemon" vmcached src/Gateway dist/vmcached hocon src/Domain src/Actors src/Qmp src/Agent src/Hypervisor.Qemu src/Kata src/Contracts \
+  -- --self-contained false -p:PublishSingleFile=true
+build "command line tool" vmcache src/Cli dist/vmcache src/Client src/Contracts src/Kata src/Domain src/Qmp src/Agent --
 install -m 644 hocon/example.conf dist/vmcache.conf
 step "guest image"
 guest/build.sh dist/guest
 if [ "${1:-}" = --test ]; then
-  publish "fake QEMU for the tests" tests/FakeQemu/FakeQemu.csproj dist/.fake-qemu
-  mkdir -p dist/test
-  install -m 755 dist/.fake-qemu/fake-qemu dist/test/fake-qemu
+  build "fake QEMU for the tests" fake-qemu tests/FakeQemu dist/test/fake-qemu src/Agent --
 fi
-step "done: $(du -shL --exclude='.*' dist | cut -f1) in dist/"
+step "done: $(du -shL dist | cut -f1) in dist/"

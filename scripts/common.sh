@@ -57,3 +57,10 @@ publish() {
   fi
   rm -f "$log"
 }
+
+# fresh FILE PATH...: FILE is newer than everything in the paths (build output aside).
+fresh() {
+  local file=$1
+  shift
+  [ -e "$file" ] && [ -z "$(find "$@" \( -name bin -o -name obj \) -prune -o -type f -newer "$file" -print -quit)" ]
+}
