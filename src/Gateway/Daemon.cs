@@ -14,7 +14,7 @@ namespace VmCacheCluster.Gateway;
 /// <summary>The composition root: the only place that knows every part.</summary>
 public static class Daemon
 {
-    public static WebApplication Build(NodeOptions options, OwnedEndpoints endpoints)
+    public static WebApplication Build(NodeOptions options, OwnedEndpoints endpoints, Action<IServiceCollection>? also = null)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
         builder.Logging.ClearProviders().AddSimpleConsole(o =>
@@ -32,6 +32,7 @@ public static class Daemon
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = NodeLifetime.StopTimeout(options) + TimeSpan.FromSeconds(5));
         AddNode(builder.Services, options);
         AddGrpc(builder.Services, options);
+        also?.Invoke(builder.Services);
 
         var app = builder.Build();
         app.MapGrpcService<KataCacheService>();

@@ -1,0 +1,24 @@
+using VmCacheCluster.Benchmarks.Rig;
+
+var dist = Environment.GetEnvironmentVariable("VMCACHE_DIST") ?? Path.Combine(Environment.CurrentDirectory, "dist");
+return args switch
+{
+    ["get-base-vm", ..] => await GetBaseVmBenchmark.RunAsync(dist, Number(args, 1, 5)),
+    ["get-base-vm-server", var directory] => await GetBaseVmServer.RunAsync(dist, directory),
+    ["acquire", ..] => await AcquireBenchmark.RunAsync(dist, Number(args, 1, 10)),
+    ["idle", ..] => await IdleBenchmark.RunAsync(dist, Number(args, 1, 60)),
+    _ => Usage(),
+};
+
+static int Number(string[] args, int index, int otherwise) => args.Length > index ? int.Parse(args[index]) : otherwise;
+
+static int Usage()
+{
+    Console.Error.WriteLine("""
+        usage, from the repository's root after ./build.sh --test:
+          dotnet run -c Release --project benchmarks/Rig -- get-base-vm [ROUNDS]   warm GetBaseVM against a constant answer (fake QEMU)
+          dotnet run -c Release --project benchmarks/Rig -- acquire [PAIRS]        acquire until the agent answers against bare cont + call (real QEMU)
+          dotnet run -c Release --project benchmarks/Rig -- idle [SECONDS]         a daemon with 10 warm VMs at rest (fake QEMU)
+        """);
+    return 2;
+}
