@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Processes;
 
-/// <summary>What .NET does not offer of Linux: pidfds, posix_spawn, epoll, waitid. Layouts are those of x86-64 and glibc.</summary>
+/// <summary>What .NET does not offer of Linux: pidfds, posix_spawn, epoll, inotify, waitid. Layouts are those of x86-64 and glibc.</summary>
 internal static unsafe partial class Native
 {
     public const int EINTR = 4;
@@ -45,6 +45,18 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "epoll_wait", SetLastError = true)]
     public static partial int EpollWait(int epoll, EpollEvent* events, int max, int timeoutMs);
+
+    [LibraryImport("libc", EntryPoint = "inotify_init1", SetLastError = true)]
+    public static partial int NotifyCreate(int flags);
+
+    [LibraryImport("libc", EntryPoint = "inotify_add_watch", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int NotifyAdd(int notify, string path, uint mask);
+
+    [LibraryImport("libc", EntryPoint = "inotify_rm_watch", SetLastError = true)]
+    public static partial int NotifyRemove(int notify, int watch);
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    public static partial nint Read(int fd, byte* buffer, nuint count);
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int fd);

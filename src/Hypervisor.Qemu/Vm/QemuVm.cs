@@ -24,6 +24,7 @@ internal sealed class QemuVm : IVm
     private readonly CancellationTokenSource _letGo = new();
     private readonly Lock _gate = new();
     private Task? _stopping;
+    private IDisposable? _logLimit;
     private Task _following = Task.CompletedTask;
     private bool _disposed;
 
@@ -49,6 +50,7 @@ internal sealed class QemuVm : IVm
         // What came before the status is part of it: QEMU's own RESUME at its start is nobody's.
         while (monitor.Qmp.Events.TryRead(out var early))
             if (early.Name is "SHUTDOWN" or "GUEST_PANICKED") vm.Publish(vm._run.Apply(early));
+        vm._logLimit = LogLimit.Shared.Watch(QemuPaths.Log(facts.Paths));
         vm._following = vm.FollowAsync();
         return vm;
     }
@@ -148,6 +150,7 @@ internal sealed class QemuVm : IVm
         await _letGo.CancelAsync().ConfigureAwait(false);
         await _monitor.DisposeAsync().ConfigureAwait(false);
         await _following.ConfigureAwait(false);
+        _logLimit?.Dispose();
         _process.Dispose();
         _state.Dispose();
     }
