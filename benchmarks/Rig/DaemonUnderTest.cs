@@ -31,7 +31,7 @@ public sealed class DaemonUnderTest : IAsyncDisposable
     public static async Task<DaemonUnderTest> StartAsync(string configuration, params string[] program)
     {
         var directory = System.IO.Directory.CreateTempSubdirectory("vmcbench-").FullName;
-        await File.WriteAllTextAsync(Path.Combine(directory, "kernel"), "");
+        await File.WriteAllTextAsync(Path.Combine(directory, "kernel"), "\n");
         await File.WriteAllTextAsync(Path.Combine(directory, "initrd"), "x");
         await File.WriteAllTextAsync(Path.Combine(directory, "vmcache.conf"), $$"""
             vmcache {

@@ -32,8 +32,8 @@ public static class GetBaseVmBenchmark
         List<double> latencyRatios = [], rateRatios = [], rates = [], constantRates = [];
         for (var round = 0; round < rounds + 1; round++)
         {
-            await SetBootDelayAsync(daemon, "");
-            await daemon.UntilAsync(p => p.Warm >= Warm, TimeSpan.FromMinutes(3));
+            await SetBootDelayAsync(daemon, "\n");
+            await daemon.UntilAsync(p => p.Warm >= Warm, TimeSpan.FromMinutes(1));
             // While it is measured, the pool refills as always, but its new VMs take their time.
             await SetBootDelayAsync(daemon, "boot-delay=5s");
 
@@ -52,7 +52,7 @@ public static class GetBaseVmBenchmark
             var constantRate = await RateAsync(() => ConstantAsync(calls));
             var rate = await RateAsync(() => kata.GetBaseVMAsync(new Empty()).ResponseAsync);
             constantRate = (constantRate + await RateAsync(() => ConstantAsync(calls))) / 2;
-            await SetBootDelayAsync(daemon, "");
+            await SetBootDelayAsync(daemon, "\n");
             await daemon.ReleaseAllAsync();
             // The first round warms the server up, too.
             if (round == 0) continue;

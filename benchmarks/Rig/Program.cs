@@ -1,6 +1,6 @@
 using VmCacheCluster.Benchmarks.Rig;
 
-var dist = Environment.GetEnvironmentVariable("VMCACHE_DIST") ?? Path.Combine(Environment.CurrentDirectory, "dist");
+var dist = Environment.GetEnvironmentVariable("VMCACHE_DIST") ?? Path.Combine(Root(AppContext.BaseDirectory), "dist");
 return args switch
 {
     ["get-base-vm", ..] => await GetBaseVmBenchmark.RunAsync(dist, Number(args, 1, 5)),
@@ -9,6 +9,9 @@ return args switch
     ["idle", ..] => await IdleBenchmark.RunAsync(dist, Number(args, 1, 60)),
     _ => Usage(),
 };
+
+static string Root(string directory)
+    => File.Exists(Path.Combine(directory, "VmCacheCluster.sln")) ? directory : Root(Path.GetDirectoryName(directory)!);
 
 static int Number(string[] args, int index, int otherwise) => args.Length > index ? int.Parse(args[index]) : otherwise;
 

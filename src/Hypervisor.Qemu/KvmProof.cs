@@ -43,12 +43,12 @@ public sealed partial class KvmProof(QemuHypervisorOptions options, IHypervisor 
                 _file.Remember(key, verdict);
                 return verdict;
             }
-            reasons.Add($"-cpu {model}: {failure.Message.ReplaceLineEndings(" | ")}");
+            reasons.Add(failure.Message.ReplaceLineEndings(" | "));
             // What is missing on the host or in the configuration says nothing about KVM, and may be there tomorrow.
             if (failure.Kind is VmFailureKind.Configuration or VmFailureKind.Host or VmFailureKind.Cancelled)
                 return Tcg("KVM could not be tried: " + failure);
         }
-        var refusal = Tcg($"{Device} is there, but KVM did not run the guest: {string.Join("; ", reasons)}");
+        var refusal = Tcg($"{Device} is there, but KVM did not run the guest: {string.Join("; ", reasons.Distinct())}");
         _file.Remember(key, refusal);
         return refusal;
     }

@@ -1,9 +1,10 @@
+using System.Text.RegularExpressions;
 using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Hypervisor.Qemu;
 
 /// <summary>QEMU's own words, mapped to whom they concern and what to do.</summary>
-internal static class QemuMessages
+internal static partial class QemuMessages
 {
     private static readonly (string[] Parts, VmFailureKind Kind, string Remedy)[] Known =
     [
@@ -50,5 +51,12 @@ internal static class QemuMessages
     }
 
     /// <summary>One line, for a person.</summary>
-    private static string Words(string log) => log.Length == 0 ? "it said nothing" : log.Replace('\n', ' ').Trim();
+    private static string Words(string log) => log.Length == 0
+        ? "it said nothing"
+        : string.Join(" | ", log.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Select(line => OwnName().Replace(line, "")).Distinct());
+
+    /// <summary>The name that QEMU puts before each of its messages.</summary>
+    [GeneratedRegex(@"^\S*qemu\S*: ")]
+    private static partial Regex OwnName();
 }

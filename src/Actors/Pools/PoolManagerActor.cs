@@ -256,10 +256,11 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         var ending = life.Ending!;
         if (ending.Failure is { } failure && PoolPolicy.IsMaking(ending.During))
         {
+            var news = _refill.LastFailure != failure;
             var delay = _refill.Failed(failure, Now, _around.Random());
             Timers.StartSingleTimer(nameof(TryAgain), TryAgain.Instance, delay);
             _events.Add(id, $"could not be made: {failure}");
-            _log.Warning("pool {0}: VM {1} could not be made: {2}", _options.Name, id, failure);
+            if (news) _log.Warning("pool {0}: VM {1} could not be made: {2}", _options.Name, id, failure);
         }
         else
         {

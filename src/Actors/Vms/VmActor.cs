@@ -89,7 +89,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers
         switch (effect)
         {
             case VmEffect.WaitForAgent:
-                Start(WaitForAgentAsync(_vm!, _plan.BootTimeout, NewCancellation(_plan.BootTimeout)), new VmInput.AgentAnswered());
+                Start(_vm!.WaitForAgentAsync(NewCancellation(_plan.BootTimeout)), new VmInput.AgentAnswered());
                 break;
             case VmEffect.CheckAgent:
                 Start(_vm!.CheckAgentAsync(NewCancellation(_plan.BootTimeout)), new VmInput.AgentChecked());
@@ -142,8 +142,14 @@ public sealed class VmActor : ReceiveActor, IWithTimers
     private void Create()
     {
         var cancel = NewCancellation(_plan.BootTimeout);
-        _ports.Hypervisor.CreateAsync(_plan.Id, _plan.Spec, cancel)
+        CreateAsync(_ports.Hypervisor, _plan, cancel)
             .PipeTo(Self, success: vm => new VmMade(vm), failure: e => new VmInput.OperationFailed(Failures.From(e, _plan.BootTimeout)));
+    }
+
+    private static async Task<IVm> CreateAsync(IHypervisor hypervisor, VmPlan plan, CancellationToken cancel)
+    {
+        if (await hypervisor.PreflightAsync(plan.Spec, cancel).ConfigureAwait(false) is { } fault) throw new VmFailedException(fault);
+        return await hypervisor.CreateAsync(plan.Id, plan.Spec, cancel).ConfigureAwait(false);
     }
 
     private void OnMade(VmMade made)
@@ -226,18 +232,6 @@ public sealed class VmActor : ReceiveActor, IWithTimers
 
     private static void Refuse(ReserveVm reserve, string reason)
         => Context.Parent.Tell(new ReserveRefused(reserve.Id, reserve.Request, reason));
-
-    private static async Task WaitForAgentAsync(IVm vm, TimeSpan limit, CancellationToken cancel)
-    {
-        try
-        {
-            await vm.WaitForAgentAsync(cancel).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            throw new VmFailedException(await BootFailures.AgentSilentAsync(vm, limit).ConfigureAwait(false));
-        }
-    }
 
     private async Task PauseAsync(IVm vm, CancellationToken cancel)
     {

@@ -202,7 +202,7 @@ internal sealed class QemuVm : IVm
     private async Task<VmFailure> BootFailureAsync(VmFailure? trouble, string lastAttempt)
     {
         if (trouble is { Kind: not VmFailureKind.GuestStopped }) return trouble;
-        var what = trouble?.Message ?? "the guest's agent did not answer in the time given";
+        var what = trouble?.Message ?? "the guest's agent did not answer within boot-timeout";
         if (trouble is null && lastAttempt.Length > 0) what += $" (last attempt: {lastAttempt})";
         var console = "";
         try
@@ -214,8 +214,8 @@ internal sealed class QemuVm : IVm
             // The monitor is gone too: there is nothing to add to the failure.
         }
         return new VmFailure(VmFailureKind.Boot,
-            console.Length == 0 ? what + "; its serial console is empty" : $"{what}; its last console output:\n{console}",
-            "check that kernel, initrd or image and kernel parameters fit each other");
+            console.Length == 0 ? what + "; its serial console is empty" : $"{what}; its last console output: {console.ReplaceLineEndings(" | ")}",
+            "check that kernel, initrd or image and kernel parameters fit each other, or raise boot-timeout");
     }
 
     /// <summary>Hands events on until the process is gone or the VM is let go. Ends with Exited, which is always last.</summary>
