@@ -73,7 +73,7 @@ All faults are reported together before anything starts, each with its key, valu
 misspelt key is a fault. The exit status is then 78. It is 73 when a directory cannot be made or written, and 75 when a
 socket cannot be had.
 
-Whether the files of a guest exist is not asked at start: a pool whose kernel is missing says so in its status, looks
+Whether the files of a guest exist is not asked at start: a pool whose kernel is missing says so in its status, tries
 again every second and heals when the file appears.
 
 `include` is refused: all settings stand in one file. `hocon/example.conf` (`dist/vmcache.conf` after a build) shows two
