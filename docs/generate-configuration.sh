@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Writes docs/configuration.md from hocon/reference.conf.
+#   docs/generate-configuration.sh           writes it
+#   docs/generate-configuration.sh --check   changes nothing; fails when it is not up to date
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+reference=hocon/reference.conf
+document=docs/configuration.md
+
+# A key's comment is what stands directly above it; keys without a blank line between them share one. In an inner
+# section, the section's comment goes before the key's.
+tables() {
+  awk '
+    function strip(text) { sub(/^[ \t]+/, "", text); sub(/[ \t]+$/, "", text); return text }
+    function cell(text) { gsub(/\|/, "\\|", text); return text }
+    function prose(text) { gsub(/&/, "\\&amp;", text); gsub(/</, "\\&lt;", text); gsub(/>/, "\\&gt;", text); return cell(text) }
+    function path(key,   i, text) { text = ""; for (i = 1; i <= depth; i++) text = text names[i] "."; return text key }
+    function row(key, value, text) { printf "| `%s` | `%s` | %s |\n", path(key), cell(value), prose(text) }
+    function head(title) { printf "\n## %s\n\n| key | default | meaning |\n|---|---|---|\n", title }
+    { line = strip($0) }
+    line == "" { comment = ""; after_key = 0; next }
+    line ~ /^#/ {
+      sub(/^#[ ]?/, "", line)
+      comment = (comment == "" || after_key) ? line : comment " " line
+      after_key = 0
+      next
+    }
+    skipped > 0 { skipped += gsub(/{/, "{", line) - gsub(/}/, "}", line); next }
+    line ~ /{$/ {
+      name = line; sub(/[ \t]*{$/, "", name)
+      if (path(name) == "vmcache") head("The daemon")
+      else if (path(name) == "vmcache.pools") { row(name, "{ default { } }", comment); skipped = 1; comment = ""; next }
+      else if (path(name) == "vmcache.pool-defaults") head("The pools")
+      names[++depth] = name; sections[depth] = comment; comment = ""; after_key = 0
+      next
+    }
+    line == "}" { if (depth < 1) exit 3; depth--; comment = ""; after_key = 0; next }
+    {
+      at = index(line, "=")
+      if (at == 0) { printf "%s:%d: neither key nor comment nor section: %s\n", FILENAME, FNR, line > "/dev/stderr"; exit 3 }
+      text = depth < 2 || names[depth] == "pool-defaults" ? comment : comment == "" ? sections[depth] : sections[depth] " " comment
+      row(strip(substr(line, 1, at - 1)), strip(substr(line, at + 1)), text)
+      after_key = 1
+    }
+    END { if (depth != 0) { print FILENAME ": a section is not closed" > "/dev/stderr"; exit 3 } }
+  ' "$reference"
+}
+
+document() {
+  cat <<'TEXT'
+# Configuration of vmcached
+
+<!-- Written by docs/generate-configuration.sh from hocon/reference.conf. Change that file, then run the script. -->
+
+`vmcached` reads one file in HOCON: the one named by `--config`, else by the variable `VMCACHE_CONFIG`, else
+`/etc/vmcache/vmcache.conf` if it is there. The file needs to hold only what differs from the defaults below. Without a
+file the defaults hold.
+
+| what | flag | variable | key |
+|---|---|---|---|
+| configuration file | `--config` | `VMCACHE_CONFIG` | |
+| socket | `--endpoint` | `VMCACHE_ENDPOINT` | `vmcache.endpoint` |
+| run directory | `--run-dir` | `VMCACHE_RUN_DIR` | `vmcache.run-dir` |
+| VMs of the default pool | `--vm-cache-number` | `VMCACHE_VM_CACHE_NUMBER` | `vmcache.pools.default.vm-cache-number` |
+
+A flag wins over a variable, a variable over the file, the file over the default. An empty variable counts as unset. For a
+pool, `vmcache.pools.NAME.KEY` wins over `vmcache.pool-defaults.KEY`.
+
+Times need a unit: `ms`, `s`, `m`, `h` or `d`. Sizes are whole MiB, written as `256MiB` or `1GiB`. Paths are absolute and
+hold no comma. A path that makes a socket's path longer than 107 bytes is refused. Text that holds `=` or `:` is quoted.
+
+All faults are reported together before anything starts, each with its key, value, reason, source and what to do; a
+misspelt key is a fault. The exit status is then 78. It is 73 when a directory cannot be made or written, and 75 when a
+socket cannot be had.
+
+Whether the files of a guest exist is not asked at start: a pool whose kernel is missing says so in its status, tries
+again every second and heals when the file appears.
+
+`include` is refused: all settings stand in one file. `hocon/example.conf` (`dist/vmcache.conf` after a build) shows two
+pools.
+TEXT
+  tables
+}
+
+if [ "${1:-}" = --check ]; then
+  if ! document | diff -u "$document" - >&2; then
+    printf '%s is not up to date with %s: run docs/generate-configuration.sh\n' "$document" "$reference" >&2
+    exit 1
+  fi
+  exit 0
+fi
+[ $# -eq 0 ] || { printf 'usage: %s [--check]\n' "$0" >&2; exit 2; }
+text=$(document)
+printf '%s\n' "$text" >"$document"
