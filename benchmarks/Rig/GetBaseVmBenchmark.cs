@@ -12,9 +12,9 @@ namespace VmCacheCluster.Benchmarks.Rig;
 /// </summary>
 public static class GetBaseVmBenchmark
 {
-    private const int Warm = 320;
+    private const int Warm = 900;
     private const int Sequential = 60;
-    private const int Burst = 256;
+    private const int Burst = 768;
     private const int Callers = 64;
 
     public static async Task<int> RunAsync(string dist, int rounds)

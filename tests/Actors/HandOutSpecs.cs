@@ -1,5 +1,6 @@
 using Akka.Actor;
 using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Tests.TestSupport.Fakes;
@@ -15,8 +16,8 @@ public class HandOutSpecs : NodeFixture
         var id = (await UntilAsync(p => p.Warm == 1)).Vms[0].Id;
         Hypervisor.Script = (_, step, cancel) => step == VmStep.Create ? Never(cancel) : Task.CompletedTask;
 
-        var granted = await Gateway.Ask<BaseVmGranted>(Acquire(), TimeSpan.FromSeconds(20));
-        Gateway.Tell(new BaseVmAbandoned(granted.Request));
+        var granted = Assert.IsType<BaseVmGranted>(await AskAsync(Acquire()));
+        granted.Vm.Tell(new ReturnVm(granted.Facts.Id));
 
         await UntilAsync(p => p is { Warm: 1, Leased: 0 } && p.Vms.Any(v => v.Id == id && v.Life.Phase == VmPhase.Warm)
             && Hypervisor.Vms[id].Marks[^1].Ownership == VmOwnership.Warm);
@@ -30,10 +31,10 @@ public class HandOutSpecs : NodeFixture
         Hypervisor.Script = (_, step, cancel) => step == VmStep.Create ? hold.Task.WaitAsync(cancel) : Task.CompletedTask;
         await StartAsync(Pool(number: 1));
         var acquire = Acquire();
-        Gateway.Tell(acquire, CreateTestProbe());
+        Gateway.Tell(acquire);
         await UntilAsync(p => p.Waiting == 1);
 
-        Gateway.Tell(new BaseVmAbandoned(acquire.Request));
+        Leave(acquire);
         await UntilAsync(p => p.Waiting == 0);
         hold.SetResult();
 
@@ -48,10 +49,10 @@ public class HandOutSpecs : NodeFixture
         await UntilAsync(p => p.Warm == 1);
         Hypervisor.Script = (_, step, cancel) => step == VmStep.Record ? hold.Task.WaitAsync(cancel) : Task.CompletedTask;
         var acquire = Acquire();
-        Gateway.Tell(acquire, CreateTestProbe());
+        Gateway.Tell(acquire);
         await UntilAsync(p => p.Vms.Any(v => v.Life.Phase == VmPhase.Reserved));
 
-        Gateway.Tell(new BaseVmAbandoned(acquire.Request));
+        Leave(acquire);
         hold.SetResult();
 
         await UntilAsync(p => p is { Warm: 1, Leased: 0, Warming: 0 });
@@ -144,7 +145,7 @@ public class HandOutSpecs : NodeFixture
     {
         await StartAsync(Pool(), Pool("gpu"));
 
-        var refused = await Gateway.Ask<AcquireRefused>(Acquire("nope"), TimeSpan.FromSeconds(20));
+        var refused = Assert.IsType<AcquireRefused>(await AskAsync(Acquire("nope")));
 
         Assert.Equal(RefusalKind.UnknownPool, refused.Kind);
         Assert.Contains("default, gpu", refused.Reason);

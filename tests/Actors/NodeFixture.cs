@@ -84,15 +84,28 @@ public abstract class NodeFixture : TestKit
     }
 
     protected AcquireBaseVm Acquire(string pool = "default", double seconds = 30)
-        => new(Guid.NewGuid(), new PoolName(pool), HandOutPath.Kata, TimeSpan.FromSeconds(seconds));
+        => new(new AcquireTicket(), new PoolName(pool), HandOutPath.Kata, TimeSpan.FromSeconds(seconds));
+
+    protected async Task<IAcquireAnswer> AskAsync(AcquireBaseVm acquire)
+    {
+        Gateway.Tell(acquire);
+        return await acquire.Ticket.Answer.WaitAsync(TimeSpan.FromSeconds(20));
+    }
+
+    /// <summary>As a caller leaves that has had no answer.</summary>
+    protected void Leave(AcquireBaseVm acquire)
+    {
+        Assert.True(acquire.Ticket.TryAbandon());
+        Gateway.Tell(new AcquireAbandoned(acquire.Ticket, acquire.Pool));
+    }
 
     /// <summary>What never ends by itself.</summary>
     protected static Task Never(CancellationToken cancel) => new TaskCompletionSource().Task.WaitAsync(cancel);
 
-    protected async Task<BaseVmGranted> TakeAsync(AcquireBaseVm? acquire = null)
+    protected async Task<BaseVmGranted> TakeAsync()
     {
-        var granted = Assert.IsType<BaseVmGranted>(await Gateway.Ask<IAcquireAnswer>(acquire ?? Acquire(), TimeSpan.FromSeconds(20)));
-        Gateway.Tell(new BaseVmAnswered(granted.Request));
+        var granted = Assert.IsType<BaseVmGranted>(await AskAsync(Acquire()));
+        granted.Vm.Tell(new DeliverVm(granted.Facts.Id));
         return granted;
     }
 

@@ -76,12 +76,20 @@ public class PoolSpecs : NodeFixture
         await StartAsync(parallelism: 1, Pool(number: 0));
 
         var callers = Enumerable.Range(0, 5).Select(_ => Acquire()).ToList();
-        var order = CreateTestProbe();
-        foreach (var caller in callers) Gateway.Tell(caller, order);
+        foreach (var caller in callers) Gateway.Tell(caller);
         await UntilAsync(p => p.Waiting == 5);
         hold.SetResult();
 
-        foreach (var caller in callers) Assert.Equal(caller.Request, order.ExpectMsg<BaseVmGranted>().Request);
+        foreach (var caller in callers)
+        {
+            await caller.Ticket.Answer.WaitAsync(TimeSpan.FromSeconds(20));
+            // One VM is made at a time: those behind may only have been served after this one.
+            Assert.All(callers.TakeWhile(c => c != caller), before => Assert.True(before.Ticket.Settled));
+        }
+
+        var served = await Task.WhenAll(callers.Select(c => c.Ticket.Answer));
+        var made = served.Cast<BaseVmGranted>().Select(g => g.Facts.Process.Pid).ToList();
+        Assert.Equal(made.Order(), made);
     }
 
     [Fact]
@@ -93,12 +101,12 @@ public class PoolSpecs : NodeFixture
         await StartAsync(Pool());
         await UntilAsync(p => p.Reason.Contains("no such machine"));
 
-        var probe = CreateTestProbe();
-        Gateway.Tell(Acquire(seconds: 3), probe);
+        var acquire = Acquire(seconds: 3);
+        Gateway.Tell(acquire);
         await UntilAsync(p => p.Waiting == 1);
         Time.Advance(TimeSpan.FromSeconds(3));
 
-        var refused = probe.ExpectMsg<AcquireRefused>();
+        var refused = Assert.IsType<AcquireRefused>(await acquire.Ticket.Answer.WaitAsync(TimeSpan.FromSeconds(20)));
         Assert.Equal(RefusalKind.Exhausted, refused.Kind);
         Assert.Contains("no such machine", refused.Reason);
         Assert.True(refused.RetryAfter > TimeSpan.Zero);
@@ -112,7 +120,7 @@ public class PoolSpecs : NodeFixture
         Gateway.Tell(Acquire());
         Gateway.Tell(Acquire());
 
-        var refused = Assert.IsType<AcquireRefused>(await Gateway.Ask<IAcquireAnswer>(Acquire(), TimeSpan.FromSeconds(20)));
+        var refused = Assert.IsType<AcquireRefused>(await AskAsync(Acquire()));
 
         Assert.Equal(RefusalKind.Exhausted, refused.Kind);
         Assert.Contains("queue is full", refused.Reason);

@@ -3,25 +3,19 @@ using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Actors.Gateway;
 
-/// <summary>To the gateway, from a client's call: a base VM of a pool. Answered to the sender by
+/// <summary>To the gateway, from a client's call: a base VM of a pool. The ticket is answered by
 /// <see cref="BaseVmGranted"/> or <see cref="AcquireRefused"/>, at the latest after <paramref name="Wait"/>.</summary>
-/// <param name="Request">New for every call: what <see cref="BaseVmAnswered"/> and <see cref="BaseVmAbandoned"/> refer to.</param>
 /// <param name="Wait">How long the caller waits in the queue of an empty pool.</param>
-public sealed record AcquireBaseVm(Guid Request, PoolName Pool, HandOutPath Path, TimeSpan Wait);
+public sealed record AcquireBaseVm(AcquireTicket Ticket, PoolName Pool, HandOutPath Path, TimeSpan Wait);
 
-/// <summary>A VM is promised to the request; the call must now say which of the two became of it.</summary>
-public sealed record BaseVmGranted(Guid Request, VmFacts Facts, Served Served, TimeSpan Grace, IActorRef Vm) : IAcquireAnswer;
+/// <summary>To the gateway: the caller has left and abandoned its ticket.</summary>
+public sealed record AcquireAbandoned(AcquireTicket Ticket, PoolName Pool);
 
-/// <summary>To the gateway: the answer to the request is being sent.</summary>
-public sealed record BaseVmAnswered(Guid Request);
+public interface IAcquireAnswer;
 
-/// <summary>To the gateway: the call has ended without an answer; its VM, if it has one, goes back.</summary>
-public sealed record BaseVmAbandoned(Guid Request);
-
-public interface IAcquireAnswer
-{
-    Guid Request { get; }
-}
+/// <summary>A VM is promised to the caller, who now tells it which of the two became of it:
+/// <see cref="Vms.DeliverVm"/> or <see cref="Vms.ReturnVm"/>.</summary>
+public sealed record BaseVmGranted(VmFacts Facts, Served Served, TimeSpan Grace, IActorRef Vm) : IAcquireAnswer;
 
 public enum RefusalKind
 {
@@ -37,7 +31,7 @@ public enum RefusalKind
 
 /// <param name="Reason">For a person: why, and what the pool is doing about it.</param>
 /// <param name="RetryAfter">When it is worth trying again; zero when unknown.</param>
-public sealed record AcquireRefused(Guid Request, RefusalKind Kind, string Reason, TimeSpan RetryAfter) : IAcquireAnswer;
+public sealed record AcquireRefused(RefusalKind Kind, string Reason, TimeSpan RetryAfter) : IAcquireAnswer;
 
 /// <summary>To the gateway: destroy a leased VM. Answered by <see cref="VmReleased"/> or <see cref="VmRefused"/>.</summary>
 public sealed record ReleaseVm(VmId Id);

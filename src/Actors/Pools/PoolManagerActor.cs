@@ -21,7 +21,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     private readonly Refill _refill;
     private readonly WaitingCallers _waiting;
     private readonly Dictionary<VmId, Member> _members = [];
-    private readonly Dictionary<Guid, AcquireFromPool> _reserving = [];
+    private readonly Dictionary<AcquireTicket, AcquireBaseVm> _reserving = [];
+    private readonly PoolLedger _ledger = new();
     private readonly Dictionary<VmId, List<IActorRef>> _releasing = [];
 
     private AcceleratorVerdict? _accelerator;
@@ -36,8 +37,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         _refill = new Refill(_options.Backoff);
         _waiting = new WaitingCallers(_options.MaxWaiting);
 
-        Receive<AcquireFromPool>(OnAcquire);
-        Receive<CancelAcquire>(OnCancel);
+        Receive<AcquireBaseVm>(OnAcquire);
+        Receive<AcquireAbandoned>(OnAbandoned);
         Receive<WaitOver>(OnWaitOver);
         Receive<VmChanged>(OnVmChanged);
         Receive<ReserveRefused>(OnReserveRefused);
@@ -48,7 +49,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         Receive<BootSlotGranted>(_ => OnSlot());
         Receive<AcceleratorAnswer>(OnAccelerator);
         Receive<TryAgain>(_ => { _refill.MayTry(); Balance(); });
-        Receive<TooOld>(old => { if (_members.TryGetValue(old.Id, out var m)) { m.TooOld = true; Balance(); } });
+        Receive<TooOld>(old => OnTooOld(old.Id));
         Receive<StopPool>(OnStopPool);
         Receive<Terminated>(OnTerminated);
         Receive<Refound>(OnRefound);
@@ -94,70 +95,70 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
 
     // ---- callers ----
 
-    private void OnAcquire(AcquireFromPool caller)
+    private void OnAcquire(AcquireBaseVm caller)
     {
         if (_stopAsker is not null) Refuse(caller, RefusalKind.Unavailable, "the daemon is stopping");
-        else if (_waiting.Count == 0 && Pick() is { } id) Reserve(caller, id, Served.Warm);
+        else if (_waiting.Count == 0 && _ledger.Next() is { } id) Reserve(caller, id, Served.Warm);
         else if (_waiting.Full) Refuse(caller, RefusalKind.Exhausted, $"its queue is full ({_waiting.Count} callers wait)");
         else
         {
             _waiting.Add(caller);
-            Timers.StartSingleTimer(caller.Acquire.Request, new WaitOver(caller.Acquire.Request), caller.Acquire.Wait);
+            Timers.StartSingleTimer(caller.Ticket, new WaitOver(caller.Ticket), caller.Wait);
         }
 
         Balance();
     }
 
-    private void OnCancel(CancelAcquire cancel)
+    private void OnAbandoned(AcquireAbandoned abandoned)
     {
-        // One that is being reserved for the caller comes back through the gateway.
-        if (_reserving.Remove(cancel.Request) || _waiting.Remove(cancel.Request) is null) return;
-        Timers.Cancel(cancel.Request);
+        if (_waiting.Remove(abandoned.Ticket) is null) return;
+        Timers.Cancel(abandoned.Ticket);
         Balance();
     }
 
     private void OnWaitOver(WaitOver over)
     {
-        if (_waiting.Remove(over.Request) is not { } caller) return;
-        Refuse(caller, RefusalKind.Exhausted, $"no VM became warm within {caller.Acquire.Wait.TotalSeconds:0.###} s: {WhyEmpty()}");
+        if (_waiting.Remove(over.Ticket) is not { } caller) return;
+        Refuse(caller, RefusalKind.Exhausted, $"no VM became warm within {caller.Wait.TotalSeconds:0.###} s: {WhyEmpty()}");
         Balance();
     }
 
     private void Serve()
     {
-        while (_waiting.Next is { } caller && Pick() is { } id)
+        while (_waiting.Next is { } caller && _ledger.Next() is { } id)
         {
-            _waiting.Remove(caller.Acquire.Request);
-            Timers.Cancel(caller.Acquire.Request);
+            _waiting.Remove(caller.Ticket);
+            Timers.Cancel(caller.Ticket);
             Reserve(caller, id, Served.OnDemand);
         }
     }
 
-    private void Reserve(AcquireFromPool caller, VmId id, Served served)
+    private void Reserve(AcquireBaseVm caller, VmId id, Served served)
     {
         var member = _members[id];
         member.Promised = true;
-        member.Request = caller.Acquire.Request;
-        _reserving[caller.Acquire.Request] = caller;
-        member.Actor.Tell(new ReserveVm(id, caller.Acquire.Request, caller.Gateway, caller.Acquire.Path, served));
+        member.Ticket = caller.Ticket;
+        Rank(id, member);
+        _reserving[caller.Ticket] = caller;
+        member.Actor.Tell(new ReserveVm(id, caller.Ticket, caller.Path, served));
     }
 
     private void OnReserveRefused(ReserveRefused refused)
     {
-        if (!_reserving.Remove(refused.Request, out var caller)) return;
+        if (!_reserving.Remove(refused.Ticket, out var caller) || caller.Ticket.Settled) return;
         _log.Info("pool {0}: VM {1} was not handed out: {2}", _options.Name, refused.Id, refused.Reason);
-        if (Pick() is { } id) Reserve(caller, id, Served.Warm);
+        if (_ledger.Next() is { } id) Reserve(caller, id, Served.Warm);
         else
         {
             _waiting.AddFirst(caller);
-            Timers.StartSingleTimer(refused.Request, new WaitOver(refused.Request), caller.Acquire.Wait);
+            Timers.StartSingleTimer(caller.Ticket, new WaitOver(caller.Ticket), caller.Wait);
         }
 
         Balance();
     }
 
-    private void Refuse(AcquireFromPool caller, RefusalKind kind, string reason)
-        => caller.Gateway.Tell(new AcquireRefused(caller.Acquire.Request, kind, $"pool {_options.Name}: {reason}", RetryAfter()));
+    private void Refuse(AcquireBaseVm caller, RefusalKind kind, string reason)
+        => caller.Ticket.TryAnswer(new AcquireRefused(kind, $"pool {_options.Name}: {reason}", RetryAfter()));
 
     private TimeSpan RetryAfter() => _refill.NextTry is { } at && at > Now ? at - Now : TimeSpan.FromSeconds(1);
 
@@ -200,7 +201,9 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         var actor = Context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value);
         Context.Watch(actor);
         var life = found is null ? VmLife.New : new VmLife(VmPhase.Leased, found.Mark!.Path, found.Mark.Served, Answered: true);
-        _members[id] = new Member(actor, spec, life) { Facts = found?.Facts };
+        var member = new Member(actor, spec, life) { Facts = found?.Facts };
+        _members[id] = member;
+        Rank(id, member);
         _around.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false));
     }
 
@@ -212,6 +215,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         member.Facts = changed.Facts;
         member.ConfirmBefore = changed.ConfirmBefore;
         if (before.Phase != changed.Life.Phase) OnPhase(changed.Id, member, before);
+        Rank(changed.Id, member);
         Serve();
         Balance();
     }
@@ -254,7 +258,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     private void OnEnding(VmId id, VmLife life)
     {
         var ending = life.Ending!;
-        if (ending.Failure is { } failure && PoolPolicy.IsMaking(ending.During))
+        if (ending.Failure is { } failure && new VmLife(ending.During).Making)
         {
             var news = _refill.LastFailure != failure;
             var delay = _refill.Failed(failure, Now, _around.Random());
@@ -272,7 +276,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     private void OnGone(VmId id)
     {
         _members.Remove(id);
-        Timers.Cancel((nameof(TooOld), id));
+        if (_options.MaxAge is not null) Timers.Cancel((nameof(TooOld), id));
         _around.Gateway.Tell(new VmOwned(id, _options.Name, Gone: true));
         if (_releasing.Remove(id, out var askers)) askers.ForEach(a => a.Tell(new VmReleased(id)));
         if (_stopAsker is not null) FinishStop();
@@ -280,8 +284,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
 
     private void ForgetReservation(Member member)
     {
-        if (member.Request is { } request) _reserving.Remove(request);
-        member.Request = null;
+        if (member.Ticket is { } ticket) _reserving.Remove(ticket);
+        member.Ticket = null;
     }
 
     /// <summary>A VM's actor ended although its VM did not: it failed. The VM is looked up in the records.</summary>
@@ -289,9 +293,11 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     {
         var id = new VmId(dead.ActorRef.Path.Name);
         if (!_members.TryGetValue(id, out var member) || !member.Actor.Equals(dead.ActorRef)) return;
-        var life = member.Life with { Phase = VmPhase.Failed, Ending = new VmEnding("its actor failed", member.Life.Phase) };
+        // As a failure it also counts for the back-off: an actor that fails at every boot must not do so in a loop.
+        var failure = new VmFailure(VmFailureKind.Internal, "its actor failed");
+        var life = member.Life with { Phase = VmPhase.Failed, Ending = new VmEnding(failure.Message, member.Life.Phase, failure) };
         OnVmChanged(new VmChanged(id, life, member.Spec, member.Facts, null));
-        if (member.Request is { } request) OnReserveRefused(new ReserveRefused(id, request, "its actor failed"));
+        if (member.Ticket is { } ticket) OnReserveRefused(new ReserveRefused(id, ticket, "its actor failed"));
         Recovery.TakeAsync(_around.Ports.Hypervisor, id).PipeTo(Self,
             success: found => new Refound(id, found),
             failure: e => new Refound(id, null));
@@ -310,18 +316,18 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     private void Balance()
     {
         if (_accelerator is null || _stopAsker is not null) return;
-        var plan = PoolPolicy.Plan(new PoolCount(
-            _options.VmCacheNumber, _waiting.Count, _refill.SlotsAsked, _refill.FailuresInARow, _refill.BackingOff, Members()));
+        var plan = PoolPolicy.Plan(Count());
         for (var i = 0; i < plan.Start; i++)
         {
             _refill.SlotsAsked++;
             _around.BootSlots.Tell(AskBootSlot.Instance);
         }
 
-        foreach (var id in plan.Retire)
+        foreach (var id in _ledger.Surplus(plan.Retire))
         {
             var member = _members[id];
             member.Promised = true;
+            Rank(id, member);
             member.Actor.Tell(new StopVm(id, member.TooOld ? "it reached max-age" : Current(member) ? "more were warm than wanted" : "it was made with another accelerator"));
         }
     }
@@ -330,9 +336,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     {
         if (_refill.SlotsAsked == 0) return;
         _refill.SlotsAsked--;
-        var plan = PoolPolicy.Plan(new PoolCount(
-            _options.VmCacheNumber, _waiting.Count, _refill.SlotsAsked, _refill.FailuresInARow, _refill.BackingOff, Members()));
-        if (plan.Start == 0 || _stopAsker is not null)
+        if (PoolPolicy.Plan(Count()).Start == 0 || _stopAsker is not null)
         {
             _around.BootSlots.Tell(ReturnBootSlot.Instance);
             return;
@@ -347,6 +351,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     {
         if (_accelerator is not null && _accelerator.Accelerator != answer.Verdict.Accelerator) _events.Add(null, answer.Verdict.Reason);
         _accelerator = answer.Verdict;
+        foreach (var (id, member) in _members) Rank(id, member);
         Balance();
     }
 
@@ -368,20 +373,21 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         _stopAsker!.Tell(new PoolStopped(_options.Name));
     }
 
-    private VmId? Pick() => PoolPolicy.Pick(Members());
-
-    /// <summary>As the policy sees them: a VM that is promised or about to be retired is not warm any more.</summary>
-    private List<PoolMember> Members()
+    private void OnTooOld(VmId id)
     {
-        var members = new List<PoolMember>(_members.Count);
-        foreach (var (id, member) in _members)
-        {
-            var phase = member is { Promised: true, Life.Phase: VmPhase.Warm } ? VmPhase.Reserved : member.Life.Phase;
-            members.Add(new PoolMember(id, phase, Current(member), member.WarmSince));
-        }
-
-        return members;
+        if (!_members.TryGetValue(id, out var member)) return;
+        member.TooOld = true;
+        Rank(id, member);
+        Balance();
     }
+
+    private PoolCount Count() => new(
+        _options.VmCacheNumber, _waiting.Count, _refill.SlotsAsked, _refill.FailuresInARow, _refill.BackingOff,
+        _ledger.Making, _ledger.Fresh, _ledger.Outdated);
+
+    /// <summary>Keeps the ledger true; to be called after every change of a member.</summary>
+    private void Rank(VmId id, Member member)
+        => _ledger.Set(id, _members.ContainsKey(id) ? PoolPolicy.StandingOf(member.Life, Current(member), member.Promised) : Standing.None);
 
     private bool Current(Member member) => !member.TooOld && member.Spec.Accelerator == _accelerator?.Accelerator;
 
@@ -413,12 +419,12 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         public bool TooOld { get; set; }
         public bool HoldsSlot { get; set; }
         /// <summary>The caller it is being reserved for, until that is settled.</summary>
-        public Guid? Request { get; set; }
+        public AcquireTicket? Ticket { get; set; }
         /// <summary>Promised to a caller, or told to stop; its actor has not said so yet.</summary>
         public bool Promised { get; set; }
     }
 
-    private sealed record WaitOver(Guid Request);
+    private sealed record WaitOver(AcquireTicket Ticket);
     private sealed record TooOld(VmId Id);
     private sealed record TryAgain { public static readonly TryAgain Instance = new(); }
     private sealed record Recovered(IReadOnlyList<FoundVm> Found);

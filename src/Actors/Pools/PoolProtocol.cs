@@ -1,15 +1,8 @@
 using Akka.Actor;
-using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 
 namespace VmCacheCluster.Actors.Pools;
-
-/// <summary>To a pool: a caller that wants a VM; answered to the gateway.</summary>
-public sealed record AcquireFromPool(AcquireBaseVm Acquire, IActorRef Gateway);
-
-/// <summary>To a pool: the caller has left.</summary>
-public sealed record CancelAcquire(Guid Request);
 
 /// <summary>From a pool to the gateway: this VM is mine (or, gone, is nobody's).</summary>
 public sealed record VmOwned(VmId Id, PoolName Pool, bool Gone);

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 
@@ -23,6 +24,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers
     private IVm? _vm;
     private ReserveVm? _reserving;
     private DateTimeOffset? _confirmBefore;
+    private bool _reserved;
     private int _operation;
     private CancellationTokenSource _cancel = new();
     private Task _lastRecord = Task.CompletedTask;
@@ -78,8 +80,14 @@ public sealed class VmActor : ReceiveActor, IWithTimers
         var changed = decision.Next != _life;
         _life = decision.Next;
         foreach (var effect in decision.Effects) Run(effect);
-        if (!changed) return;
+        if (_reserved)
+        {
+            _reserved = false;
+            Apply(new VmInput.ReserveRecorded());
+            return;
+        }
 
+        if (!changed) return;
         Report();
         if (_life.Phase == VmPhase.Gone) Context.Stop(Self);
     }
@@ -98,7 +106,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers
                 Start(PauseAsync(_vm!, NewCancellation(_plan.BootTimeout)), new VmInput.Paused());
                 break;
             case VmEffect.Reserve:
-                Start(ReserveAsync(_vm!), new VmInput.ReserveRecorded());
+                Reserve(_vm!);
                 break;
             case VmEffect.RecordUnconfirmed:
                 RecordAside(VmOwnership.Unconfirmed);
@@ -126,8 +134,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers
                 Timers.StartSingleTimer(nameof(VmEffect.RetryStopLater), new VmInput.StopRetryDue(), StopRetry);
                 break;
             case VmEffect.AnswerReserved:
-                var granted = new Gateway.BaseVmGranted(_reserving!.Request, _facts!, _reserving.Served, _plan.Grace, Self);
-                _reserving.Requester.Tell(granted);
+                var granted = new BaseVmGranted(_facts!, _reserving!.Served, _plan.Grace, Self);
+                if (!_reserving.Ticket.TryAnswer(granted)) Self.Tell(new ReturnVm(_plan.Id));
                 _reserving = null;
                 break;
             case VmEffect.AnswerRefused:
@@ -231,7 +239,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers
     }
 
     private static void Refuse(ReserveVm reserve, string reason)
-        => Context.Parent.Tell(new ReserveRefused(reserve.Id, reserve.Request, reason));
+        => Context.Parent.Tell(new ReserveRefused(reserve.Id, reserve.Ticket, reason));
 
     private async Task PauseAsync(IVm vm, CancellationToken cancel)
     {
@@ -239,18 +247,26 @@ public sealed class VmActor : ReceiveActor, IWithTimers
         await RecordAsync(VmOwnership.Warm).ConfigureAwait(false);
     }
 
-    private async Task ReserveAsync(IVm vm)
+    /// <summary>A mark that is written at once (it is a write of some bytes to an open file) needs no way through the mailbox.</summary>
+    private void Reserve(IVm vm)
     {
         var liveness = vm.Probe();
-        if (!liveness.Fit) throw new VmFailedException(new VmFailure(VmFailureKind.Exited, liveness.Detail));
-        await RecordAsync(VmOwnership.Reserved).ConfigureAwait(false);
+        if (!liveness.Fit)
+        {
+            Self.Tell(new VmInput.OperationFailed(new VmFailure(VmFailureKind.Exited, liveness.Detail)));
+            return;
+        }
+
+        var recording = RecordAsync(VmOwnership.Reserved);
+        if (recording.IsCompletedSuccessfully) _reserved = true;
+        else Start(recording, new VmInput.ReserveRecorded());
     }
 
     /// <summary>Marks are written one after the other, in the order they were decided.</summary>
     private Task RecordAsync(VmOwnership ownership)
     {
         var mark = new VmMark(ownership, _life.Path, _life.Served, _ports.Clock.Now);
-        _lastRecord = After(_lastRecord, _vm!, mark);
+        _lastRecord = _lastRecord.IsCompleted ? _vm!.RecordAsync(mark, CancellationToken.None) : After(_lastRecord, _vm!, mark);
         return _lastRecord;
 
         static async Task After(Task before, IVm vm, VmMark mark)
@@ -263,7 +279,9 @@ public sealed class VmActor : ReceiveActor, IWithTimers
     private void RecordAside(VmOwnership ownership)
     {
         var (log, id) = (_log, _plan.Id);
-        RecordAsync(ownership).ContinueWith(
+        var recording = RecordAsync(ownership);
+        if (recording.IsCompletedSuccessfully) return;
+        recording.ContinueWith(
             t => log.Warning("VM {0}: its state '{1}' could not be recorded: {2}", id, ownership, t.Exception!.InnerException!.Message),
             TaskContinuationOptions.OnlyOnFaulted);
     }

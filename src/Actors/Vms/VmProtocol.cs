@@ -1,4 +1,4 @@
-using Akka.Actor;
+using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Actors.Vms;
@@ -9,12 +9,12 @@ public interface IVmMessage
     VmId Id { get; }
 }
 
-/// <summary>To a VmActor: promise the VM to a caller. Answered to <paramref name="Requester"/> by
-/// <see cref="Gateway.BaseVmGranted"/>, or to the pool by <see cref="ReserveRefused"/>.</summary>
-public sealed record ReserveVm(VmId Id, Guid Request, IActorRef Requester, HandOutPath Path, Served Served) : IVmMessage;
+/// <summary>To a VmActor: promise the VM to a caller. Its ticket is answered by <see cref="BaseVmGranted"/>; when that cannot
+/// be, the pool is told by <see cref="ReserveRefused"/>. A ticket that was abandoned meanwhile leaves the VM warm.</summary>
+public sealed record ReserveVm(VmId Id, AcquireTicket Ticket, HandOutPath Path, Served Served) : IVmMessage;
 
-/// <summary>From a VmActor to its pool: the VM could not be promised; the request is to be served otherwise.</summary>
-public sealed record ReserveRefused(VmId Id, Guid Request, string Reason) : IVmMessage;
+/// <summary>From a VmActor to its pool: the VM could not be promised; the caller is to be served otherwise.</summary>
+public sealed record ReserveRefused(VmId Id, AcquireTicket Ticket, string Reason) : IVmMessage;
 
 /// <summary>To a VmActor: the answer that hands the VM out is being sent.</summary>
 public sealed record DeliverVm(VmId Id) : IVmMessage;

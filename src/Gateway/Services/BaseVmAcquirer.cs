@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Hosting;
 using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Gateway.Services;
@@ -22,28 +23,36 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, NodeOpt
     /// <param name="aborted">Fires when the caller leaves.</param>
     public async Task<BaseVmGranted> AcquireAsync(PoolName pool, HandOutPath path, DateTime deadline, CancellationToken aborted)
     {
-        var request = Guid.NewGuid();
+        var ticket = new AcquireTicket();
         var wait = WaitFor(pool, deadline);
-        IAcquireAnswer answer;
-        try
-        {
-            answer = await gateway.ActorRef.Ask<IAcquireAnswer>(new AcquireBaseVm(request, pool, path, wait), wait + Slack, aborted);
-        }
-        catch (Exception e) when (e is OperationCanceledException or AskTimeoutException)
-        {
-            gateway.ActorRef.Tell(new BaseVmAbandoned(request));
-            throw e is OperationCanceledException ? GrpcErrors.Cancelled() : GrpcErrors.NotAnswered("a base VM");
-        }
-
+        gateway.ActorRef.Tell(new AcquireBaseVm(ticket, pool, path, wait));
+        var answer = await AnswerAsync(ticket, pool, wait, aborted);
         if (answer is AcquireRefused refused) throw GrpcErrors.From(refused, pool.Value);
+
+        var granted = (BaseVmGranted)answer;
         if (aborted.IsCancellationRequested)
         {
-            gateway.ActorRef.Tell(new BaseVmAbandoned(request));
+            granted.Vm.Tell(new ReturnVm(granted.Facts.Id));
             throw GrpcErrors.Cancelled();
         }
 
-        gateway.ActorRef.Tell(new BaseVmAnswered(request));
-        return (BaseVmGranted)answer;
+        granted.Vm.Tell(new DeliverVm(granted.Facts.Id));
+        return granted;
+    }
+
+    /// <summary>A caller that leaves abandons its ticket; an answer that was first is still the answer.</summary>
+    private async Task<IAcquireAnswer> AnswerAsync(AcquireTicket ticket, PoolName pool, TimeSpan wait, CancellationToken aborted)
+    {
+        try
+        {
+            return await ticket.Answer.WaitAsync(wait + Slack, time, aborted);
+        }
+        catch (Exception e) when (e is OperationCanceledException or TimeoutException)
+        {
+            if (!ticket.TryAbandon()) return await ticket.Answer;
+            gateway.ActorRef.Tell(new AcquireAbandoned(ticket, pool));
+            throw e is TimeoutException ? GrpcErrors.NotAnswered("a base VM") : GrpcErrors.Cancelled();
+        }
     }
 
     private TimeSpan WaitFor(PoolName pool, DateTime deadline)

@@ -73,5 +73,5 @@ public sealed class FakeHypervisor : IHypervisor
         return new VmFacts(id, spec, paths, new ProcessIdentity(pid, 1), MadeBy.Boot);
     }
 
-    internal Task StepAsync(FakeVm vm, VmStep step, CancellationToken cancel) => Script(vm.Facts.Spec, step, cancel);
+    internal async Task StepAsync(FakeVm vm, VmStep step, CancellationToken cancel) => await Script(vm.Facts.Spec, step, cancel);
 }

@@ -1,0 +1,95 @@
+using CsCheck;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Tests.Unit.Domain;
+
+public class PoolSpecs
+{
+    private static readonly PoolCount Empty = new(Target: 2, 0, 0, 0, false, 0, 0, 0);
+
+    [Theory]
+    [InlineData(2, 0, 0, 0, 0, 0, 2, 0)] // empty: the target
+    [InlineData(2, 0, 0, 1, 1, 0, 0, 0)] // one warm, one being made: nothing
+    [InlineData(2, 3, 0, 0, 0, 0, 5, 0)] // waiting callers count on top of the target
+    [InlineData(0, 1, 0, 0, 0, 0, 1, 0)] // on demand only
+    [InlineData(0, 1, 1, 0, 0, 0, 0, 0)] // ... and asked for already
+    [InlineData(2, 0, 0, 0, 2, 1, 0, 1)] // an outdated VM goes when its successor is warm
+    [InlineData(2, 0, 0, 0, 1, 1, 1, 0)] // ... and not before
+    [InlineData(2, 0, 0, 0, 5, 0, 0, 3)] // more warm than wanted
+    public void Plans_what_is_missing_and_what_is_too_much(
+        int target, int waiting, int starting, int making, int fresh, int outdated, int start, int retire)
+        => Assert.Equal(
+            new RefillPlan(start, retire),
+            PoolPolicy.Plan(new PoolCount(target, waiting, starting, 0, false, making, fresh, outdated)));
+
+    [Fact]
+    public void Starts_nothing_while_it_backs_off()
+        => Assert.Equal(0, PoolPolicy.Plan(Empty with { Failures = 1, BackingOff = true }).Start);
+
+    [Fact]
+    public void Tries_one_at_a_time_while_boots_fail()
+    {
+        Assert.Equal(1, PoolPolicy.Plan(Empty with { Target = 9, Failures = 3 }).Start);
+        Assert.Equal(0, PoolPolicy.Plan(Empty with { Target = 9, Failures = 3, Making = 1 }).Start);
+    }
+
+    [Fact]
+    public void Never_plans_beyond_its_target_and_its_callers()
+        => Gen.Int[0, 20].Array[8].Sample(n =>
+        {
+            var count = new PoolCount(n[0], n[1], n[2], n[3] % 3, n[4] % 2 == 0, n[5], n[6], n[7]);
+            var plan = PoolPolicy.Plan(count);
+            var wanted = count.Target + count.Waiting;
+            return plan.Start >= 0 && plan.Retire >= 0
+                && (plan.Start == 0 || count.Fresh + count.Making + count.Starting + plan.Start <= wanted)
+                && (plan.Retire == 0 || count.Fresh + count.Outdated - plan.Retire == wanted);
+        });
+
+    [Fact]
+    public void Hands_out_the_longest_warm_current_vm_first_and_gives_up_outdated_ones_first()
+    {
+        var ledger = new PoolLedger();
+        var (old, first, second) = (VmId.New(), VmId.New(), VmId.New());
+        ledger.Set(old, Standing.Outdated);
+        ledger.Set(first, Standing.Fresh);
+        ledger.Set(second, Standing.Fresh);
+
+        Assert.Equal(first, ledger.Next());
+        Assert.Equal([old, first], ledger.Surplus(2));
+        ledger.Set(first, Standing.None);
+        ledger.Set(second, Standing.None);
+        Assert.Equal(old, ledger.Next());
+        ledger.Set(old, Standing.None);
+        Assert.Null(ledger.Next());
+    }
+
+    [Fact]
+    public void Counts_every_vm_once_whatever_becomes_of_it()
+        => Gen.Select(Gen.Int[0, 5], Gen.Enum<Standing>()).Array[0, 60].Sample(steps =>
+        {
+            var ids = Enumerable.Range(0, 6).Select(_ => VmId.New()).ToArray();
+            var ledger = new PoolLedger();
+            var model = new Dictionary<int, Standing>();
+            foreach (var (index, standing) in steps)
+            {
+                ledger.Set(ids[index], standing);
+                model[index] = standing;
+            }
+
+            return ledger.Making == model.Values.Count(s => s == Standing.Making)
+                && ledger.Fresh == model.Values.Count(s => s == Standing.Fresh)
+                && ledger.Outdated == model.Values.Count(s => s == Standing.Outdated);
+        });
+
+    [Fact]
+    public void Doubles_the_delay_up_to_its_most_and_spreads_it()
+    {
+        var options = new BackoffOptions(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60), 0.2);
+
+        Assert.Equal([1, 2, 4, 8, 16, 32, 60, 60], Enumerable.Range(1, 8).Select(n => Backoff.Delay(options, VmFailureKind.Boot, n, 0.5).TotalSeconds));
+        Assert.Equal(0.8, Backoff.Delay(options, VmFailureKind.Boot, 1, 0).TotalSeconds, 6);
+        Assert.Equal(1.2, Backoff.Delay(options, VmFailureKind.Boot, 1, 1).TotalSeconds, 6);
+        Assert.Equal(60, Backoff.Delay(options, VmFailureKind.Start, 100_000, 0.5).TotalSeconds);
+        Assert.Equal(1, Backoff.Delay(options, VmFailureKind.Configuration, 9, 0).TotalSeconds);
+    }
+}
