@@ -15,6 +15,7 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
     // that the rest never comes. The largest frame takes a fraction of this.
     private static readonly TimeSpan FrameTimeout = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Idle = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Unread = TimeSpan.FromMilliseconds(200);
 
     public async Task RunAsync()
     {
@@ -29,10 +30,9 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
 
     private async Task ServeAsync(TtrpcServer server, PortStream stream)
     {
-        // A connection that waits for a program to take its input does not read, and would not see its host leave.
         using var over = new CancellationTokenSource();
         using var left = new CancellationTokenSource();
-        var leaving = CancelWhenHostLeavesAsync(left, over.Token);
+        var leaving = CancelWhenLeftUnreadAsync(stream, left, over.Token);
         try
         {
             var end = await server.ServeAsync(stream, left.Token).ConfigureAwait(false);
@@ -53,11 +53,22 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
         }
     }
 
-    private async Task CancelWhenHostLeavesAsync(CancellationTokenSource left, CancellationToken over)
+    /// <summary>
+    /// A host that leaves is noticed by reading: nothing of the next one's can then be lost, which may send at once. Only a
+    /// connection that does not read, since it waits for a program to take its input, has to be told.
+    /// </summary>
+    private async Task CancelWhenLeftUnreadAsync(PortStream stream, CancellationTokenSource left, CancellationToken over)
     {
         try
         {
-            await port.WaitForHostAsync(connected: false, over).ConfigureAwait(false);
+            while (true)
+            {
+                await port.WaitForHostAsync(connected: false, over).ConfigureAwait(false);
+                var reads = stream.Reads;
+                await Task.Delay(Unread, over).ConfigureAwait(false);
+                if (stream.Reads == reads && !stream.Reading) break;
+            }
+
             await left.CancelAsync().ConfigureAwait(false);
         }
         catch (OperationCanceledException)
