@@ -29,6 +29,9 @@ internal sealed class DaemonProcess : IDisposable
 
     public VmCacheClient Client { get; }
 
+    /// <summary>How long each wait for this daemon may take.</summary>
+    public TimeSpan Patience { get; init; } = Eventually.Patience;
+
     public int Pid => _process.Id;
 
     public bool HasExited => _process.HasExited;
@@ -42,12 +45,12 @@ internal sealed class DaemonProcess : IDisposable
         }
     }
 
-    public static DaemonProcess Start(string endpoint, params string[] arguments)
+    public static DaemonProcess Start(string endpoint, TimeSpan patience, params string[] arguments)
     {
         var start = new ProcessStartInfo(Dist.Daemon, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("VMCACHE_", StringComparison.Ordinal)).ToList())
             start.Environment.Remove(name);
-        return new DaemonProcess(Process.Start(start)!, endpoint);
+        return new DaemonProcess(Process.Start(start)!, endpoint) { Patience = patience };
     }
 
     /// <summary>Returns once it answers over its socket; fails at once when it ends instead.</summary>
@@ -72,7 +75,8 @@ internal sealed class DaemonProcess : IDisposable
                 }
             },
             what,
-            () => $"{last}\n{Log}");
+            () => $"{last}\n{Log}",
+            Patience);
         return last!;
     }
 
@@ -100,14 +104,14 @@ internal sealed class DaemonProcess : IDisposable
     /// <summary>The exit code, once it has ended by itself and all its output has been read.</summary>
     public async Task<int> ExitedAsync()
     {
-        using var limit = new CancellationTokenSource(Eventually.Patience);
+        using var limit = new CancellationTokenSource(Patience);
         try
         {
             await _process.WaitForExitAsync(limit.Token);
         }
         catch (OperationCanceledException)
         {
-            throw new TimeoutException($"vmcached (pid {Pid}) has not ended within {Eventually.Patience.TotalSeconds:0} s\n{Log}");
+            throw new TimeoutException($"vmcached (pid {Pid}) has not ended within {Patience.TotalSeconds:0} s\n{Log}");
         }
         return _process.ExitCode;
     }

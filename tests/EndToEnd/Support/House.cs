@@ -13,6 +13,7 @@ internal sealed class House : IAsyncDisposable
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("vme-");
 
     private readonly List<DaemonProcess> _daemons = [];
+    private readonly Stack<Action> _atEnd = new();
 
     public House()
     {
@@ -21,13 +22,19 @@ internal sealed class House : IAsyncDisposable
         Initrd = Write("initrd", "an initrd");
     }
 
-    public string RunDirectory { get; init; }
+    /// <summary>How long a wait for one of its daemons may take.</summary>
+    public TimeSpan Patience { get; init; } = Eventually.Patience;
+
+    public string RunDirectory { get; }
 
     public string Endpoint { get; }
 
     public string Initrd { get; }
 
     public string At(string name) => Path.Combine(_root.FullName, name);
+
+    /// <summary>To be done before the directories are removed; what came last is done first.</summary>
+    public void AtEnd(Action action) => _atEnd.Push(action);
 
     /// <returns>The file's path.</returns>
     public string Write(string name, string text)
@@ -54,9 +61,16 @@ internal sealed class House : IAsyncDisposable
     public DaemonProcess StartAt(string endpoint, string settings, params string[] flags)
     {
         var config = Write($"{_daemons.Count}.conf", $"vmcache {{\n{settings}\n}}\n");
-        var daemon = DaemonProcess.Start(endpoint, ["--config", config, "--endpoint", endpoint, "--run-dir", RunDirectory, .. flags]);
+        var daemon = DaemonProcess.Start(endpoint, Patience, Flags(config, endpoint, flags));
         _daemons.Add(daemon);
         return daemon;
+    }
+
+    /// <summary>What a test gives replaces what every daemon of the house is given.</summary>
+    private string[] Flags(string config, string endpoint, string[] own)
+    {
+        (string Flag, string Value)[] usual = [("--config", config), ("--endpoint", endpoint), ("--run-dir", RunDirectory)];
+        return [.. usual.Where(u => !own.Contains(u.Flag)).SelectMany(u => new[] { u.Flag, u.Value }), .. own];
     }
 
     /// <summary>Settings with which every pool's VMs are fakes.</summary>
@@ -74,6 +88,21 @@ internal sealed class House : IAsyncDisposable
           initrd = "{{Initrd}}"
         }
         """;
+
+    /// <summary>Settings with which every pool's VMs are real, with the embedded guest.</summary>
+    public static string RealVms(int number)
+    {
+        _ = Dist.Guest;
+        return $$"""
+            grace-period = 60s
+            boot-timeout = 180s
+            pool-defaults {
+              accelerator = tcg
+              memory = 128MiB
+              vm-cache-number = {{number}}
+            }
+            """;
+    }
 
     /// <summary>Living processes of this house's VMs.</summary>
     public IReadOnlyList<int> VmProcesses() => Processes.Naming(RunDirectory + "/");
@@ -108,6 +137,7 @@ internal sealed class House : IAsyncDisposable
         {
             foreach (var daemon in _daemons) daemon.Dispose();
             await EndVmsAsync();
+            while (_atEnd.TryPop(out var action)) action();
             _root.Delete(recursive: true);
         }
     }

@@ -1,0 +1,27 @@
+using System.Net.Sockets;
+using System.Text;
+
+namespace VmCacheCluster.Tests.EndToEnd.Support;
+
+/// <summary>What no client of a VM's socket should send.</summary>
+internal static class Garbage
+{
+    /// <summary>Several connections in turn, each with another kind of it.</summary>
+    public static async Task SendAsync(string socket)
+    {
+        var random = new byte[2000];
+        new Random(3).NextBytes(random);
+        foreach (var garbage in new[] { random, Encoding.ASCII.GetBytes("}{\"execute\":\n[[[\n"), [0, 0, 0, 255, 255, 255, 255, 255, 1, 0], [0xff] })
+        {
+            using var client = await KataSocket.ConnectAsync(socket);
+            try
+            {
+                await client.SendAsync(garbage);
+            }
+            catch (SocketException)
+            {
+                // It has hung up on garbage already.
+            }
+        }
+    }
+}
