@@ -39,19 +39,6 @@ public sealed class FaultyVmSpecs : HouseSpecs
     }
 
     [Fact]
-    public async Task Replaces_warm_vms_when_their_guests_panic()
-    {
-        var daemon = House.Start(House.Fakes(1, "panic-after=2s"));
-        var vm = (await daemon.WarmAsync()).Pools[0].Vms[0];
-
-        var status = await daemon.PoolAsync(p => p.Events.Any(e => e.Vm == vm.Id), "the panic is told of");
-
-        Assert.Contains(status.Pools[0].Events, e => e.Vm == vm.Id && e.What.Contains("panic", StringComparison.Ordinal));
-        await daemon.PoolAsync(p => p.Vms.All(v => v.Id != vm.Id), "it is gone");
-        Assert.False(Processes.IsAlive(vm.Pid));
-    }
-
-    [Fact]
     public async Task Takes_a_vm_out_of_the_pool_when_somebody_resumed_it_there()
     {
         var daemon = House.Start(House.Fakes(1));

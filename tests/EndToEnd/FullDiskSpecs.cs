@@ -26,10 +26,10 @@ public sealed class FullDiskSpecs : HouseSpecs
     {
         await MountSmallAsync();
         var daemon = House.Start(House.Fakes(2));
-        var vm = (await daemon.WarmAsync()).Pools[0].Vms[0];
+        await daemon.WarmAsync();
         var filler = Fill();
 
-        Processes.Signal(vm.Pid, Processes.Sigkill);
+        await daemon.Client.GetBaseVmAsync(HandedOut.Timeout);
         var status = await daemon.PoolAsync(p => p.Reason.Contains("No space left on device", StringComparison.Ordinal), "the full disk is told of");
 
         Assert.Contains("free space on that file system", status.Pools[0].Reason, StringComparison.Ordinal);

@@ -37,7 +37,7 @@ public sealed class HealingSpecs : HouseSpecs
         var broken = status.Pools.Single(p => p.Name == "broken");
         Assert.Equal(0u, broken.Warm);
         Assert.Contains(kernel, broken.Reason, StringComparison.Ordinal);
-        Assert.Contains("No such file", broken.Reason, StringComparison.Ordinal);
+        Assert.Contains("set the pool's kernel", broken.Reason, StringComparison.Ordinal);
         await daemon.Client.GetBaseVmAsync(HandedOut.Timeout);
 
         House.Kernel("later");

@@ -7,7 +7,7 @@ public sealed class BrokenPools : IAsyncLifetime
 {
     public const string Good = "default";
 
-    private readonly House _house = new();
+    private readonly House _house = new() { Patience = TimeSpan.FromSeconds(30) };
 
     internal DaemonProcess Daemon { get; private set; } = null!;
 
@@ -40,9 +40,10 @@ public sealed class BrokenPools : IAsyncLifetime
               {{Pool("qmp-oversized", "qmp=oversized-line")}}
               {{Pool("exits-at-start", "exit-at-start=1:qemu-system-x86_64: cannot set up guest memory 'pc.ram': Cannot allocate memory")}}
               {{Pool("exits-while-booting", "boot-delay=50s", "exit-after=300ms:3")}}
-              {{Pool("panics", "boot-delay=50s", "panic-after=200ms", "console=Kernel panic - not syncing: no init")}}
+              {{Pool("panics", "boot-delay=50s", "panic-after=1s", "console=Kernel panic - not syncing: no init")}}
               {{Pool("stop-fails", "fail-on=stop:the vCPUs are on strike")}}
               {{Pool("stop-hangs", "hang-on=stop", "ignore-sigterm")}}
+              stop-hangs.boot-timeout = 30s
             }
             """);
         await Daemon.WarmAsync(Good);

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using VmCacheCluster.Tests.TestSupport;
 
 namespace VmCacheCluster.Tests.EndToEnd.Support;
 
@@ -13,7 +14,7 @@ internal static class Garbage
         new Random(3).NextBytes(random);
         foreach (var garbage in new[] { random, Encoding.ASCII.GetBytes("}{\"execute\":\n[[[\n"), [0, 0, 0, 255, 255, 255, 255, 255, 1, 0], [0xff] })
         {
-            using var client = await KataSocket.ConnectAsync(socket);
+            using var client = await ConnectAsync(socket);
             try
             {
                 await client.SendAsync(garbage);
@@ -23,5 +24,26 @@ internal static class Garbage
                 // It has hung up on garbage already.
             }
         }
+    }
+
+    /// <summary>QEMU serves one client at a time and lets one more wait: the next is turned away (EAGAIN) until it has caught up.</summary>
+    private static async Task<Socket> ConnectAsync(string path)
+    {
+        Socket? client = null;
+        await Eventually.Async(
+            async () =>
+            {
+                try
+                {
+                    client = await KataSocket.ConnectAsync(path);
+                    return true;
+                }
+                catch (SocketException e) when (e.SocketErrorCode == SocketError.WouldBlock)
+                {
+                    return false;
+                }
+            },
+            $"{path} takes another client");
+        return client!;
     }
 }
