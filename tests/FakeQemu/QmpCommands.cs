@@ -70,7 +70,12 @@ internal sealed class QmpCommands
         if (Text(arguments, "device") is not { } device) return QmpReply.Generic("Parameter 'device' is missing");
         if (!arguments.TryGetProperty("size", out var size) || !size.TryGetInt32(out var bytes) || bytes <= 0)
             return QmpReply.Generic("size must be greater than zero");
-        if (_ringbufs.TryGetValue(device, out var ringbuf)) return new QmpReply(w => w.WriteStringValue(ringbuf.Read(bytes)));
+        if (_ringbufs.TryGetValue(device, out var ringbuf))
+        {
+            return Text(arguments, "format") == "base64"
+                ? new QmpReply(w => w.WriteBase64StringValue(ringbuf.Read(bytes)))
+                : new QmpReply(w => w.WriteStringValue(ringbuf.Read(bytes)));
+        }
         return QmpReply.Generic(_line.Chardevs.Any(c => c.Id == device) ? $"{device} is not a ringbuf device" : $"Device '{device}' not found");
     }
 

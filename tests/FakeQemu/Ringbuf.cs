@@ -9,9 +9,9 @@ internal sealed class Ringbuf(string text)
 
     private byte[] _content = Encoding.UTF8.GetBytes(text).TakeLast(Capacity).ToArray();
 
-    public string Read(int size)
+    public ReadOnlySpan<byte> Read(int size)
     {
         var taken = Interlocked.Exchange(ref _content, _content[Math.Min(size, _content.Length)..]);
-        return Encoding.UTF8.GetString(taken, 0, Math.Min(size, taken.Length));
+        return taken.AsSpan(0, Math.Min(size, taken.Length));
     }
 }

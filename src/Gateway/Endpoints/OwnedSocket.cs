@@ -1,5 +1,8 @@
+using System.Globalization;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace VmCacheCluster.Gateway.Endpoints;
 
@@ -71,20 +74,19 @@ public sealed class OwnedSocket : IDisposable
         }
     }
 
-    /// <summary>Who listens there, in words; empty while nobody does (an owner that is starting or stopping).</summary>
+    /// <summary>Who holds the lock, in words: an owner that is starting or stopping does not listen.</summary>
     private static string Owner(string path)
     {
-        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            probe.Connect(new UnixDomainSocketEndPoint(path));
-            return PeerPid(probe);
-        }
-        catch (SocketException)
-        {
-            return " that is starting or stopping";
-        }
+        // Opened by the system call: .NET would want a lock of its own even for reading.
+        using var file = new SafeFileHandle(OpenForReading(path + ".lock", 0), ownsHandle: true);
+        if (file.IsInvalid) return "";
+        Span<byte> text = stackalloc byte[16];
+        var read = RandomAccess.Read(file, text, 0);
+        return int.TryParse(Encoding.ASCII.GetString(text[..read]).Trim(), CultureInfo.InvariantCulture, out var pid) ? $" (pid {pid})" : "";
     }
+
+    [DllImport("libc", EntryPoint = "open", SetLastError = true)]
+    private static extern int OpenForReading([MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags);
 
     private static void RemoveStale(string path)
     {

@@ -16,8 +16,8 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, NodeOpt
     /// <summary>The actors answer by the deadline themselves; this only covers that they are gone.</summary>
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(5);
 
-    /// <summary>The answer has to travel: it is given a little before the caller stops to listen.</summary>
-    private static readonly TimeSpan MostMargin = TimeSpan.FromMilliseconds(100);
+    /// <summary>The call and its answer have to travel, on a busy host too: a refusal comes before the caller stops to listen.</summary>
+    private static readonly TimeSpan MostMargin = TimeSpan.FromMilliseconds(500);
 
     /// <param name="deadline">The caller's; DateTime.MaxValue when it has none: then it waits for one boot of the pool.</param>
     /// <param name="aborted">Fires when the caller leaves.</param>

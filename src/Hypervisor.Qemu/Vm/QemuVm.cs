@@ -84,8 +84,16 @@ internal sealed class QemuVm : IVm
         }
     }
 
-    public Task<AgentIdentity> CheckAgentAsync(CancellationToken cancel) =>
-        AgentProbe.IdentifyAsync(Facts.Paths.Agent, _options.AgentDeadline, cancel);
+    public async Task<AgentIdentity> CheckAgentAsync(CancellationToken cancel)
+    {
+        var agent = await AgentProbe.IdentifyAsync(Facts.Paths.Agent, _options.AgentDeadline, cancel).ConfigureAwait(false);
+        // Kata 2.x to 4.x say 0.0.1: by the rules of such numbers another first one is another protocol.
+        return agent.ProtocolVersion.Length == 0 || agent.ProtocolVersion.StartsWith("0.", StringComparison.Ordinal)
+            ? agent
+            : throw new VmFailedException(new VmFailure(VmFailureKind.Agent,
+                $"the guest's agent {agent.AgentVersion} speaks version {agent.ProtocolVersion} of the agent's protocol; this daemon speaks 0.x",
+                "use a guest whose agent is one of Kata 2.x to 4.x, or our own"));
+    }
 
     public async Task PauseAsync(CancellationToken cancel)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu.CommandLine;
@@ -69,6 +70,8 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
     /// <summary>The socket appears when QEMU has come up, a tenth of a second after its start.</summary>
     private async Task<SupervisorMonitor> ConnectAsync(VmFacts facts, QemuProcess process, CancellationToken cancel)
     {
+        var begun = Stopwatch.StartNew();
+        var last = "its socket has not appeared";
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         deadline.CancelAfter(options.StartDeadline);
         try
@@ -79,21 +82,25 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
                 try
                 {
                     if (File.Exists(facts.Paths.Supervisor))
+                    {
+                        last = "it is silent";
                         return await SupervisorMonitor.ConnectAsync(facts.Paths.Supervisor, options.CommandDeadline, deadline.Token).ConfigureAwait(false);
+                    }
                 }
                 catch (VmFailedException fault) when (fault.InnerException is QmpDisconnectedException)
                 {
                     // Bound and not yet listening, or QEMU is just ending: the next round tells.
+                    last = fault.Failure.Message;
                 }
                 await Task.WhenAny(process.Exited, Task.Delay(pause, deadline.Token)).ConfigureAwait(false);
                 deadline.Token.ThrowIfCancellationRequested();
             }
         }
-        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        catch (OperationCanceledException cause)
         {
-            throw new VmFailedException(new VmFailure(VmFailureKind.Start,
-                $"QEMU's monitor did not greet within {options.StartDeadline.TotalSeconds:0.#} s of its start",
-                "see whether the host is overloaded"));
+            throw new VmFailedException(
+                new VmFailure(VmFailureKind.Start, $"QEMU's monitor did not greet within {begun.Elapsed.TotalSeconds:0} s of its start: {last}",
+                    "check that the pool's qemu is a QEMU, and see whether the host is overloaded"), cause);
         }
     }
 

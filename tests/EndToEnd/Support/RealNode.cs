@@ -1,0 +1,28 @@
+using VmCacheCluster.Tests.TestSupport;
+
+namespace VmCacheCluster.Tests.EndToEnd.Support;
+
+/// <summary>One daemon with a pool of 4 real VMs; a boot costs seconds, so that its specs share it.</summary>
+public sealed class RealNode : IAsyncLifetime
+{
+    public const int Target = 4;
+
+    internal House House { get; } = new() { Patience = TimeSpan.FromMinutes(5) };
+
+    internal DaemonProcess Daemon { get; private set; } = null!;
+
+    public async Task InitializeAsync()
+    {
+        Daemon = House.Start(House.RealVms(Target));
+        await Daemon.ReadyAsync();
+    }
+
+    public async Task DisposeAsync() => await House.DisposeAsync();
+}
+
+/// <summary>Real VMs take every core of a small machine: one after the other, and nothing beside them.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class QemuCollection : ICollectionFixture<RealNode>
+{
+    public const string Name = "real QEMU";
+}
