@@ -3,15 +3,6 @@ namespace VmCacheCluster.Guest.Port;
 /// <summary>One host's stay on the port, as a stream: it ends when the host leaves.</summary>
 internal sealed class PortStream(AgentPort port) : Stream
 {
-    private int _reads;
-    private int _reading;
-
-    /// <summary>How many reads have been begun.</summary>
-    public int Reads => Volatile.Read(ref _reads);
-
-    /// <summary>A read waits for the host.</summary>
-    public bool Reading => Volatile.Read(ref _reading) != 0;
-
     public override bool CanRead => true;
     public override bool CanWrite => true;
     public override bool CanSeek => false;
@@ -23,22 +14,11 @@ internal sealed class PortStream(AgentPort port) : Stream
         set => throw new NotSupportedException();
     }
 
-    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-    {
-        Interlocked.Increment(ref _reads);
-        Interlocked.Increment(ref _reading);
-        try
-        {
-            return await port.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _reading);
-        }
-    }
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        port.ReadAsync(buffer, cancellationToken);
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+        port.ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
         port.WriteAsync(buffer, cancellationToken);

@@ -15,7 +15,6 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
     // that the rest never comes. The largest frame takes a fraction of this.
     private static readonly TimeSpan FrameTimeout = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Idle = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan Unread = TimeSpan.FromMilliseconds(200);
 
     public async Task RunAsync()
     {
@@ -25,14 +24,16 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
         {
             await port.WaitForHostAsync(connected: true, CancellationToken.None).ConfigureAwait(false);
             await ServeAsync(server, stream).ConfigureAwait(false);
+            await port.SettleAsync().ConfigureAwait(false);
         }
     }
 
     private async Task ServeAsync(TtrpcServer server, PortStream stream)
     {
+        // A connection that waits for a program to take its input does not read, and would not see its host leave.
         using var over = new CancellationTokenSource();
         using var left = new CancellationTokenSource();
-        var leaving = CancelWhenLeftUnreadAsync(stream, left, over.Token);
+        var leaving = CancelWhenHostLeavesAsync(left, over.Token);
         try
         {
             var end = await server.ServeAsync(stream, left.Token).ConfigureAwait(false);
@@ -53,22 +54,11 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
         }
     }
 
-    /// <summary>
-    /// A host that leaves is noticed by reading: nothing of the next one's can then be lost, which may send at once. Only a
-    /// connection that does not read, since it waits for a program to take its input, has to be told.
-    /// </summary>
-    private async Task CancelWhenLeftUnreadAsync(PortStream stream, CancellationTokenSource left, CancellationToken over)
+    private async Task CancelWhenHostLeavesAsync(CancellationTokenSource left, CancellationToken over)
     {
         try
         {
-            while (true)
-            {
-                await port.WaitForHostAsync(connected: false, over).ConfigureAwait(false);
-                var reads = stream.Reads;
-                await Task.Delay(Unread, over).ConfigureAwait(false);
-                if (stream.Reads == reads && !stream.Reading) break;
-            }
-
+            await port.WaitForHostAsync(connected: false, over).ConfigureAwait(false);
             await left.CancelAsync().ConfigureAwait(false);
         }
         catch (OperationCanceledException)
