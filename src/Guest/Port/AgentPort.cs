@@ -10,6 +10,12 @@ internal sealed class AgentPort(int descriptor, Readiness readiness)
     private const string Name = "agent.channel.0";
     private const string Ports = "/sys/class/virtio-ports";
 
+    // No new host has sent more than its first request by then.
+    private const int MostEarlyBytes = 16 * 1024;
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(10);
+
+    private byte[] _early = [];
+
     /// <summary>Waits until the port exists: the driver creates it from a work queue, some time after its module is loaded.</summary>
     public static AgentPort Open(Reactor reactor)
     {
@@ -29,14 +35,40 @@ internal sealed class AgentPort(int descriptor, Readiness readiness)
         while (HostIsConnected() != connected) await readiness.ChangedAsync(cancellation).ConfigureAwait(false);
     }
 
-    /// <returns>0 when the host has left, with all it had sent read before.</returns>
+    /// <summary>To be called when a host has left: throws away what it left unread. The driver learns of hosts from a work
+    /// queue, but has the next one's first bytes at once; so if a next one is there a moment later, they are taken for its.</summary>
+    public async Task SettleAsync()
+    {
+        var buffer = new byte[MostEarlyBytes];
+        while (!HostIsConnected() && Descriptor.Read(descriptor, buffer) is > 0 and var count) KeepEarly(buffer.AsSpan(0, count));
+        using var moment = new CancellationTokenSource(Moment);
+        try
+        {
+            await WaitForHostAsync(connected: true, moment.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            _early = [];
+        }
+    }
+
+    /// <returns>0 when the host has left.</returns>
     public async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellation)
     {
-        while (true)
+        while (HostIsConnected())
         {
-            if (Descriptor.Read(descriptor, buffer.Span) is { } count) return count;
+            if (_early.Length > 0) return TakeEarly(buffer.Span);
+            if (Descriptor.Read(descriptor, buffer.Span) is { } count)
+            {
+                if (HostIsConnected()) return count;
+                KeepEarly(buffer.Span[..count]);
+                break;
+            }
+
             await readiness.ReadableAsync(cancellation).ConfigureAwait(false);
         }
+
+        return 0;
     }
 
     /// <exception cref="IOException">The host left before it took everything.</exception>
@@ -48,6 +80,17 @@ internal sealed class AgentPort(int descriptor, Readiness readiness)
             if (Descriptor.Write(descriptor, bytes.Span) is { } count) bytes = bytes[count..];
             else await readiness.WritableAsync(cancellation).ConfigureAwait(false);
         }
+    }
+
+    private void KeepEarly(ReadOnlySpan<byte> bytes) =>
+        _early = _early.Length + bytes.Length <= MostEarlyBytes ? [.. _early, .. bytes] : [];
+
+    private int TakeEarly(Span<byte> buffer)
+    {
+        var count = Math.Min(buffer.Length, _early.Length);
+        _early.AsSpan(0, count).CopyTo(buffer);
+        _early = _early[count..];
+        return count;
     }
 
     private unsafe bool HostIsConnected()

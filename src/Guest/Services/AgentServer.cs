@@ -24,6 +24,7 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
         {
             await port.WaitForHostAsync(connected: true, CancellationToken.None).ConfigureAwait(false);
             await ServeAsync(server, stream).ConfigureAwait(false);
+            await port.SettleAsync().ConfigureAwait(false);
         }
     }
 

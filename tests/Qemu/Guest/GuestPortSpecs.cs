@@ -53,15 +53,17 @@ public sealed class GuestPortSpecs(BootedGuest guest)
             socket.ReceiveBufferSize = 4096;
             var client = new TtrpcClient(new NetworkStream(socket), new TtrpcClientOptions { StreamBuffer = 1 });
             var begun = new TaskCompletionSource();
+            var never = new TaskCompletionSource();
             var run = new AgentClient(client).ExecAsync(
                 Start("yes"), null, _ =>
                 {
                     begun.TrySetResult();
-                    return new ValueTask(Task.Delay(Timeout.Infinite));
+                    return new ValueTask(never.Task);
                 }, _ => ValueTask.CompletedTask, CancellationToken.None);
             await begun.Task.WaitAsync(BootedGuest.Patience);
             await client.DisposeAsync();
-            _ = run;
+            never.SetResult();
+            await Assert.ThrowsAsync<TtrpcConnectionException>(() => run);
         }
 
         await AssertServesAsync();
