@@ -1,0 +1,143 @@
+using System.Net.Sockets;
+using VmCacheCluster.Agent;
+using Xunit;
+using static VmCacheCluster.Tests.Qemu.Guest.GuestPrograms;
+
+namespace VmCacheCluster.Tests.Qemu.Guest;
+
+[Trait("Category", "Qemu")]
+[Collection(GuestCollection.Name)]
+public sealed class GuestPortSpecs(BootedGuest guest)
+{
+    // A request frame's header that announces 200 bytes, and a few of them.
+    private static readonly byte[] HalfAFrame = [0, 0, 0, 200, 0, 0, 0, 1, 1, 0, 10, 11, 12];
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(100)]
+    [InlineData(100_000)]
+    public async Task Serves_the_next_client_when_one_sent_garbage(int length)
+    {
+        var garbage = new byte[length];
+        new Random(length).NextBytes(garbage);
+        using (var socket = await guest.ConnectRawAsync()) await socket.SendAsync(garbage);
+
+        await AssertServesAsync();
+    }
+
+    [Fact]
+    public async Task Serves_the_same_connection_again_when_garbage_was_followed_by_quiet()
+    {
+        using var socket = await guest.ConnectRawAsync();
+        await socket.SendAsync(Enumerable.Repeat((byte)0xEE, 5000).ToArray());
+
+        // How long the agent takes to throw the garbage away is not to be seen from here: ask until it answers.
+        var stream = new NetworkStream(socket);
+        await using var client = new TtrpcClient(stream);
+        await AssertAnswersAsync(client);
+    }
+
+    [Fact]
+    public async Task Serves_the_next_client_when_one_left_in_the_middle_of_a_frame()
+    {
+        using (var socket = await guest.ConnectRawAsync()) await socket.SendAsync(HalfAFrame);
+
+        await AssertServesAsync();
+    }
+
+    [Fact]
+    public async Task Serves_the_next_client_when_one_left_in_the_middle_of_an_answer()
+    {
+        using (var socket = await guest.ConnectRawAsync())
+        {
+            socket.ReceiveBufferSize = 4096;
+            var client = new TtrpcClient(new NetworkStream(socket), new TtrpcClientOptions { StreamBuffer = 1 });
+            var begun = new TaskCompletionSource();
+            var never = new TaskCompletionSource();
+            var run = new AgentClient(client).ExecAsync(
+                Start("yes"), null, _ =>
+                {
+                    begun.TrySetResult();
+                    return new ValueTask(never.Task);
+                }, _ => ValueTask.CompletedTask, CancellationToken.None);
+            await begun.Task.WaitAsync(BootedGuest.Patience);
+            await client.DisposeAsync();
+            never.SetResult();
+            await Assert.ThrowsAsync<TtrpcConnectionException>(() => run);
+        }
+
+        await AssertServesAsync();
+    }
+
+    [Fact]
+    public async Task Serves_the_next_client_when_one_left_while_a_program_did_not_take_its_input()
+    {
+        var client = await guest.ConnectAsync();
+        var begun = new TaskCompletionSource();
+        var run = new AgentClient(client).ExecAsync(
+            Start("sh", "-c", "echo begun; sleep 6543"),
+            new MemoryStream(new byte[3_000_000]),
+            _ =>
+            {
+                begun.TrySetResult();
+                return ValueTask.CompletedTask;
+            },
+            _ => ValueTask.CompletedTask,
+            CancellationToken.None);
+        await begun.Task.WaitAsync(BootedGuest.Patience);
+        await client.DisposeAsync();
+        await Assert.ThrowsAsync<TtrpcConnectionException>(() => run);
+
+        await AssertServesAsync();
+        await using var next = await guest.ConnectAsync();
+        Assert.True(await next.BecomesAsync("ps | grep -c '[s]leep 6543'", "0"));
+    }
+
+    [Fact]
+    public async Task Serves_every_client_when_fifty_come_and_go()
+    {
+        for (var i = 0; i < 50; i++)
+        {
+            await using var client = await guest.ConnectAsync();
+            Assert.True(await new AgentClient(client).CheckAsync(CancellationToken.None));
+        }
+    }
+
+    [Fact]
+    public async Task Serves_the_new_client_when_clients_changed_while_it_was_paused()
+    {
+        using (var old = await guest.ConnectRawAsync())
+        {
+            await old.SendAsync(HalfAFrame);
+            await guest.QmpAsync("stop");
+        }
+
+        await using var client = await guest.ConnectAsync();
+        await guest.QmpAsync("cont");
+
+        await AssertAnswersAsync(client);
+    }
+
+    private async Task AssertServesAsync()
+    {
+        await using var client = await guest.ConnectAsync();
+        await AssertAnswersAsync(client);
+    }
+
+    private static async Task AssertAnswersAsync(TtrpcClient client)
+    {
+        using var deadline = new CancellationTokenSource(BootedGuest.Patience);
+        while (true)
+        {
+            try
+            {
+                Assert.True(await new AgentClient(client).CheckAsync(deadline.Token, TimeSpan.FromSeconds(1)));
+                return;
+            }
+            catch (TtrpcTimeoutException)
+            {
+                // Swallowed with the rest of a frame; the next one is heard.
+            }
+        }
+    }
+}
