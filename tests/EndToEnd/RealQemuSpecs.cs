@@ -80,7 +80,7 @@ public sealed class RealQemuSpecs(RealNode node)
         var status = await node.Daemon.PoolAsync(p => p.Warm >= 2, "two are warm");
         var dead = status.Pools[0].Vms.First(v => v.State == VmState.Warm);
 
-        Processes.Signal(dead.Pid, Processes.Sigkill);
+        await Processes.KillAsync(dead.Pid);
         var taken = await node.Daemon.Client.GetBaseVmAsync(Timeout);
 
         Assert.NotEqual(dead.Id, taken.Id);
@@ -88,7 +88,7 @@ public sealed class RealQemuSpecs(RealNode node)
         await node.Daemon.Client.ReleaseAsync(taken.Id, Timeout);
         status = await node.Daemon.WarmAsync();
         Assert.Equal((uint)RealNode.Target, status.Pools[0].Warm);
-        Assert.Contains(status.Pools[0].Events, e => e.Vm == dead.Id && e.What.Contains("killed by signal 9", StringComparison.Ordinal));
+        Assert.Contains(status.Pools[0].Events, e => e.Vm == dead.Id && (e.What.Contains("killed by signal 9", StringComparison.Ordinal) || e.What.Contains("its process is gone", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -101,7 +101,11 @@ public sealed class RealQemuSpecs(RealNode node)
         await Garbage.SendAsync(vm.Agent);
 
         Assert.Equal("running", await HandedOut.StatusOnMonitorAsync(vm));
-        var run = await CliRun.SucceedingAsync(node.House.Endpoint, "exec", vm.Id, "--", "echo", "still here");
+        // Half a frame of garbage takes the next request with it, until the agent has found the beginning of a frame again.
+        var run = new CliRun(-1, "", "");
+        await Eventually.Async(
+            async () => (run = await CliRun.Async(node.House.Endpoint, "exec", vm.Id, "--", "echo", "still here")).ExitCode == 0,
+            "the agent answers again", () => run.Error);
         Assert.Equal("still here\n", run.Out);
         await node.Daemon.Client.ReleaseAsync(vm.Id, Timeout);
     }

@@ -9,20 +9,28 @@ public static class Processes
 {
     public const int Sigterm = 15;
     public const int Sigkill = 9;
-    public const int Sigstop = 19;
 
-    /// <summary>A zombie is dead.</summary>
+    /// <summary>A zombie is dead, once its last thread has ended.</summary>
     public static bool IsAlive(long pid)
     {
         try
         {
             var stat = File.ReadAllText($"/proc/{pid}/stat");
-            return stat[stat.LastIndexOf(')') + 2] is not ('Z' or 'X');
+            var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+            const int state = 0, threads = 17;
+            return fields[state] is not ("Z" or "X") || int.Parse(fields[threads], CultureInfo.InvariantCulture) > 1;
         }
         catch (IOException)
         {
             return false;
         }
+    }
+
+    /// <summary>SIGKILL; returns when it is dead, for a signal that is only on its way has not killed yet.</summary>
+    public static async Task KillAsync(long pid)
+    {
+        Signal(pid, Sigkill);
+        await Eventually.Async(() => !IsAlive(pid), $"process {pid} is dead");
     }
 
     /// <summary>The arguments of a process, joined by spaces; empty when it is gone.</summary>

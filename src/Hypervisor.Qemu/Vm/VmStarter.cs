@@ -71,7 +71,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
     private async Task<SupervisorMonitor> ConnectAsync(VmFacts facts, QemuProcess process, CancellationToken cancel)
     {
         var begun = Stopwatch.StartNew();
-        var last = "its socket has not appeared";
+        string? last = null;
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         deadline.CancelAfter(options.StartDeadline);
         try
@@ -83,7 +83,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
                 {
                     if (File.Exists(facts.Paths.Supervisor))
                     {
-                        last = "it is silent";
+                        last ??= "it is silent";
                         return await SupervisorMonitor.ConnectAsync(facts.Paths.Supervisor, options.CommandDeadline, deadline.Token).ConfigureAwait(false);
                     }
                 }
@@ -99,7 +99,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         catch (OperationCanceledException cause)
         {
             throw new VmFailedException(
-                new VmFailure(VmFailureKind.Start, $"QEMU's monitor did not greet within {begun.Elapsed.TotalSeconds:0} s of its start: {last}",
+                new VmFailure(VmFailureKind.Start, $"QEMU's monitor did not greet within {begun.Elapsed.TotalSeconds:0} s of its start: {last ?? "its socket has not appeared"}",
                     "check that the pool's qemu is a QEMU, and see whether the host is overloaded"), cause);
         }
     }
