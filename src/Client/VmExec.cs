@@ -38,11 +38,9 @@ public static class VmExec
         await RequireRunningAsync(qmp, cancel).ConfigureAwait(false);
         try
         {
-            await using var channel = await TtrpcClient.ConnectUnixAsync(agent, null, cancel).ConfigureAwait(false);
-            var guest = new AgentClient(channel);
             // A channel that another client holds, or a hung guest, takes bytes and is silent.
-            await guest.CheckAsync(cancel, alive).ConfigureAwait(false);
-            return await guest.ExecAsync(start, stdin, stdout, stderr, cancel).ConfigureAwait(false);
+            await using var channel = await AgentChannel.OpenAsync(agent, alive, cancel).ConfigureAwait(false);
+            return await new AgentClient(channel).ExecAsync(start, stdin, stdout, stderr, cancel).ConfigureAwait(false);
         }
         catch (TtrpcStatusException fault) when (fault.Code == TtrpcStatusCode.NotFound)
         {

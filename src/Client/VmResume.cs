@@ -37,21 +37,18 @@ public static class VmResume
         TimeSpan Elapsed() => time.GetElapsedTime(start);
         TimeSpan Left() => TimeSpan.FromMilliseconds(Math.Max(1, (limit - Elapsed()).TotalMilliseconds));
 
-        // Connected before the VM runs, so that nothing the guest says first is missed.
-        await using var channel = await TtrpcClient.ConnectUnixAsync(agent, null, cancel).ConfigureAwait(false);
-        var guest = new AgentClient(channel);
         await using (var monitor = await QmpClient.ConnectUnixAsync(qmp, null, cancel).ConfigureAwait(false))
         {
             await monitor.ExecuteAsync("cont", null, cancel, Left()).ConfigureAwait(false);
         }
 
         var cont = Elapsed();
+        await using var channel = await AgentChannel.OpenAsync(agent, Left(), cancel).ConfigureAwait(false);
+        var guest = new AgentClient(channel);
         await guest.ReseedRandomDevAsync(RandomNumberGenerator.GetBytes(EntropyBytes), cancel, Left()).ConfigureAwait(false);
         var reseed = Elapsed();
         await guest.SetGuestDateTimeAsync(time.GetUtcNow(), cancel, Left()).ConfigureAwait(false);
         var clock = Elapsed();
-        return await guest.CheckAsync(cancel, Left()).ConfigureAwait(false)
-            ? new ResumeTimes(cont, reseed - cont, clock - reseed, Elapsed())
-            : throw new TtrpcStatusException(TtrpcStatusCode.Unavailable, "it answers, but says that it does not serve");
+        return new ResumeTimes(cont, reseed - cont, clock - reseed, clock);
     }
 }
