@@ -3,18 +3,31 @@ using VmCacheCluster.Guest.Sys;
 
 namespace VmCacheCluster.Guest.Port;
 
-/// <summary>The virtio-serial port that the host's agent client talks to. It is opened once and stays open; hosts come and
-/// go.</summary>
-internal sealed class AgentPort(int descriptor, Readiness readiness)
+/// <summary>
+/// The virtio-serial port that the host's agent client talks to. It is opened once and stays open; hosts come and go. The
+/// driver learns of their coming and going from a work queue, but has their bytes at once: so it is never sure whose
+/// bytes these are, and none is thrown away for the reason that a host has left.
+/// </summary>
+internal sealed class AgentPort
 {
     private const string Name = "agent.channel.0";
     private const string Ports = "/sys/class/virtio-ports";
 
-    // No new host has sent more than its first request by then.
-    private const int MostEarlyBytes = 16 * 1024;
-    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(10);
+    /// <summary>How long a host that has sent something may take to be announced by the driver.</summary>
+    private static readonly TimeSpan Announcement = TimeSpan.FromMilliseconds(200);
 
-    private byte[] _early = [];
+    private readonly int _descriptor;
+    private readonly Readiness _readiness;
+    private CancellationTokenSource _stay = new();
+
+    private AgentPort(int descriptor, Readiness readiness)
+    {
+        (_descriptor, _readiness) = (descriptor, readiness);
+        _readiness.HungUp = () => _ = Interlocked.Exchange(ref _stay, new CancellationTokenSource()).CancelAsync();
+    }
+
+    /// <summary>Cancelled when the host leaves.</summary>
+    public CancellationToken Stay => Volatile.Read(ref _stay).Token;
 
     /// <summary>Waits until the port exists: the driver creates it from a work queue, some time after its module is loaded.</summary>
     public static AgentPort Open(Reactor reactor)
@@ -30,72 +43,46 @@ internal sealed class AgentPort(int descriptor, Readiness readiness)
         return new AgentPort(descriptor, reactor.Watch(descriptor));
     }
 
-    public async Task WaitForHostAsync(bool connected, CancellationToken cancellation)
-    {
-        while (HostIsConnected() != connected) await readiness.ChangedAsync(cancellation).ConfigureAwait(false);
-    }
-
-    /// <summary>To be called when a host has left: throws away what it left unread. The driver learns of hosts from a work
-    /// queue, but has the next one's first bytes at once; so if a next one is there a moment later, they are taken for its.</summary>
-    public async Task SettleAsync()
-    {
-        var buffer = new byte[MostEarlyBytes];
-        while (!HostIsConnected() && Descriptor.Read(descriptor, buffer) is > 0 and var count) KeepEarly(buffer.AsSpan(0, count));
-        using var moment = new CancellationTokenSource(Moment);
-        try
-        {
-            await WaitForHostAsync(connected: true, moment.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            _early = [];
-        }
-    }
-
-    /// <returns>0 when the host has left.</returns>
+    /// <summary>Waits for bytes, whichever host they come from.</summary>
     public async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellation)
     {
-        while (HostIsConnected())
+        while (true)
         {
-            if (_early.Length > 0) return TakeEarly(buffer.Span);
-            if (Descriptor.Read(descriptor, buffer.Span) is { } count)
-            {
-                if (HostIsConnected()) return count;
-                KeepEarly(buffer.Span[..count]);
-                break;
-            }
-
-            await readiness.ReadableAsync(cancellation).ConfigureAwait(false);
+            // 0: no host is there.
+            if (Descriptor.Read(_descriptor, buffer.Span) is > 0 and var count) return count;
+            await _readiness.ReadableAsync(cancellation).ConfigureAwait(false);
         }
-
-        return 0;
     }
 
-    /// <exception cref="IOException">The host left before it took everything.</exception>
+    /// <summary>Writes all, or drops what is left when no host is there to take it.</summary>
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
         while (!bytes.IsEmpty)
         {
-            if (!HostIsConnected()) throw new IOException("the host left while it was being answered");
-            if (Descriptor.Write(descriptor, bytes.Span) is { } count) bytes = bytes[count..];
-            else await readiness.WritableAsync(cancellation).ConfigureAwait(false);
+            if (Descriptor.Write(_descriptor, bytes.Span) is { } count) bytes = bytes[count..];
+            else if (HostIsConnected()) await _readiness.WritableAsync(cancellation).ConfigureAwait(false);
+            else if (!await IsAnnouncedAsync(cancellation).ConfigureAwait(false)) return;
         }
     }
 
-    private void KeepEarly(ReadOnlySpan<byte> bytes) =>
-        _early = _early.Length + bytes.Length <= MostEarlyBytes ? [.. _early, .. bytes] : [];
-
-    private int TakeEarly(Span<byte> buffer)
+    private async Task<bool> IsAnnouncedAsync(CancellationToken cancellation)
     {
-        var count = Math.Min(buffer.Length, _early.Length);
-        _early.AsSpan(0, count).CopyTo(buffer);
-        _early = _early[count..];
-        return count;
+        using var moment = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        moment.CancelAfter(Announcement);
+        try
+        {
+            while (!HostIsConnected()) await _readiness.ChangedAsync(moment.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return false;
+        }
     }
 
     private unsafe bool HostIsConnected()
     {
-        var query = new PollDescriptor { Descriptor = descriptor };
+        var query = new PollDescriptor { Descriptor = _descriptor };
         return Libc.poll(&query, 1, 0) >= 0 && (query.Returned & Linux.POLLHUP) == 0;
     }
 

@@ -1,6 +1,6 @@
 namespace VmCacheCluster.Guest.Port;
 
-/// <summary>One host's stay on the port, as a stream: it ends when the host leaves.</summary>
+/// <summary>The port as a stream, which never ends.</summary>
 internal sealed class PortStream(AgentPort port) : Stream
 {
     public override bool CanRead => true;

@@ -12,6 +12,9 @@ internal sealed class Readiness(long key)
 
     public long Key { get; } = key;
 
+    /// <summary>Called by the reactor's thread at every hang-up.</summary>
+    public Action? HungUp { get; set; }
+
     public Task ReadableAsync(CancellationToken cancellation) => _readable.WaitAsync(cancellation);
     public Task WritableAsync(CancellationToken cancellation) => _writable.WaitAsync(cancellation);
 
@@ -22,6 +25,7 @@ internal sealed class Readiness(long key)
     public void Report(uint events)
     {
         const uint over = Linux.EPOLLHUP | Linux.EPOLLERR;
+        if ((events & Linux.EPOLLHUP) != 0) HungUp?.Invoke();
         Set(_changed);
         if ((events & (Linux.EPOLLIN | over)) != 0) Set(_readable);
         if ((events & (Linux.EPOLLOUT | over)) != 0) Set(_writable);

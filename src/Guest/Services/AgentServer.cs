@@ -8,12 +8,15 @@ using VmCacheCluster.Guest.Processes;
 
 namespace VmCacheCluster.Guest.Services;
 
-/// <summary>Serves one host after another on the agent's port.</summary>
+/// <summary>
+/// Serves the agent's port, one stream of frames for all hosts: the request of a host that follows at once is as good as
+/// any. An answer to a host that has left is nobody's, and is ignored by its number.
+/// </summary>
 internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper)
 {
-    // A host that was exchanged for another while the VM was paused can leave half a frame behind: nothing shows it but
-    // that the rest never comes. The largest frame takes a fraction of this.
-    private static readonly TimeSpan FrameTimeout = TimeSpan.FromSeconds(3);
+    // A host that left in the middle of a frame: nothing shows it but that the rest never comes. The largest frame takes a
+    // fraction of this.
+    private static readonly TimeSpan FrameTimeout = TimeSpan.FromSeconds(1.5);
     private static readonly TimeSpan Idle = TimeSpan.FromMilliseconds(50);
 
     public async Task RunAsync()
@@ -22,48 +25,9 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
         var stream = new PortStream(port);
         while (true)
         {
-            await port.WaitForHostAsync(connected: true, CancellationToken.None).ConfigureAwait(false);
-            await ServeAsync(server, stream).ConfigureAwait(false);
-            await port.SettleAsync().ConfigureAwait(false);
-        }
-    }
-
-    private async Task ServeAsync(TtrpcServer server, PortStream stream)
-    {
-        // A connection that waits for a program to take its input does not read, and would not see its host leave.
-        using var over = new CancellationTokenSource();
-        using var left = new CancellationTokenSource();
-        var leaving = CancelWhenHostLeavesAsync(left, over.Token);
-        try
-        {
-            var end = await server.ServeAsync(stream, left.Token).ConfigureAwait(false);
-            if (end.Kind == TtrpcEndKind.Malformed)
-            {
-                KernelLog.Info($"the host sent no ttRPC: {end.Detail}");
-                await TtrpcResync.DrainAsync(stream, Idle, CancellationToken.None).ConfigureAwait(false);
-            }
-        }
-        catch (OperationCanceledException) when (left.IsCancellationRequested)
-        {
-            // The next host is waited for.
-        }
-        finally
-        {
-            await over.CancelAsync().ConfigureAwait(false);
-            await leaving.ConfigureAwait(false);
-        }
-    }
-
-    private async Task CancelWhenHostLeavesAsync(CancellationTokenSource left, CancellationToken over)
-    {
-        try
-        {
-            await port.WaitForHostAsync(connected: false, over).ConfigureAwait(false);
-            await left.CancelAsync().ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            // The connection has ended otherwise.
+            var end = await server.ServeAsync(stream, CancellationToken.None).ConfigureAwait(false);
+            KernelLog.Info($"the host sent no ttRPC: {end.Detail}");
+            await TtrpcResync.DrainAsync(stream, Idle, CancellationToken.None).ConfigureAwait(false);
         }
     }
 
@@ -89,7 +53,12 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
                 return ValueTask.FromResult(new Empty());
             })
             .AddUnary(AgentServices.Agent, "GetGuestDetails", GuestDetailsRequest.Parser, (request, _) => ValueTask.FromResult(Details(request)))
-            .AddBidi<ExecInput, ExecOutput>(AgentServices.Guest, "Exec", ExecInput.Parser, exec.RunAsync);
+            .AddBidi<ExecInput, ExecOutput>(AgentServices.Guest, "Exec", ExecInput.Parser, async (input, write, cancellation) =>
+            {
+                // A program does not outlive the host that it runs for.
+                using var stay = CancellationTokenSource.CreateLinkedTokenSource(cancellation, port.Stay);
+                await exec.RunAsync(input, write, stay.Token).ConfigureAwait(false);
+            });
     }
 
     private static GuestDetailsResponse Details(GuestDetailsRequest request) => new()

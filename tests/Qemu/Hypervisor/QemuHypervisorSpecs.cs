@@ -63,7 +63,8 @@ public sealed class QemuHypervisorSpecs
         await cancel.CancelAsync();
 
         var failed = await Assert.ThrowsAsync<VmFailedException>(() => starting);
-        Assert.Equal(VmFailureKind.Cancelled, failed.Failure.Kind);
+        Assert.Equal(VmFailureKind.Start, failed.Failure.Kind);
+        Assert.Contains("did not greet", failed.Failure.Message, StringComparison.Ordinal);
         house.AssertEmpty();
     }
 

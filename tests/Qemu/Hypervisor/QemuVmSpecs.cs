@@ -126,7 +126,7 @@ public sealed class QemuVmSpecs
         var failed = await Assert.ThrowsAsync<VmFailedException>(() => vm.WaitForAgentAsync(tooShort.Token));
 
         Assert.Equal(VmFailureKind.Boot, failed.Failure.Kind);
-        Assert.Contains("did not answer in the time given", failed.Failure.Message, StringComparison.Ordinal);
+        Assert.Contains("did not answer within boot-timeout", failed.Failure.Message, StringComparison.Ordinal);
         await vm.StopAsync(None);
         house.AssertEmpty();
     }

@@ -20,7 +20,10 @@ public sealed class QemuMessagesSpecs
         var failure = QemuMessages.NotStarted("/usr/bin/qemu-system-x86_64", "exited with status 1", log);
 
         Assert.Equal(kind, failure.Kind);
-        Assert.Contains(log.Length == 0 ? "it said nothing" : log.Split('\n')[0], failure.Message, StringComparison.Ordinal);
+        Assert.Contains(log.Length == 0 ? "it said nothing" : log.Split('\n')[0].Replace("qemu-system-x86_64: ", "").Replace("qemu: ", ""), failure.Message, StringComparison.Ordinal);
+        Assert.StartsWith("qemu-system-x86_64 did not start", failure.Message, StringComparison.Ordinal);
+        // Its name stands there once: QEMU puts it before each of its lines.
+        Assert.DoesNotContain("qemu", failure.Message["qemu-system-x86_64".Length..], StringComparison.Ordinal);
         Assert.DoesNotContain('\n', failure.Message);
         if (remedy.Length == 0) Assert.Empty(failure.Remedy);
         else Assert.Contains(remedy, failure.Remedy, StringComparison.Ordinal);
