@@ -8,7 +8,7 @@ out=$(realpath -m "${1:-$root/dist/guest}")
 cache=$here/cache
 kernel_meta=linux-image-cloud-amd64
 modules=(virtio_pci virtio_console virtio_rng pvpanic_pci virtio_blk button evdev)
-size_limit=$((15 * 1024 * 1024))
+size_limit=15000000
 
 say() { printf 'guest: %s\n' "$*"; }
 die() { printf 'guest: error: %s\n' "$*" >&2; exit 1; }

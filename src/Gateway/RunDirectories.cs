@@ -9,7 +9,9 @@ public static class RunDirectories
 
     /// <returns>What is wrong, for a person; null when all is well.</returns>
     public static string? Prepare(NodeOptions options)
-        => Prepare("run-dir", options.RunDirectory) ?? Prepare("client-dir", options.ClientDirectory);
+        => Prepare("run-dir", options.RunDirectory)
+            ?? Prepare("run-dir", Path.Combine(options.RunDirectory, "vm"))
+            ?? Prepare("client-dir", options.ClientDirectory);
 
     private static string? Prepare(string key, string directory)
     {

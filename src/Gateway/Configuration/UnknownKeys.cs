@@ -5,8 +5,7 @@ internal static class UnknownKeys
 {
     public static void Find(ConfigNode file, ConfigNode reference, string source, ICollection<ConfigurationFault> faults)
     {
-        // Akka's own settings go with ours in one file.
-        Compare(file, "", ["vmcache", "akka"], source, faults);
+        Compare(file, "", ["vmcache"], source, faults);
         if (file["vmcache"] is not { } ours) return;
         var known = reference["vmcache"]!;
         Walk(ours, known, "vmcache", source, faults);

@@ -135,7 +135,7 @@ public sealed class ExecSpecs
 
         Assert.Equal((0, ""), (run.Exit, run.Error));
         Assert.StartsWith("vm-12345: resumed in ", run.Out);
-        Assert.Equal(["cont", "ReseedRandomDev", "SetGuestDateTime", "Check"], vm.Asked);
+        Assert.Equal(["cont", "Check", "ReseedRandomDev", "SetGuestDateTime"], vm.Asked);
     }
 
     [Fact]
