@@ -54,6 +54,7 @@ public static class GetBaseVmBenchmark
             constantRate = (constantRate + await RateAsync(() => ConstantAsync(calls))) / 2;
             await SetBootDelayAsync(daemon, "\n");
             await daemon.ReleaseAllAsync();
+            Console.Error.WriteLine($"round {round}: p50 {a.Milliseconds(50):0.000} / {b.Milliseconds(50):0.000} ms, {rate:0} / {constantRate:0} calls/s");
             // The first round warms the server up, too.
             if (round == 0) continue;
             latencyRatios.Add(a.Milliseconds(50) / b.Milliseconds(50));

@@ -15,7 +15,8 @@ public interface IAcquireAnswer;
 
 /// <summary>A VM is promised to the caller, who now tells it which of the two became of it:
 /// <see cref="Vms.DeliverVm"/> or <see cref="Vms.ReturnVm"/>.</summary>
-public sealed record BaseVmGranted(VmFacts Facts, Served Served, TimeSpan Grace, IActorRef Vm) : IAcquireAnswer;
+/// <param name="Pool">Whom to ask the next time; it lives as long as the gateway.</param>
+public sealed record BaseVmGranted(VmFacts Facts, Served Served, TimeSpan Grace, IActorRef Vm, IActorRef Pool) : IAcquireAnswer;
 
 public enum RefusalKind
 {

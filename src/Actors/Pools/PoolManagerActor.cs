@@ -214,7 +214,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         member.Life = changed.Life;
         member.Facts = changed.Facts;
         member.ConfirmBefore = changed.ConfirmBefore;
-        if (before.Phase != changed.Life.Phase) OnPhase(changed.Id, member, before);
+        if (before.Phase != changed.Life.Phase || before.Phase == VmPhase.Warm) OnPhase(changed.Id, member, before);
         Rank(changed.Id, member);
         Serve();
         Balance();
@@ -391,7 +391,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
 
     private bool Current(Member member) => !member.TooOld && member.Spec.Accelerator == _accelerator?.Accelerator;
 
-    private int Warm() => _members.Values.Count(m => m.Life.Phase == VmPhase.Warm);
+    private int Warm() => _members.Values.Count(m => m.Shown.Phase == VmPhase.Warm);
 
     private int Making() => _members.Values.Count(m => m.Life.Making);
 
@@ -401,12 +401,12 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
 
     private Gateway.PoolView View() => new(
         _options.Name, _options.Endpoint, _options.VmCacheNumber, Warm(), Making(),
-        _members.Values.Count(m => m.Life.Phase is VmPhase.Leased or VmPhase.Reserved), _waiting.Count,
+        _members.Values.Count(m => m.Shown.Phase is VmPhase.Leased or VmPhase.Reserved), _waiting.Count,
         _refill.Reason(_options.VmCacheNumber, Warm(), Making(), Now),
         _accelerator?.Accelerator ?? Accelerator.Tcg, _accelerator?.Reason ?? "not resolved yet",
         [.. _members.Select(m => ViewOf(m.Key, m.Value))], _events.Snapshot());
 
-    private VmView ViewOf(VmId id, Member m) => new(id, _options.Name, m.Life, m.Spec, m.Facts, m.ConfirmBefore, _options.GracePeriod);
+    private VmView ViewOf(VmId id, Member m) => new(id, _options.Name, m.Shown, m.Spec, m.Facts, m.ConfirmBefore, _options.GracePeriod);
 
     private sealed class Member(IActorRef actor, VmSpec spec, VmLife life)
     {
@@ -420,6 +420,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         public bool HoldsSlot { get; set; }
         /// <summary>The caller it is being reserved for, until that is settled.</summary>
         public AcquireTicket? Ticket { get; set; }
+        /// <summary>Its life as the outside sees it: one that is being reserved does not say so itself.</summary>
+        public VmLife Shown => Ticket is not null && Life.Phase == VmPhase.Warm ? Life with { Phase = VmPhase.Reserved } : Life;
         /// <summary>Promised to a caller, or told to stop; its actor has not said so yet.</summary>
         public bool Promised { get; set; }
     }

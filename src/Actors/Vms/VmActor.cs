@@ -88,7 +88,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers
         }
 
         if (!changed) return;
-        Report();
+        // The pool knows whom it has promised to a caller; what it hears next is what became of it.
+        if (_life.Phase != VmPhase.Reserved) Report();
         if (_life.Phase == VmPhase.Gone) Context.Stop(Self);
     }
 
@@ -134,7 +135,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers
                 Timers.StartSingleTimer(nameof(VmEffect.RetryStopLater), new VmInput.StopRetryDue(), StopRetry);
                 break;
             case VmEffect.AnswerReserved:
-                var granted = new BaseVmGranted(_facts!, _reserving!.Served, _plan.Grace, Self);
+                var granted = new BaseVmGranted(_facts!, _reserving!.Served, _plan.Grace, Self, Context.Parent);
                 if (!_reserving.Ticket.TryAnswer(granted)) Self.Tell(new ReturnVm(_plan.Id));
                 _reserving = null;
                 break;

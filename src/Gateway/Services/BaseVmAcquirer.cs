@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Akka.Actor;
 using Akka.Hosting;
 using Grpc.Core;
@@ -19,17 +20,22 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, NodeOpt
     /// <summary>The call and its answer have to travel, on a busy host too: a refusal comes before the caller stops to listen.</summary>
     private static readonly TimeSpan MostMargin = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>The pools that have served: they are asked directly. The gateway is the door to the others.</summary>
+    private readonly ConcurrentDictionary<PoolName, IActorRef> _known = new();
+
     /// <param name="deadline">The caller's; DateTime.MaxValue when it has none: then it waits for one boot of the pool.</param>
     /// <param name="aborted">Fires when the caller leaves.</param>
     public async Task<BaseVmGranted> AcquireAsync(PoolName pool, HandOutPath path, DateTime deadline, CancellationToken aborted)
     {
         var ticket = new AcquireTicket();
         var wait = WaitFor(pool, deadline);
-        gateway.ActorRef.Tell(new AcquireBaseVm(ticket, pool, path, wait));
+        var door = _known.GetValueOrDefault(pool) ?? gateway.ActorRef;
+        door.Tell(new AcquireBaseVm(ticket, pool, path, wait));
         var answer = await AnswerAsync(ticket, pool, wait, aborted);
         if (answer is AcquireRefused refused) throw GrpcErrors.From(refused, pool.Value);
 
         var granted = (BaseVmGranted)answer;
+        _known.TryAdd(pool, granted.Pool);
         if (aborted.IsCancellationRequested)
         {
             granted.Vm.Tell(new ReturnVm(granted.Facts.Id));
@@ -50,6 +56,7 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, NodeOpt
         catch (Exception e) when (e is OperationCanceledException or TimeoutException)
         {
             if (!ticket.TryAbandon()) return await ticket.Answer;
+            if (e is TimeoutException) _known.TryRemove(pool, out _);
             gateway.ActorRef.Tell(new AcquireAbandoned(ticket, pool));
             throw e is TimeoutException ? GrpcErrors.NotAnswered("a base VM") : GrpcErrors.Cancelled();
         }
