@@ -13,6 +13,8 @@ need_dotnet
 need ip:iproute2
 ./build.sh --test >&2
 
+docs/generate-configuration.sh --check >&2 || die "docs/configuration.md is not what hocon/reference.conf says: run docs/generate-configuration.sh"
+
 step "building the tests"
 dotnet build VmCacheCluster.sln --nologo -v quiet >&2
 
