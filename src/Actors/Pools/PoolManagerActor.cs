@@ -242,7 +242,9 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
                 break;
         }
 
-        if (life.Phase == VmPhase.Gone) OnGone(id);
+        if (life.Phase != VmPhase.Gone) return;
+        ForgetReservation(member);
+        OnGone(id);
     }
 
     private void OnWarm(VmId id, Member member, VmLife before)
