@@ -145,6 +145,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
 
     private void OnReserveRefused(ReserveRefused refused)
     {
+        // The ticket goes on to another VM: this one has no part in it any more.
+        if (_members.TryGetValue(refused.Id, out var member)) member.Ticket = null;
         if (!_reserving.Remove(refused.Ticket, out var caller) || caller.Ticket.Settled) return;
         _log.Info("pool {0}: VM {1} was not handed out: {2}", _options.Name, refused.Id, refused.Reason);
         if (_ledger.Next() is { } id) Reserve(caller, id, Served.Warm);
