@@ -7,7 +7,7 @@ root=$(dirname "$here")
 out=$(realpath -m "${1:-$root/dist/guest}")
 cache=$here/cache
 kernel_meta=linux-image-cloud-amd64
-modules=(virtio_pci virtio_console virtio_rng pvpanic_pci virtio_blk button evdev)
+modules=(virtio_pci virtio_console virtio_rng pvpanic_pci virtio_blk)
 size_limit=15000000
 
 say() { printf 'guest: %s\n' "$*"; }

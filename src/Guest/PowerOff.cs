@@ -18,11 +18,6 @@ internal static class PowerOff
     private static void OnSignal(PosixSignalContext context)
     {
         context.Cancel = true;
-        Now();
-    }
-
-    public static void Now()
-    {
         KernelLog.Info("powering off");
         _ = Libc.kill(-1, Linux.SIGTERM);
         Thread.Sleep(TimeSpan.FromMilliseconds(100));

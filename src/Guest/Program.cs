@@ -15,18 +15,10 @@ if (Environment.ProcessId != 1)
 Startup.Run();
 var reactor = new Reactor();
 
-// Ears first: what the host does as soon as the agent has answered must not be missed.
+// Before the agent answers: what the host asks for right after that must not be missed.
 var signals = PowerOff.OnSignals();
-var pressed = PowerButton.PressedAsync(reactor);
 var server = new AgentServer(AgentPort.Open(reactor), reactor, new Reaper());
 KernelLog.Info("serving");
-var serving = server.RunAsync();
-if (await Task.WhenAny(serving, pressed).ConfigureAwait(false) == pressed)
-{
-    await pressed.ConfigureAwait(false);
-    PowerOff.Now();
-}
-
-await serving.ConfigureAwait(false);
+await server.RunAsync().ConfigureAwait(false);
 GC.KeepAlive(signals);
 return 1;

@@ -13,9 +13,6 @@ internal sealed class AgentPort
     private const string Name = "agent.channel.0";
     private const string Ports = "/sys/class/virtio-ports";
 
-    /// <summary>How long a host that has sent something may take to be announced by the driver.</summary>
-    private static readonly TimeSpan Announcement = TimeSpan.FromMilliseconds(200);
-
     private readonly int _descriptor;
     private readonly Readiness _readiness;
     private CancellationTokenSource _stay = new();
@@ -54,29 +51,18 @@ internal sealed class AgentPort
         }
     }
 
-    /// <summary>Writes all, or drops what is left when no host is there to take it.</summary>
-    public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    /// <summary>
+    /// Writes a frame. It waits for a host as long as need be: the one that asked may not have been announced yet, and
+    /// another ignores what it did not ask for. What is left of a frame that a host has left in the middle is dropped.
+    /// </summary>
+    public async ValueTask WriteAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellation)
     {
-        while (!bytes.IsEmpty)
+        for (var left = frame; !left.IsEmpty;)
         {
-            if (Descriptor.Write(_descriptor, bytes.Span) is { } count) bytes = bytes[count..];
+            if (Descriptor.Write(_descriptor, left.Span) is { } count) left = left[count..];
             else if (HostIsConnected()) await _readiness.WritableAsync(cancellation).ConfigureAwait(false);
-            else if (!await IsAnnouncedAsync(cancellation).ConfigureAwait(false)) return;
-        }
-    }
-
-    private async Task<bool> IsAnnouncedAsync(CancellationToken cancellation)
-    {
-        using var moment = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        moment.CancelAfter(Announcement);
-        try
-        {
-            while (!HostIsConnected()) await _readiness.ChangedAsync(moment.Token).ConfigureAwait(false);
-            return true;
-        }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
-        {
-            return false;
+            else if (left.Length < frame.Length) return;
+            else await _readiness.ChangedAsync(cancellation).ConfigureAwait(false);
         }
     }
 

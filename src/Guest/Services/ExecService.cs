@@ -23,12 +23,14 @@ internal sealed class ExecService(Reactor reactor, Reaper reaper)
         if (start.TimeoutMilliseconds > 0) timeLimit.CancelAfter(TimeSpan.FromMilliseconds(Math.Min(start.TimeoutMilliseconds, int.MaxValue)));
 
         using var oneAtATime = new SemaphoreSlim(1, 1);
-        var stdin = FeedAsync(program, messages, over.Token);
+        var queue = new StdinQueue(program);
+        var taken = TakeInputAsync(queue, messages, over.Token);
+        var stdin = queue.RunAsync(over.Token);
         var stdout = program.PumpStdoutAsync(bytes => SendAsync(new ExecOutput { Stdout = ByteString.CopyFrom(bytes.Span) }), over.Token);
         var stderr = program.PumpStderrAsync(bytes => SendAsync(new ExecOutput { Stderr = ByteString.CopyFrom(bytes.Span) }), over.Token);
-        var ended = await EndAsync(program, stdin, stdout, stderr).ConfigureAwait(false);
+        var ended = await EndAsync(program, taken, stdin, stdout, stderr).ConfigureAwait(false);
         await over.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll(stdin, stdout, stderr).ConfigureAwait(false);
+        await Task.WhenAll(taken, stdin, stdout, stderr).ConfigureAwait(false);
 
         cancellation.ThrowIfCancellationRequested();
         var exited = new ExecExited { Status = ended.Status, Signal = ended.Signal, TimedOut = timeLimit.IsCancellationRequested && ended.Signal != 0 };
@@ -56,28 +58,26 @@ internal sealed class ExecService(Reactor reactor, Reaper reaper)
         return await program.Ended.ConfigureAwait(false);
     }
 
-    private static async Task FeedAsync(RunningProgram program, IAsyncEnumerator<ExecInput> messages, CancellationToken over)
+    private static async Task TakeInputAsync(StdinQueue queue, IAsyncEnumerator<ExecInput> messages, CancellationToken over)
     {
         try
         {
-            var wanted = true;
             while (await messages.MoveNextAsync().ConfigureAwait(false))
             {
                 switch (messages.Current.KindCase)
                 {
-                    case ExecInput.KindOneofCase.Stdin when wanted:
-                        wanted = await program.WriteStdinAsync(messages.Current.Stdin.Memory, over).ConfigureAwait(false);
+                    case ExecInput.KindOneofCase.Stdin:
+                        await queue.PutAsync(messages.Current.Stdin.Memory, over).ConfigureAwait(false);
                         break;
                     case ExecInput.KindOneofCase.StdinEof:
-                        wanted = false;
-                        program.CloseStdin();
+                        queue.End();
                         break;
                     case ExecInput.KindOneofCase.Start:
                         throw new TtrpcStatusException(TtrpcStatusCode.InvalidArgument, "'start' came twice");
                 }
             }
 
-            program.CloseStdin();
+            queue.End();
         }
         catch (OperationCanceledException)
         {

@@ -43,6 +43,16 @@ public sealed class GuestExecSpecs(BootedGuest guest) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Ends_the_program_when_much_input_waits_and_it_takes_none()
+    {
+        var fault = await Assert.ThrowsAsync<TtrpcStatusException>(
+            () => _client.RunAsync(Start("sleep", "4321"), new string('x', 8_000_000)));
+
+        Assert.Equal(TtrpcStatusCode.ResourceExhausted, fault.Code);
+        Assert.True(await _client.BecomesAsync("ps | grep -c '[s]leep 4321'", "0"));
+    }
+
+    [Fact]
     public async Task Starts_programs_with_default_signals_and_no_foreign_descriptors()
     {
         var signals = await _client.RunAsync("sh", "-c", "grep -E '^Sig(Blk|Ign)' /proc/self/status | tr -d '\\t\\n'");
@@ -168,9 +178,7 @@ public sealed class GuestExecSpecs(BootedGuest guest) : IAsyncLifetime
         await _client.DisposeAsync();
         await Assert.ThrowsAsync<TtrpcConnectionException>(() => run);
 
-        // The port takes one client at a time.
-        _client = await guest.ConnectAsync();
-        Assert.True(await _client.BecomesAsync("ps | grep -c '[s]leep 9876'", "0"));
+        Assert.True(await guest.EndsAsync("sleep 9876"));
     }
 
     [Fact]

@@ -29,15 +29,6 @@ public sealed class GuestLifeSpecs
     }
 
     [Fact]
-    public async Task Ends_the_machine_when_its_power_button_is_pressed()
-    {
-        await using var guest = await StartAsync();
-        await guest.Value.QmpAsync("system_powerdown");
-
-        Assert.Contains("SHUTDOWN", await guest.Value.EventsUntilExitAsync());
-    }
-
-    [Fact]
     public async Task Tells_the_host_when_its_kernel_panics()
     {
         await using var guest = await StartAsync();

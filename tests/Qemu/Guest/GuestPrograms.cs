@@ -44,4 +44,29 @@ internal static class GuestPrograms
 
         return false;
     }
+
+    /// <summary>Asks by one client after another until the program of a client that left is gone. A client that follows within
+    /// a millisecond can hide from the guest that the last one left, and be sent the rest of its answer; so between two of
+    /// them QEMU is kept busy with other questions.</summary>
+    public static async Task<bool> EndsAsync(this BootedGuest guest, string program)
+    {
+        using var deadline = new CancellationTokenSource(BootedGuest.Patience);
+        while (!deadline.IsCancellationRequested)
+        {
+            for (var i = 0; i < 300; i++) await guest.QmpAsync("query-status");
+            await using var client = await guest.ConnectAsync();
+            using var once = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+            try
+            {
+                var count = await client.RunAsync(Start("sh", "-c", $"ps | grep -c '[{program[0]}]{program[1..]}'"), cancel: once.Token);
+                if (count.Output == "0\n") return true;
+            }
+            catch (Exception fault) when (fault is OperationCanceledException or TtrpcConnectionException)
+            {
+                // Not heard, or sent another's answer.
+            }
+        }
+
+        return false;
+    }
 }
