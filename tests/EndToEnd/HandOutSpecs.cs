@@ -138,7 +138,7 @@ public sealed class HandOutSpecs : HouseSpecs
         var daemon = House.Start(House.Fakes(2, "exit-at-start=1:the flux compensator is missing"));
         await daemon.ReadyAsync();
 
-        var fault = await Assert.ThrowsAsync<VmCacheException>(() => daemon.Client.GetBaseVmAsync(TimeSpan.FromSeconds(5)));
+        var fault = await Assert.ThrowsAsync<VmCacheException>(() => daemon.Client.GetBaseVmAsync(TimeSpan.FromSeconds(12)));
 
         // The daemon's own answer: a client whose deadline passes first sees DEADLINE instead.
         Assert.Equal(StatusCode.ResourceExhausted, fault.Code);

@@ -18,7 +18,7 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, NodeOpt
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(5);
 
     /// <summary>The call and its answer have to travel, on a busy host too: a refusal comes before the caller stops to listen.</summary>
-    private static readonly TimeSpan MostMargin = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan MostMargin = TimeSpan.FromSeconds(1);
 
     /// <summary>The pools that have served: they are asked directly. The gateway is the door to the others.</summary>
     private readonly ConcurrentDictionary<PoolName, IActorRef> _known = new();
