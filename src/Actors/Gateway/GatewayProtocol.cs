@@ -1,12 +1,14 @@
 using Akka.Actor;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
 
 namespace VmCacheCluster.Actors.Gateway;
 
 /// <summary>To the gateway, from a client's call: a base VM of a pool. The ticket is answered by
 /// <see cref="BaseVmGranted"/> or <see cref="AcquireRefused"/>, at the latest after <paramref name="Wait"/>.</summary>
 /// <param name="Wait">How long the caller waits in the queue of an empty pool.</param>
-public sealed record AcquireBaseVm(AcquireTicket Ticket, PoolName Pool, HandOutPath Path, TimeSpan Wait);
+/// <param name="Wish">What a caller of vmcache.v1 asks for; null for Kata's callers, who take a VM as it is.</param>
+public sealed record AcquireBaseVm(AcquireTicket Ticket, PoolName Pool, HandOutPath Path, TimeSpan Wait, LeaseWish? Wish = null);
 
 /// <summary>To the gateway: the caller has left and abandoned its ticket.</summary>
 public sealed record AcquireAbandoned(AcquireTicket Ticket, PoolName Pool);
@@ -16,7 +18,16 @@ public interface IAcquireAnswer;
 /// <summary>A VM is promised to the caller, who now tells it which of the two became of it:
 /// <see cref="Vms.DeliverVm"/> or <see cref="Vms.ReturnVm"/>.</summary>
 /// <param name="Pool">Whom to ask the next time; it lives as long as the gateway.</param>
-public sealed record BaseVmGranted(VmFacts Facts, Served Served, TimeSpan Grace, IActorRef Vm, IActorRef Pool) : IAcquireAnswer;
+/// <param name="Lease">For a caller of vmcache.v1; else null.</param>
+public sealed record BaseVmGranted(
+    VmFacts Facts, Served Served, TimeSpan Grace, IActorRef Vm, IActorRef Pool, LeaseGrant? Lease = null) : IAcquireAnswer;
+
+/// <param name="ConfirmBefore">The holder has to renew or use the VM before this; null: it has.</param>
+/// <param name="Timeline">What was done for this caller, in order, with its durations.</param>
+public sealed record LeaseGrant(
+    LeaseRecord Record, VmSize Size, DateTimeOffset ExpiresAt, DateTimeOffset? ConfirmBefore, IReadOnlyList<StageTime> Timeline);
+
+public sealed record StageTime(string Stage, TimeSpan Took);
 
 public enum RefusalKind
 {
@@ -28,6 +39,10 @@ public enum RefusalKind
     NotFound,
     /// <summary>The VM is not in a state in which this can be done.</summary>
     WrongState,
+    /// <summary>What is asked for can never be.</summary>
+    Invalid,
+    /// <summary>The token shown is not that of the VM's lease.</summary>
+    StaleToken,
 }
 
 /// <param name="Reason">For a person: why, and what the pool is doing about it.</param>
@@ -35,9 +50,23 @@ public enum RefusalKind
 public sealed record AcquireRefused(RefusalKind Kind, string Reason, TimeSpan RetryAfter) : IAcquireAnswer;
 
 /// <summary>To the gateway: destroy a leased VM. Answered by <see cref="VmReleased"/> or <see cref="VmRefused"/>.</summary>
-public sealed record ReleaseVm(VmId Id);
+/// <param name="Token">That of the VM's lease; null is enough for a VM that has none (Kata's callers).</param>
+public sealed record ReleaseVm(VmId Id, LeaseToken? Token = null);
 
 public sealed record VmReleased(VmId Id);
+
+/// <summary>To the gateway: the lease goes on, for its TTL or another one. Answered by <see cref="LeaseRenewed"/> or
+/// <see cref="VmRefused"/>.</summary>
+public sealed record RenewLease(VmId Id, LeaseToken Token, TimeSpan? Ttl);
+
+public sealed record LeaseRenewed(VmId Id, DateTimeOffset ExpiresAt, TimeSpan Ttl);
+
+/// <summary>To the gateway: the guest of a leased VM, which is thereby confirmed. Answered by <see cref="GuestLent"/> or
+/// <see cref="VmRefused"/>.</summary>
+public sealed record UseGuest(VmId Id, LeaseToken Token);
+
+/// <param name="Guest">Shared by all who borrow it, and not theirs to dispose.</param>
+public sealed record GuestLent(VmId Id, IGuest Guest);
 
 /// <summary>To the gateway: one VM. Answered by <see cref="VmView"/> or <see cref="VmRefused"/>.</summary>
 public sealed record GetVm(VmId Id);

@@ -31,7 +31,8 @@ public static class GrpcErrors
     {
         RefusalKind.Exhausted => Code.ResourceExhausted,
         RefusalKind.UnknownPool or RefusalKind.NotFound => Code.NotFound,
-        RefusalKind.WrongState => Code.FailedPrecondition,
+        RefusalKind.WrongState or RefusalKind.StaleToken => Code.FailedPrecondition,
+        RefusalKind.Invalid => Code.InvalidArgument,
         _ => Code.Unavailable,
     };
 
@@ -41,6 +42,8 @@ public static class GrpcErrors
         RefusalKind.UnknownPool => "UNKNOWN_POOL",
         RefusalKind.NotFound => "UNKNOWN_VM",
         RefusalKind.WrongState => "WRONG_STATE",
+        RefusalKind.StaleToken => "STALE_TOKEN",
+        RefusalKind.Invalid => "INVALID_WISH",
         _ => "UNAVAILABLE",
     };
 
