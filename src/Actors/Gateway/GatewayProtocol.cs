@@ -1,4 +1,5 @@
 using Akka.Actor;
+using VmCacheCluster.Actors.Pools;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 
@@ -15,12 +16,12 @@ public sealed record AcquireAbandoned(AcquireTicket Ticket, PoolName Pool);
 
 public interface IAcquireAnswer;
 
-/// <summary>A VM is promised to the caller, who now tells it which of the two became of it:
-/// <see cref="Vms.DeliverVm"/> or <see cref="Vms.ReturnVm"/>.</summary>
-/// <param name="Pool">Whom to ask the next time; it lives as long as the gateway.</param>
+/// <summary>A VM is the caller's. Should it turn out that the caller's own caller is gone and was told nothing, the VM is
+/// given back by <see cref="Vms.ReturnVm"/>.</summary>
+/// <param name="Door">Where to ask the next time.</param>
 /// <param name="Lease">For a caller of vmcache.v1; else null.</param>
 public sealed record BaseVmGranted(
-    VmFacts Facts, Served Served, TimeSpan Grace, IActorRef Vm, IActorRef Pool, LeaseGrant? Lease = null) : IAcquireAnswer;
+    VmFacts Facts, Served Served, TimeSpan Grace, IActorRef Vm, PoolDoor Door, LeaseGrant? Lease = null) : IAcquireAnswer;
 
 /// <param name="ConfirmBefore">The holder has to renew or use the VM before this; null: it has.</param>
 /// <param name="Timeline">What was done for this caller, in order, with its durations.</param>
