@@ -37,7 +37,7 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
         var environment = new PreparedEnvironment();
         var exec = new ExecService(reactor, reaper, environment);
         var preparing = new PrepareService(environment);
-        return new TtrpcServer(new TtrpcServerOptions { FrameTimeout = FrameTimeout })
+        return new TtrpcServer(new TtrpcServerOptions { FrameTimeout = FrameTimeout, ClientsChangeUnseen = true })
             .AddUnary(AgentServices.Health, "Check", CheckRequest.Parser, (_, _) => ValueTask.FromResult(HealthService.Check()))
             .AddUnary(AgentServices.Health, "Version", CheckRequest.Parser, (_, _) => ValueTask.FromResult(HealthService.Version()))
             .AddUnary(AgentServices.Agent, "OnlineCPUMem", OnlineCPUMemRequest.Parser, async (request, cancellation) =>
