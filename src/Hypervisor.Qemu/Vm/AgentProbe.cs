@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using VmCacheCluster.Agent;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
@@ -10,7 +9,6 @@ internal static class AgentProbe
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan FirstPatience = TimeSpan.FromSeconds(1);
 
     /// <summary>
     /// Asks until the agent says that it serves. QEMU holds the request until the guest opens the port, so one request is
@@ -36,41 +34,23 @@ internal static class AgentProbe
         }
     }
 
-    /// <summary>
-    /// Asks for its version, again on a new connection when no answer comes: a guest that is just noticing that the
-    /// channel's last client left can throw away the next one's first request.
-    /// </summary>
+    /// <summary>Asks for its version, again while it is silent.</summary>
     /// <exception cref="VmFailedException">It does not answer, or not as an agent does.</exception>
     public static async Task<AgentIdentity> IdentifyAsync(string socket, TimeSpan deadline, CancellationToken cancel)
     {
-        var asked = Stopwatch.StartNew();
-        for (var patience = FirstPatience; ; patience *= 2)
+        try
         {
-            var left = deadline - asked.Elapsed;
-            var timeout = patience < left ? patience : left > FirstPause ? left : FirstPause;
-            try
-            {
-                return await AskAsync(socket, timeout, cancel).ConfigureAwait(false);
-            }
-            catch (Exception fault) when (fault is TtrpcTimeoutException or TtrpcConnectionException)
-            {
-                if (asked.Elapsed >= deadline) throw Failed(fault.Message, fault);
-                await Task.Delay(FirstPause, cancel).ConfigureAwait(false);
-            }
-            catch (Exception fault) when (fault is TtrpcException or IOException or System.Net.Sockets.SocketException)
-            {
-                throw Failed(fault.Message, fault);
-            }
+            var (channel, version) = await AgentConnection
+                .OpenAsync(socket, (agent, timeout) => agent.VersionAsync(cancel, timeout), deadline, cancel).ConfigureAwait(false);
+            await channel.DisposeAsync().ConfigureAwait(false);
+            return version.AgentVersion.Length > 0
+                ? new AgentIdentity(version.AgentVersion, version.GrpcVersion)
+                : throw Failed("it does not say its version", null);
         }
-    }
-
-    private static async Task<AgentIdentity> AskAsync(string socket, TimeSpan timeout, CancellationToken cancel)
-    {
-        await using var channel = await ConnectAsync(socket, timeout, cancel).ConfigureAwait(false);
-        var version = await new AgentClient(channel).VersionAsync(cancel, timeout).ConfigureAwait(false);
-        return version.AgentVersion.Length > 0
-            ? new AgentIdentity(version.AgentVersion, version.GrpcVersion)
-            : throw Failed("it does not say its version", null);
+        catch (Exception fault) when (fault is TtrpcException or IOException or System.Net.Sockets.SocketException)
+        {
+            throw Failed(fault.Message, fault);
+        }
     }
 
     private static Task<TtrpcClient> ConnectAsync(string socket, TimeSpan frame, CancellationToken cancel) =>
