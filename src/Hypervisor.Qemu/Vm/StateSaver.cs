@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Qmp;
 
@@ -38,29 +39,39 @@ internal sealed class StateSaver(SupervisorMonitor monitor)
         while (IsUnderWay((await monitor.MigrationAsync(cancel).ConfigureAwait(false)).Status)) await Task.Delay(LookAgain, cancel).ConfigureAwait(false);
     }
 
-    private async Task WriteAsync(string path, Microsoft.Win32.SafeHandles.SafeFileHandle file, CancellationToken cancel)
+    private async Task WriteAsync(string path, SafeFileHandle file, CancellationToken cancel)
     {
-        // The default limit is that of a network.
-        await monitor.ExecuteAsync("migrate-set-parameters", static json => json.WriteNumber("max-bandwidth", 0), cancel).ConfigureAwait(false);
-        await monitor.GiveFileAsync(FileName, file, cancel).ConfigureAwait(false);
         try
         {
+            // The default limit is that of a network.
+            await monitor.ExecuteAsync("migrate-set-parameters", static json => json.WriteNumber("max-bandwidth", 0), cancel).ConfigureAwait(false);
+            await monitor.GiveFileAsync(FileName, file, cancel).ConfigureAwait(false);
             await monitor.ExecuteAsync("migrate", static json => json.WriteString("uri", "fd:" + FileName), cancel).ConfigureAwait(false);
+            await FinishAsync(path, cancel).ConfigureAwait(false);
         }
         catch (VmFailedException fault) when (fault.InnerException is QmpCommandException refused)
         {
-            // Refused before it took the descriptor.
-            await monitor.ExecuteAsync("closefd", static json => json.WriteString("fdname", FileName), CancellationToken.None).ConfigureAwait(false);
+            await TakeFileBackAsync().ConfigureAwait(false);
             throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, $"QEMU does not save the VM: {refused.Desc}"), fault);
         }
+        catch (OperationCanceledException cause)
+        {
+            // Any of the commands may have been carried out.
+            await CancelAsync(CancellationToken.None).ConfigureAwait(false);
+            await TakeFileBackAsync().ConfigureAwait(false);
+            throw new VmFailedException(new VmFailure(VmFailureKind.Cancelled, $"saving the VM to {path} was given up"), cause);
+        }
+    }
+
+    private async Task TakeFileBackAsync()
+    {
         try
         {
-            await FinishAsync(path, cancel).ConfigureAwait(false);
+            await monitor.ExecuteAsync("closefd", static json => json.WriteString("fdname", FileName), CancellationToken.None).ConfigureAwait(false);
         }
-        catch (OperationCanceledException)
+        catch (VmFailedException fault) when (fault.InnerException is QmpCommandException)
         {
-            await CancelAsync(CancellationToken.None).ConfigureAwait(false);
-            throw new VmFailedException(new VmFailure(VmFailureKind.Cancelled, $"saving the VM to {path} was given up"));
+            // It has none, or the migration has taken it.
         }
     }
 
