@@ -6,7 +6,7 @@ using VmCacheCluster.Agent.Kata;
 namespace VmCacheCluster.Agent;
 
 /// <summary>
-/// The calls of a guest's agent that a VM cache needs: Kata's (2.x to 4.x), and Exec of our own guest. Errors are those of
+/// The calls of a guest's agent that a VM cache needs: Kata's (2.x to 4.x), and Prepare and Exec of our own guest. Errors are those of
 /// <see cref="TtrpcClient.CallAsync"/>. The client is the caller's.
 /// </summary>
 public sealed class AgentClient(TtrpcClient client)
@@ -23,9 +23,12 @@ public sealed class AgentClient(TtrpcClient client)
     public Task<VersionCheckResponse> VersionAsync(CancellationToken cancel, TimeSpan? timeout = null) =>
         client.CallAsync(AgentServices.Health, "Version", new CheckRequest(), VersionCheckResponse.Parser, cancel, timeout);
 
-    /// <summary>Brings hot-plugged vCPUs and memory online.</summary>
-    /// <param name="wait">Return only when <paramref name="cpus"/> are online.</param>
-    /// <param name="cpus">How many vCPUs to bring online.</param>
+    /// <summary>
+    /// Brings hot-plugged vCPUs and memory online. Our guest gives up after 20 s and says how many vCPUs are online; a
+    /// shorter <paramref name="timeout"/> does not learn it.
+    /// </summary>
+    /// <param name="wait">Return only when <paramref name="cpus"/> are online. Our guest and Kata's agents always do.</param>
+    /// <param name="cpus">How many vCPUs are to be online in all; agents of Kata 2.x take it for how many more.</param>
     /// <param name="cpuOnly">Leave memory alone.</param>
     public Task OnlineCpuMemAsync(bool wait, uint cpus, bool cpuOnly, CancellationToken cancel, TimeSpan? timeout = null) =>
         AgentAsync("OnlineCPUMem", new OnlineCPUMemRequest { Wait = wait, NbCpus = cpus, CpuOnly = cpuOnly }, cancel, timeout);
@@ -42,7 +45,7 @@ public sealed class AgentClient(TtrpcClient client)
         return AgentAsync("SetGuestDateTime", request, cancel, timeout);
     }
 
-    /// <summary>The guest's memory block size and what its agent can do.</summary>
+    /// <summary>The guest's memory block size and what its agent can do (see <see cref="AgentAbilities"/>).</summary>
     public Task<GuestDetailsResponse> GetGuestDetailsAsync(CancellationToken cancel, TimeSpan? timeout = null) =>
         client.CallAsync(
             AgentServices.Agent,
@@ -51,6 +54,21 @@ public sealed class AgentClient(TtrpcClient client)
             GuestDetailsResponse.Parser,
             cancel,
             timeout);
+
+    /// <summary>Makes our own guest its holder's: random numbers, clock, identity, environment and files in one call.</summary>
+    /// <returns>What was done, or null when the agent has no such call: nothing was done then.</returns>
+    /// <exception cref="TtrpcStatusException">INVALID_ARGUMENT: the message names what is wrong, and nothing was done.</exception>
+    public async Task<PrepareResponse?> PrepareAsync(PrepareRequest request, CancellationToken cancel, TimeSpan? timeout = null)
+    {
+        try
+        {
+            return await client.CallAsync(AgentServices.Guest, "Prepare", request, PrepareResponse.Parser, cancel, timeout).ConfigureAwait(false);
+        }
+        catch (TtrpcStatusException fault) when (SaysThatItIsMissing(fault))
+        {
+            return null;
+        }
+    }
 
     /// <summary>
     /// Runs a program in our own guest and returns how it ended. Its output is handed over in order, and not asked for
@@ -63,6 +81,15 @@ public sealed class AgentClient(TtrpcClient client)
         Func<ReadOnlyMemory<byte>, ValueTask> stdout,
         Func<ReadOnlyMemory<byte>, ValueTask> stderr,
         CancellationToken cancel) => new ExecCall(client, stdout, stderr).RunAsync(start, stdin, cancel);
+
+    // Kata's agents answer a service that they do not have with INVALID_ARGUMENT, and name it.
+    private static bool SaysThatItIsMissing(TtrpcStatusException fault) => fault.Code switch
+    {
+        TtrpcStatusCode.Unimplemented or TtrpcStatusCode.NotFound => true,
+        TtrpcStatusCode.InvalidArgument => fault.Message.TrimStart('/').StartsWith(AgentServices.Guest, StringComparison.Ordinal)
+            && fault.Message.EndsWith("does not exist", StringComparison.Ordinal),
+        _ => false,
+    };
 
     private Task AgentAsync<T>(string method, T request, CancellationToken cancel, TimeSpan? timeout) where T : IMessage<T> =>
         client.CallAsync(AgentServices.Agent, method, request, Empty.Parser, cancel, timeout);

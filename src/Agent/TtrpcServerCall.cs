@@ -10,6 +10,7 @@ internal sealed class TtrpcServerCall(uint streamId, TtrpcHandler handler, Ttrpc
     private readonly TtrpcInbox _input = new(streamBuffer);
     private readonly CancellationTokenSource _life = new();
     private bool _inputEnded;
+    private volatile bool _abandoned;
 
     public bool TakesInput => handler.Streams;
 
@@ -25,7 +26,7 @@ internal sealed class TtrpcServerCall(uint streamId, TtrpcHandler handler, Ttrpc
             var answer = await handler.RunAsync(_input, SendAsync, either.Token).ConfigureAwait(false);
             if (answer is null)
             {
-                await writer.SendAsync(() => streamId, TtrpcFrameType.Data, RemoteClosed | NoData, null, _life.Token).ConfigureAwait(false);
+                await writer.SendAsync(TakeStreamId, TtrpcFrameType.Data, RemoteClosed | NoData, null, _life.Token).ConfigureAwait(false);
                 return;
             }
             response = new Response { Payload = UnsafeByteOperations.UnsafeWrap(answer.ToByteArray()) };
@@ -64,8 +65,18 @@ internal sealed class TtrpcServerCall(uint streamId, TtrpcHandler handler, Ttrpc
 
     public void Cancel() => _life.Cancel();
 
+    /// <summary>Cancels the call, whose client is gone: nothing more is sent for it, not even that it was cancelled.</summary>
+    public void Abandon()
+    {
+        _abandoned = true;
+        _life.Cancel();
+    }
+
+    // Asked when it is the frame's turn to be written, so what was waiting for its turn is not sent either.
+    private uint TakeStreamId() => _abandoned ? throw new TtrpcConnectionException("the call's client is gone") : streamId;
+
     private async ValueTask SendAsync(IMessage message) =>
-        await writer.SendAsync(() => streamId, TtrpcFrameType.Data, None, message, _life.Token).ConfigureAwait(false);
+        await writer.SendAsync(TakeStreamId, TtrpcFrameType.Data, None, message, _life.Token).ConfigureAwait(false);
 
     private async Task AnswerAsync(Response response)
     {
@@ -84,7 +95,7 @@ internal sealed class TtrpcServerCall(uint streamId, TtrpcHandler handler, Ttrpc
     }
 
     private Task SendResponseAsync(Response response) =>
-        writer.SendAsync(() => streamId, TtrpcFrameType.Response, None, response, CancellationToken.None);
+        writer.SendAsync(TakeStreamId, TtrpcFrameType.Response, None, response, CancellationToken.None);
 
     private Status StatusOf(Exception e, bool late) => e switch
     {

@@ -18,6 +18,7 @@ internal sealed class TtrpcServerConnection
     private readonly CancellationTokenSource _broken = new();
     private string? _writeFailure;
     private long _ignored;
+    private uint _lastId;
 
     public TtrpcServerConnection(Stream stream, TtrpcServerOptions options, Dictionary<(string, string), TtrpcHandler> handlers)
     {
@@ -85,6 +86,8 @@ internal sealed class TtrpcServerConnection
         {
             throw new TtrpcMalformedException($"a request cannot be read: {e.Message}", e);
         }
+        if (_options.ClientsChangeUnseen && frame.StreamId <= _lastId) AbandonAll();
+        _lastId = frame.StreamId;
         if (Refuse(frame.StreamId, request) is { } refusal)
         {
             await _writer.SendAsync(() => frame.StreamId, TtrpcFrameType.Response, TtrpcFrameFlags.None, refusal, cancel).ConfigureAwait(false);
@@ -114,9 +117,21 @@ internal sealed class TtrpcServerConnection
         {
             lock (_gate)
             {
-                _calls.Remove(streamId);
+                // It may be another's by now, if this call was abandoned.
+                if (_calls.GetValueOrDefault(streamId) == call) _calls.Remove(streamId);
             }
         }
+    }
+
+    private void AbandonAll()
+    {
+        TtrpcServerCall[] abandoned;
+        lock (_gate)
+        {
+            abandoned = [.. _calls.Values];
+            _calls.Clear();
+        }
+        foreach (var call in abandoned) call.Abandon();
     }
 
     private TtrpcServerCall[] Running()

@@ -14,6 +14,14 @@ public sealed record TtrpcServerOptions
     /// </summary>
     public int StreamBuffer { get; init; } = 1024 * 1024;
 
+    /// <summary>
+    /// The stream is a channel that carries one client after another and does not tell when they change, such as
+    /// virtio-serial in the guest. A client's stream ids only increase, so a request whose id does not is a new client's:
+    /// calls that still run are the old one's, they are cancelled and send nothing more. A new client whose first id happens
+    /// to be higher is not noticed.
+    /// </summary>
+    public bool ClientsChangeUnseen { get; init; }
+
     /// <summary>How long a frame may stay incomplete before it is malformed; null for ever.</summary>
     public TimeSpan? FrameTimeout { get; init; }
 }

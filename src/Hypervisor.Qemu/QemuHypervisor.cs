@@ -3,6 +3,7 @@ using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
 using VmCacheCluster.Hypervisor.Qemu.Records;
 using VmCacheCluster.Hypervisor.Qemu.Vm;
+using VmCacheCluster.Qmp;
 
 namespace VmCacheCluster.Hypervisor.Qemu;
 
@@ -36,16 +37,31 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
         {
             state = OpenState(facts);
             monitor = await SupervisorMonitor.ConnectAsync(facts.Paths.Supervisor, options.CommandDeadline, cancel).ConfigureAwait(false);
-            return await QemuVm.OpenAsync(facts, options, process, monitor, state, cancel).ConfigureAwait(false);
+            return await QemuVm.ReopenAsync(facts, found.Size, options, process, monitor, state, cancel).ConfigureAwait(false);
         }
-        catch
+        catch (Exception cause)
         {
+            var failure = NotTakenOver(facts, cause, greeted: monitor is not null, alive: process.IsAlive);
             if (monitor is not null) await monitor.DisposeAsync().ConfigureAwait(false);
             state?.Dispose();
             process.Dispose();
-            throw;
+            if (failure is null) throw;
+            throw new VmFailedException(failure, cause);
         }
     }
+
+    /// <summary>Null: the cause says it itself.</summary>
+    private static VmFailure? NotTakenOver(VmFacts facts, Exception cause, bool greeted, bool alive) => cause switch
+    {
+        VmFailedException or OperationCanceledException when !alive =>
+            new VmFailure(VmFailureKind.Exited, $"process {facts.Process.Pid} of VM {facts.Id} ended while it was taken over"),
+        VmFailedException { InnerException: QmpTimeoutException } or OperationCanceledException when !greeted =>
+            new VmFailure(VmFailureKind.Monitor,
+                $"the monitor {facts.Paths.Supervisor} took the connection and did not greet in time: it is taken by another client, or QEMU hangs",
+                "look for another daemon on the same run directory"),
+        OperationCanceledException => new VmFailure(VmFailureKind.Monitor, $"QEMU did not answer at {facts.Paths.Supervisor} in the time there was"),
+        _ => null,
+    };
 
     /// <inheritdoc/>
     public async Task ReapAsync(FoundVm found, CancellationToken cancel)
@@ -56,7 +72,9 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
             throw new VmFailedException(new VmFailure(VmFailureKind.Host,
                 $"VM {found.Id} is left alone: {inspection.Found.Problem}", "look into it, and remove it by hand"));
         var facts = inspection.Found.Facts;
-        using var process = facts is null ? _finder.AdoptByPidFile(found.Id) : QemuProcess.Adopt(found.Id, facts.Process);
+        using var process = facts is not null ? QemuProcess.Adopt(found.Id, facts.Process)
+            : inspection.Found.HasDirectory ? _finder.AdoptByPidFile(found.Id)
+            : _finder.AdoptAstray(found.Id);
         if (process is not null)
             await process.EndAsync(options.TerminateDeadline, options.KillDeadline, cancel).ConfigureAwait(false);
         VmDirectories.Remove(facts?.Paths ?? QemuPaths.For(options.RunDirectory, options.ClientDirectory, found.Id));

@@ -18,6 +18,9 @@ public sealed record QemuHypervisorOptions
     /// <summary>For each question to the agent of a VM that is up.</summary>
     public TimeSpan AgentDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>For the guest to bring plugged vCPUs and memory online; our own says after 20 s what it did not get.</summary>
+    public TimeSpan OnlineDeadline { get; init; } = TimeSpan.FromSeconds(25);
+
     /// <summary>From <c>quit</c> until SIGTERM.</summary>
     public TimeSpan QuitDeadline { get; init; } = TimeSpan.FromSeconds(3);
 

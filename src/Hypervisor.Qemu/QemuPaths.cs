@@ -31,16 +31,21 @@ public static class QemuPaths
         return new[] { paths.Supervisor, paths.Qmp, paths.Agent, paths.Console }.MaxBy(Encoding.UTF8.GetByteCount)!;
     }
 
+    /// <summary>What is wrong with the path of a socket, for a person; null when Linux takes it.</summary>
+    public static string? SocketFault(string path)
+    {
+        var bytes = Encoding.UTF8.GetByteCount(path);
+        return bytes <= MaxSocketBytes
+            ? null
+            : $"the socket path {path} has {bytes} bytes; Linux takes at most {MaxSocketBytes}, so choose a path that is {bytes - MaxSocketBytes} bytes shorter";
+    }
+
     /// <summary>What is wrong with these directories, for a person; null when sockets fit into them.</summary>
     public static string? Fault(string runDirectory, string clientDirectory)
     {
         if (!Path.IsPathRooted(runDirectory)) return $"the run directory '{runDirectory}' is not an absolute path";
         if (!Path.IsPathRooted(clientDirectory)) return $"the client directory '{clientDirectory}' is not an absolute path";
-        var longest = LongestSocket(runDirectory, clientDirectory);
-        var bytes = Encoding.UTF8.GetByteCount(longest);
-        return bytes <= MaxSocketBytes
-            ? null
-            : $"the socket path {longest} has {bytes} bytes; Linux takes at most {MaxSocketBytes}, so choose a directory whose path is {bytes - MaxSocketBytes} bytes shorter";
+        return SocketFault(LongestSocket(runDirectory, clientDirectory));
     }
 
     internal static string VmRoot(string runDirectory) => Path.Combine(runDirectory, "vm");
@@ -48,6 +53,8 @@ public static class QemuPaths
     internal static string Record(VmPaths paths) => Path.Combine(paths.Directory, "vm.json");
 
     internal static string State(VmPaths paths) => Path.Combine(paths.Directory, "state");
+
+    internal static string Lease(VmPaths paths) => Path.Combine(paths.Directory, "lease.json");
 
     internal static string PidFile(VmPaths paths) => Path.Combine(paths.Directory, "pid");
 

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Threading.Channels;
+using Microsoft.Win32.SafeHandles;
 
 namespace VmCacheCluster.Qmp;
 
@@ -98,8 +99,17 @@ public sealed class QmpClient : IAsyncDisposable
     /// <exception cref="QmpCommandException">QEMU refused it.</exception>
     /// <exception cref="QmpTimeoutException">No answer in time.</exception>
     /// <exception cref="QmpDisconnectedException">The connection ended, or had ended.</exception>
-    public async Task<JsonElement> ExecuteAsync(
+    public Task<JsonElement> ExecuteAsync(
         string command, Action<Utf8JsonWriter>? arguments = null, CancellationToken cancel = default, TimeSpan? deadline = null)
+        => ExecuteAsync(command, arguments, null, cancel, deadline);
+
+    /// <summary>Gives QEMU a copy of an open file, which its later commands name (as "fd:NAME"). The caller keeps its own.</summary>
+    /// <inheritdoc cref="ExecuteAsync(string, Action{Utf8JsonWriter}?, CancellationToken, TimeSpan?)"/>
+    public Task GiveFileAsync(string name, SafeFileHandle file, CancellationToken cancel = default)
+        => ExecuteAsync("getfd", json => json.WriteString("fdname", name), file, cancel, null);
+
+    private async Task<JsonElement> ExecuteAsync(
+        string command, Action<Utf8JsonWriter>? arguments, SafeFileHandle? file, CancellationToken cancel, TimeSpan? deadline)
     {
         var limit = deadline ?? _options.CommandDeadline;
         var (id, answer) = _pending.Add(command);
@@ -107,7 +117,7 @@ public sealed class QmpClient : IAsyncDisposable
         waiting.CancelAfter(limit);
         try
         {
-            await SendAsync(Encode(id, command, arguments), waiting.Token).ConfigureAwait(false);
+            await SendAsync(Encode(id, command, arguments), file, waiting.Token).ConfigureAwait(false);
             return await answer.WaitAsync(waiting.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
@@ -175,11 +185,13 @@ public sealed class QmpClient : IAsyncDisposable
         return buffer.WrittenMemory;
     }
 
-    private async Task SendAsync(ReadOnlyMemory<byte> line, CancellationToken cancel)
+    private async Task SendAsync(ReadOnlyMemory<byte> line, SafeFileHandle? file, CancellationToken cancel)
     {
         await _sending.WaitAsync(cancel).ConfigureAwait(false);
         try
         {
+            // QEMU keeps what came with any byte before the command: a blank one changes nothing.
+            if (file is not null) FilePassing.Send(_socket, (byte)' ', file);
             await _stream.WriteAsync(line, cancel).ConfigureAwait(false);
         }
         catch (Exception fault) when (fault is IOException or ObjectDisposedException)

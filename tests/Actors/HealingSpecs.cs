@@ -154,7 +154,7 @@ public class HealingSpecs : NodeFixture
         var id = VmId.New();
         var facts = FakeHypervisor.FactsOf(id, Spec with { Pool = new PoolName(pool) }, 77);
         var mark = new VmMark(ownership, HandOutPath.Kata, Served.Warm, new HostTime(FakeClock.Boot, since ?? TimeSpan.FromMinutes(59.9)));
-        Hypervisor.Found.Add(new FoundVm(id, facts, mark, alive, null));
+        Hypervisor.Found.Add(new FoundVm(id, facts, mark, alive ? FoundProcess.Alive : FoundProcess.Gone, null));
         return id;
     }
 

@@ -7,7 +7,7 @@ internal sealed record Chardev(string Id, string Kind, string? Path);
 internal sealed class CommandLine
 {
     private static readonly HashSet<string> WithValue =
-        ["qmp", "chardev", "mon", "device", "kernel", "append", "pidfile", "name", "smp", "action"];
+        ["qmp", "chardev", "mon", "device", "kernel", "append", "pidfile", "name", "smp", "m", "action"];
 
     private readonly Dictionary<string, Chardev> _chardevs = [];
     private readonly List<string> _monitorChardevs = [];
@@ -27,6 +27,11 @@ internal sealed class CommandLine
     public string? Name { get; private set; }
 
     public int Cpus { get; private set; } = 1;
+
+    public int MaxCpus { get; private set; } = 1;
+
+    /// <summary>In bytes.</summary>
+    public (long Base, long Most, int Slots) Memory { get; private set; } = (128 << 20, 128 << 20, 0);
 
     public IReadOnlyCollection<Chardev> Chardevs => _chardevs.Values;
 
@@ -84,6 +89,11 @@ internal sealed class CommandLine
                 break;
             case "smp":
                 Cpus = int.TryParse(keys["cpus"] ?? keys.First, out var cpus) ? cpus : 1;
+                MaxCpus = int.TryParse(keys["maxcpus"], out var most) ? most : Cpus;
+                break;
+            case "m":
+                var size = Bytes(keys["size"] ?? keys.First);
+                Memory = (size, keys["maxmem"] is { } max ? Bytes(max) : size, int.TryParse(keys["slots"], out var slots) ? slots : 0);
                 break;
             case "name":
                 Name = keys["guest"] ?? keys.First;
@@ -95,6 +105,15 @@ internal sealed class CommandLine
                 PidFile = value;
                 break;
         }
+    }
+
+    /// <summary>QEMU takes MiB where there is no unit.</summary>
+    private static long Bytes(string text)
+    {
+        var shift = char.ToUpperInvariant(text[^1]) switch { 'K' => 10, 'G' => 30, _ => 20 };
+        return long.TryParse(text.TrimEnd('K', 'k', 'M', 'm', 'G', 'g'), out var number)
+            ? number << shift
+            : throw new UsageException($"-m {text}: Parameter 'size' expects a size value");
     }
 
     private void AddMonitor(Chardev chardev)

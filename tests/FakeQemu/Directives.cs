@@ -15,7 +15,8 @@ internal sealed class Directives
 
     public HashSet<string> HangOn { get; } = [];
 
-    public Dictionary<string, string> FailOn { get; } = [];
+    /// <summary>By command or by agent call: how many go well first, and what the others are refused with.</summary>
+    public Dictionary<string, (int After, string Message)> FailOn { get; } = [];
 
     public HashSet<string> ExitOn { get; } = [];
 
@@ -28,6 +29,18 @@ internal sealed class Directives
     public bool IgnoreSigterm { get; private set; }
 
     public string Console { get; private set; } = "";
+
+    /// <summary>What a command or agent call is to be refused with this time; null: it goes well.</summary>
+    public string? Refusal(string name)
+    {
+        lock (FailOn)
+        {
+            if (!FailOn.TryGetValue(name, out var fail)) return null;
+            if (fail.After == 0) return fail.Message;
+            FailOn[name] = fail with { After = fail.After - 1 };
+            return null;
+        }
+    }
 
     /// <exception cref="FormatException">A line that is no directive.</exception>
     public static Directives Parse(IEnumerable<string> lines)
@@ -61,7 +74,12 @@ internal sealed class Directives
             case "exit-on": ExitOn.Add(Command(value)); break;
             case "fail-on":
                 var (command, message) = Split(value);
-                FailOn[Command(command)] = message;
+                FailOn[Command(command)] = (0, message);
+                break;
+            case "fail-after":
+                var (name, rest) = Split(value);
+                var (count, refusal) = Split(rest);
+                FailOn[Command(name)] = (Number(count), refusal);
                 break;
             case "exit-at-start":
                 var (status, words) = Split(value);

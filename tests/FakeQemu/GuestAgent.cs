@@ -35,11 +35,20 @@ internal sealed class GuestAgent
         Add(AgentServices.Agent, "GetGuestDetails", GuestDetailsRequest.Parser, _ => new GuestDetailsResponse
         {
             MemBlockSizeBytes = MemoryBlock,
-            AgentDetails = new AgentDetails { Version = "fake", InitDaemon = true },
+            AgentDetails = new AgentDetails { Version = "fake", InitDaemon = true, ExtraFeatures = { AgentAbilities.Prepare, AgentAbilities.Exec } },
+        });
+        Add(AgentServices.Guest, "Prepare", PrepareRequest.Parser, request => new PrepareResponse
+        {
+            Reseeded = true,
+            ClockSet = true,
+            MachineId = request.MachineId,
+            Hostname = request.Hostname,
+            Environment = (uint)request.Environment.Count,
+            Files = (uint)request.Files.Count,
         });
         _server.AddBidi<ExecInput, ExecOutput>(AgentServices.Guest, "Exec", ExecInput.Parser, async (input, write, cancel) =>
         {
-            await machine.UpAsync(cancel);
+            await UpAsync("Exec", cancel);
             await GuestPrograms.RunAsync(input, write, cancel);
         });
     }
@@ -67,7 +76,17 @@ internal sealed class GuestAgent
         where TRes : IMessage<TRes> =>
         _server.AddUnary(service, method, parser, async (TReq request, CancellationToken cancel) =>
         {
-            await _machine.UpAsync(cancel);
+            await UpAsync(method, cancel);
             return answer(request);
         });
+
+    /// <summary>The guest runs, and takes this call.</summary>
+    private async Task UpAsync(string method, CancellationToken cancel)
+    {
+        var name = $"agent.{method}";
+        await _machine.UpAsync(cancel);
+        if (_directives.ExitOn.Contains(name)) _machine.Crash(1);
+        if (_directives.HangOn.Contains(name)) await Task.Delay(Timeout.Infinite, cancel);
+        if (_directives.Refusal(name) is { } message) throw new TtrpcStatusException(TtrpcStatusCode.Internal, message);
+    }
 }

@@ -10,6 +10,7 @@ internal sealed class Machine(CommandLine line, Directives directives)
     private readonly TaskCompletionSource<int> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _booted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _running = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Vcpu _vcpu = new();
     private bool _started;
 
     /// <summary>As query-status names it.</summary>
@@ -43,6 +44,7 @@ internal sealed class Machine(CommandLine line, Directives directives)
             if (Status == "shutdown") return false;
             Status = "running";
             Emit("RESUME");
+            _vcpu.Run();
             _running.TrySetResult();
             if (_started) return true;
             _started = true;
@@ -53,6 +55,22 @@ internal sealed class Machine(CommandLine line, Directives directives)
     }
 
     public void Pause() => Halt("paused");
+
+    /// <summary>A stopped machine that was written somewhere is in a state from which it is not written again.</summary>
+    /// <returns>False when it is in that state already.</returns>
+    public bool Migrate()
+    {
+        lock (_gate)
+        {
+            if (Status == "postmigrate") return false;
+            Halt("postmigrate");
+            Status = "postmigrate";
+            Migrated = true;
+            return true;
+        }
+    }
+
+    public bool Migrated { get; private set; }
 
     /// <summary>Completes once the guest has booted and the vCPUs run.</summary>
     public async Task UpAsync(CancellationToken cancel)

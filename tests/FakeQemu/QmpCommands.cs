@@ -15,6 +15,7 @@ internal sealed class QmpCommands
     private readonly CommandLine _line;
     private readonly Directives _directives;
     private readonly Machine _machine;
+    private readonly Hardware _hardware;
     private readonly Dictionary<string, Ringbuf> _ringbufs;
     private readonly Dictionary<string, Func<JsonElement, QmpReply>> _commands;
 
@@ -23,6 +24,7 @@ internal sealed class QmpCommands
         _line = line;
         _directives = directives;
         _machine = machine;
+        _hardware = new Hardware(line);
         _ringbufs = line.Chardevs.Where(c => c.Kind == "ringbuf").ToDictionary(c => c.Id, _ => new Ringbuf(directives.Console));
         _commands = new()
         {
@@ -38,7 +40,26 @@ internal sealed class QmpCommands
                 w.WriteBoolean("enabled", false);
                 w.WriteBoolean("present", false);
             }),
-            ["query-cpus-fast"] = _ => Items(Enumerable.Range(0, line.Cpus), WriteCpu),
+            ["query-cpus-fast"] = _ => Items(Enumerable.Range(0, _hardware.Cpus), WriteCpu),
+            ["query-hotpluggable-cpus"] = _ => Items(_hardware.Places, WritePlace),
+            ["query-memory-size-summary"] = _ => Members(w =>
+            {
+                w.WriteNumber("base-memory", line.Memory.Base);
+                w.WriteNumber("plugged-memory", _hardware.PluggedMemory);
+            }),
+            ["query-memdev"] = _ => Items(_hardware.Backends, (w, id) => w.WriteString("id", id)),
+            ["object-add"] = _hardware.AddObject,
+            ["object-del"] = _hardware.RemoveObject,
+            ["device_add"] = _hardware.AddDevice,
+            ["getfd"] = _ => new QmpReply(),
+            ["closefd"] = _ => QmpReply.Generic("File descriptor not found"),
+            ["migrate-set-parameters"] = _ => new QmpReply(),
+            ["migrate"] = _ => machine.Migrate() ? new QmpReply() : QmpReply.Generic("Can't migrate the vm that was paused due to previous migration"),
+            ["migrate_cancel"] = _ => new QmpReply(),
+            ["query-migrate"] = _ => Members(w =>
+            {
+                if (machine.Migrated) w.WriteString("status", "completed");
+            }),
             ["query-chardev"] = _ => Items(line.Chardevs, WriteChardev),
             ["query-commands"] = _ => Items(_commands!.Keys.Order(), (w, name) => w.WriteString("name", name)),
             ["stop"] = _ => Do(machine.Pause),
@@ -53,7 +74,7 @@ internal sealed class QmpCommands
     public QmpReply Execute(string command, JsonElement arguments)
     {
         if (_directives.ExitOn.Contains(command)) _machine.Crash(1);
-        if (_directives.FailOn.TryGetValue(command, out var message)) return QmpReply.Generic(message);
+        if (_directives.Refusal(command) is { } message) return QmpReply.Generic(message);
         return _commands.TryGetValue(command, out var run)
             ? run(arguments)
             : new QmpReply(Error: ("CommandNotFound", $"The command {command} has not been found"));
@@ -94,6 +115,18 @@ internal sealed class QmpCommands
         w.WriteNumber("thread-id", Environment.ProcessId);
         w.WriteString("qom-path", $"/machine/unattached/device[{index}]");
         w.WriteString("target", "x86_64");
+    }
+
+    private static void WritePlace(Utf8JsonWriter w, (int Socket, bool Taken) place)
+    {
+        w.WriteString("type", "max-x86_64-cpu");
+        w.WriteNumber("vcpus-count", 1);
+        w.WriteStartObject("props");
+        w.WriteNumber("socket-id", place.Socket);
+        w.WriteNumber("core-id", 0);
+        w.WriteNumber("thread-id", 0);
+        w.WriteEndObject();
+        if (place.Taken) w.WriteString("qom-path", $"/machine/unattached/device[{place.Socket}]");
     }
 
     private static void WriteChardev(Utf8JsonWriter w, Chardev chardev)

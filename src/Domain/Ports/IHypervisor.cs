@@ -15,20 +15,67 @@ public interface IHypervisor
     /// </summary>
     Task<IVm> CreateAsync(VmId id, VmSpec spec, CancellationToken cancel);
 
-    /// <summary>What an earlier process left in the run directory, one entry a directory, readable or not.</summary>
+    /// <summary>
+    /// What an earlier process left: one entry a directory of the run directory, readable or not, and one for each QEMU of
+    /// ours that has no directory any more.
+    /// </summary>
     Task<IReadOnlyList<FoundVm>> FindAsync(CancellationToken cancel);
 
-    /// <summary>Takes a found VM over: process identity proved, supervisor monitor connected.</summary>
+    /// <summary>
+    /// Takes a found VM over: process identity proved, supervisor monitor connected, run state and size asked for. The
+    /// token is its time budget: a monitor that somebody else holds is silent, and when the budget is spent that is a
+    /// failure of kind <see cref="VmFailureKind.Monitor"/>. A process that is gone is one of kind
+    /// <see cref="VmFailureKind.Exited"/>.
+    /// </summary>
     Task<IVm> AttachAsync(FoundVm found, CancellationToken cancel);
 
     /// <summary>Ends a found VM's process, if it is provably that one, and removes its directories.</summary>
     Task ReapAsync(FoundVm found, CancellationToken cancel);
 }
 
-/// <summary>A VM's directory as found at start.</summary>
-/// <param name="Id">From the directory's name.</param>
-/// <param name="Facts">From its record; null when that cannot be read.</param>
+/// <summary>What became of the process that a record names.</summary>
+public enum FoundProcess
+{
+    Alive,
+    Gone,
+    /// <summary>Its pid is now that of another program, which is none of ours to touch.</summary>
+    Reused,
+}
+
+/// <summary>What there is of a VM's record.</summary>
+public enum FoundRecord
+{
+    Read,
+    /// <summary>There is none: the VM's start was interrupted, or its directory is gone.</summary>
+    Missing,
+    /// <summary>Damaged, of a newer version, or another VM's; nothing is to be concluded from it.</summary>
+    Unreadable,
+}
+
+/// <summary>A VM as found at start.</summary>
+/// <param name="Id">From the directory's name, or from its process.</param>
+/// <param name="Facts">From its record; null unless that is <see cref="FoundRecord.Read"/>.</param>
 /// <param name="Mark">From its state file; null when that cannot be read.</param>
-/// <param name="Alive">Whether the recorded process (pid and start time) lives.</param>
-/// <param name="Problem">What could not be read, and why; null when all could.</param>
-public sealed record FoundVm(VmId Id, VmFacts? Facts, VmMark? Mark, bool Alive, string? Problem);
+/// <param name="Process">Of the recorded process (pid and start time); without a record, of the one in its pid file.</param>
+/// <param name="Problem">What could not be read or trusted, and why; null when all could.</param>
+public sealed record FoundVm(VmId Id, VmFacts? Facts, VmMark? Mark, FoundProcess Process, string? Problem)
+{
+    public FoundRecord Record { get; init; } = Facts is null ? FoundRecord.Unreadable : FoundRecord.Read;
+
+    /// <summary>Its directory is a plain directory of our own user. One that is not is left alone.</summary>
+    public bool Trusted { get; init; } = true;
+
+    /// <summary>False: a process of ours without a directory.</summary>
+    public bool HasDirectory { get; init; } = true;
+
+    /// <summary>As last recorded; null without a record.</summary>
+    public VmSize? Size { get; init; } = Facts is null ? null : new VmSize(Facts.Spec.Cpus, Facts.Spec.MemoryMiB);
+
+    /// <summary>Null when it has none, or none that can be read (then <see cref="Problem"/> says so).</summary>
+    public LeaseRecord? Lease { get; init; }
+
+    /// <summary>CPU time that the guest has used by now; null when it is not known.</summary>
+    public TimeSpan? GuestCpu { get; init; }
+
+    public bool Alive => Process == FoundProcess.Alive;
+}

@@ -14,6 +14,15 @@ public interface IVm : IAsyncDisposable
     ChannelReader<VmEvent> Events { get; }
 
     /// <summary>
+    /// vCPUs and memory as they are: what it was started with and what was plugged since. True whatever fails, and after a
+    /// take-over too: QEMU is asked then.
+    /// </summary>
+    VmSize Size { get; }
+
+    /// <summary>What its vCPUs do, as the monitor told last.</summary>
+    VmCondition Condition { get; }
+
+    /// <summary>
     /// Alive and paused at this moment: the process by its pidfd, the monitor open, the run state as its events told.
     /// Takes microseconds and never blocks.
     /// </summary>
@@ -31,6 +40,40 @@ public interface IVm : IAsyncDisposable
     /// <summary>Starts the vCPUs again.</summary>
     Task ResumeAsync(CancellationToken cancel);
 
+    /// <summary>
+    /// CPU time that the guest has used since its start, vCPUs alone: it stands still while the VM is paused. Null when it
+    /// is not known. Reads /proc, which takes some tens of microseconds.
+    /// </summary>
+    TimeSpan? ReadGuestCpu();
+
+    /// <summary>Plugs vCPUs in, one by one; the guest has them once they are online. What could not be plugged is in the answer.</summary>
+    Task<HotPlug> AddCpusAsync(int count, CancellationToken cancel);
+
+    /// <summary>
+    /// Plugs memory in, as one DIMM; the guest has it once it is online. What could not be plugged is in the answer.
+    /// </summary>
+    /// <param name="mebibytes">Rounded up to whole blocks.</param>
+    /// <param name="blockMiB">The guest's memory block (<see cref="GuestFacts.MemoryBlockMiB"/>); it takes nothing smaller.</param>
+    Task<HotPlug> AddMemoryAsync(int mebibytes, int blockMiB, CancellationToken cancel);
+
+    /// <summary>
+    /// Writes the device state and the memory of a paused VM into a file, which is there whole or not at all. The VM stays
+    /// paused and can be used as before.
+    /// </summary>
+    Task SaveAsync(string stateFile, CancellationToken cancel);
+
+    /// <summary>
+    /// Makes the VM a sandbox's: <c>CLIENT-DIR/sandbox/SANDBOX-ID</c> is from then on a link to its client directory, and
+    /// goes when the VM goes. A sandbox that has a VM already is a failure of kind <see cref="VmFailureKind.Configuration"/>.
+    /// </summary>
+    Task AssignAsync(SandboxId sandbox, CancellationToken cancel);
+
+    /// <summary>Connects to the guest's agent and proves that it answers. The VM must run. The caller disposes the guest.</summary>
+    Task<IGuest> OpenGuestAsync(CancellationToken cancel);
+
+    /// <summary>Puts the lease on record, whole or not at all; it goes when the VM goes.</summary>
+    Task SaveLeaseAsync(LeaseRecord lease, CancellationToken cancel);
+
     /// <summary>Puts ownership and intent on record, before the effect that depends on it. One small write.</summary>
     Task RecordAsync(VmMark mark, CancellationToken cancel);
 
@@ -46,6 +89,21 @@ public interface IVm : IAsyncDisposable
 
 /// <summary>What an agent says of itself (Kata's Health/Version).</summary>
 public sealed record AgentIdentity(string AgentVersion, string ProtocolVersion);
+
+/// <summary>What a VM's vCPUs do.</summary>
+public enum VmCondition
+{
+    Running,
+    /// <summary>Stopped, and can go on.</summary>
+    Paused,
+    /// <summary>
+    /// Stopped, and being written to a file, which another process of the daemon began. <see cref="IVm.PauseAsync"/> and
+    /// <see cref="IVm.ResumeAsync"/> end that first.
+    /// </summary>
+    Saving,
+    /// <summary>The guest shut down or panicked.</summary>
+    Ended,
+}
 
 /// <summary>A VM's health at one moment.</summary>
 /// <param name="ProcessAlive">Its process lives (not a zombie).</param>

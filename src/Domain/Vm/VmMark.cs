@@ -15,6 +15,8 @@ public enum VmOwnership
     Confirmed = 5,
     /// <summary>To be ended.</summary>
     Stopping = 6,
+    /// <summary>Being made somebody's own: resumed, plugged, given its identity. Nobody else can have it any more.</summary>
+    Preparing = 7,
 }
 
 /// <summary>By which interface a VM was handed out.</summary>
@@ -24,7 +26,10 @@ public enum HandOutPath { None = 0, Kata = 1, V1 = 2 }
 public enum Served { Unknown = 0, Warm = 1, OnDemand = 2 }
 
 /// <param name="Since">When this ownership began.</param>
-public sealed record VmMark(VmOwnership Ownership, HandOutPath Path, Served Served, HostTime Since);
+/// <param name="Expires">When its lease ends; null: it has none that ends by itself.</param>
+/// <param name="GuestCpu">CPU time that the guest had used when this was written (<see cref="Ports.IVm.ReadGuestCpu"/>); zero: not known.</param>
+public sealed record VmMark(
+    VmOwnership Ownership, HandOutPath Path, Served Served, HostTime Since, HostTime? Expires = null, TimeSpan GuestCpu = default);
 
 /// <summary>A time that survives a restart of the daemon and means nothing after a restart of the host.</summary>
 /// <param name="BootId">/proc/sys/kernel/random/boot_id.</param>

@@ -1,10 +1,9 @@
-using System.Text;
 using VmCacheCluster.Guest.Sys;
 
 namespace VmCacheCluster.Guest.Boot;
 
 /// <summary>What init owes the kernel and every program before anything else.</summary>
-internal static unsafe class Startup
+internal static class Startup
 {
     public static void Run()
     {
@@ -23,8 +22,14 @@ internal static unsafe class Startup
     private static void SetHostName()
     {
         if (Descriptor.ReadSmallFile("/etc/hostname") is not { Length: > 0 } name) return;
-        var bytes = Encoding.UTF8.GetBytes(name);
-        fixed (byte* start = bytes) _ = Libc.sethostname(start, (nuint)bytes.Length);
+        try
+        {
+            HostName.Set(name);
+        }
+        catch (LinuxException fault)
+        {
+            KernelLog.Error(fault.Message);
+        }
     }
 
     // Memory appears some time after QEMU has answered device_add; OnlineCPUMem cannot know how much is still to come.

@@ -27,7 +27,8 @@ internal static unsafe class Spawn
             // The runtime ignores and blocks signals of its own choice; both would be inherited.
             _ = Libc.sigemptyset(signals);
             Check(Libc.posix_spawnattr_setsigmask(attributes, signals));
-            _ = Libc.sigfillset(signals);
+            // All 64, by hand: sigfillset leaves out glibc's own 32 and 33, which posix_spawn then has the program ignore.
+            new Span<byte>(signals, SignalSetSize).Fill(0xFF);
             Check(Libc.posix_spawnattr_setsigdefault(attributes, signals));
             Check(Libc.posix_spawnattr_setflags(
                 attributes, Linux.POSIX_SPAWN_SETSID | Linux.POSIX_SPAWN_SETSIGMASK | Linux.POSIX_SPAWN_SETSIGDEF));

@@ -4,6 +4,7 @@ using VmCacheCluster.Agent.Guest;
 using VmCacheCluster.Agent.Kata;
 using VmCacheCluster.Guest.Boot;
 using VmCacheCluster.Guest.Port;
+using VmCacheCluster.Guest.Preparing;
 using VmCacheCluster.Guest.Processes;
 
 namespace VmCacheCluster.Guest.Services;
@@ -33,8 +34,10 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
 
     private TtrpcServer Build()
     {
-        var exec = new ExecService(reactor, reaper);
-        return new TtrpcServer(new TtrpcServerOptions { FrameTimeout = FrameTimeout })
+        var environment = new PreparedEnvironment();
+        var exec = new ExecService(reactor, reaper, environment);
+        var preparing = new PrepareService(environment);
+        return new TtrpcServer(new TtrpcServerOptions { FrameTimeout = FrameTimeout, ClientsChangeUnseen = true })
             .AddUnary(AgentServices.Health, "Check", CheckRequest.Parser, (_, _) => ValueTask.FromResult(HealthService.Check()))
             .AddUnary(AgentServices.Health, "Version", CheckRequest.Parser, (_, _) => ValueTask.FromResult(HealthService.Version()))
             .AddUnary(AgentServices.Agent, "OnlineCPUMem", OnlineCPUMemRequest.Parser, async (request, cancellation) =>
@@ -49,10 +52,11 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
             })
             .AddUnary(AgentServices.Agent, "SetGuestDateTime", SetGuestDateTimeRequest.Parser, (request, _) =>
             {
-                Clock.Set(request.Sec, request.Usec);
+                Clock.SetMicroseconds(request.Sec, request.Usec);
                 return ValueTask.FromResult(new Empty());
             })
             .AddUnary(AgentServices.Agent, "GetGuestDetails", GuestDetailsRequest.Parser, (request, _) => ValueTask.FromResult(Details(request)))
+            .AddUnary(AgentServices.Guest, "Prepare", PrepareRequest.Parser, (request, _) => ValueTask.FromResult(preparing.Prepare(request)))
             .AddBidi<ExecInput, ExecOutput>(AgentServices.Guest, "Exec", ExecInput.Parser, async (input, write, cancellation) =>
             {
                 // A program does not outlive the host that it runs for.
@@ -65,6 +69,11 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
     {
         MemBlockSizeBytes = request.MemBlockSize ? HotPlug.MemoryBlockSize() : 0,
         SupportMemHotplugProbe = request.MemHotplugProbe && HotPlug.SupportsProbe(),
-        AgentDetails = new AgentDetails { Version = HealthService.AgentVersion, InitDaemon = true },
+        AgentDetails = new AgentDetails
+        {
+            Version = HealthService.AgentVersion,
+            InitDaemon = true,
+            ExtraFeatures = { AgentAbilities.Prepare, AgentAbilities.Exec },
+        },
     };
 }

@@ -2,12 +2,13 @@ using Google.Protobuf;
 using VmCacheCluster.Agent;
 using VmCacheCluster.Agent.Guest;
 using VmCacheCluster.Guest.Port;
+using VmCacheCluster.Guest.Preparing;
 using VmCacheCluster.Guest.Processes;
 
 namespace VmCacheCluster.Guest.Services;
 
 /// <summary>vmcache.guest.v1.Guest/Exec: runs one program for as long as its call lives.</summary>
-internal sealed class ExecService(Reactor reactor, Reaper reaper)
+internal sealed class ExecService(Reactor reactor, Reaper reaper, PreparedEnvironment environment)
 {
     public async Task RunAsync(IAsyncEnumerable<ExecInput> input, Func<ExecOutput, ValueTask> write, CancellationToken cancellation)
     {
@@ -16,7 +17,7 @@ internal sealed class ExecService(Reactor reactor, Reaper reaper)
         if (!await messages.MoveNextAsync().ConfigureAwait(false) || messages.Current.KindCase != ExecInput.KindOneofCase.Start)
             throw new TtrpcStatusException(TtrpcStatusCode.InvalidArgument, "the first message of Exec must hold 'start'");
         var start = messages.Current.Start;
-        using var program = new RunningProgram(ProgramStart.From(start), reactor, reaper);
+        using var program = new RunningProgram(ProgramStart.From(start, environment.Variables), reactor, reaper);
         using var timeLimit = new CancellationTokenSource();
         await using var killedWithCall = cancellation.Register(program.Kill).ConfigureAwait(false);
         await using var killedByLimit = timeLimit.Token.Register(program.Kill).ConfigureAwait(false);

@@ -10,26 +10,28 @@ internal static class HotPlug
     private const string Cpus = "/sys/devices/system/cpu";
     private const string Memory = "/sys/devices/system/memory";
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    /// <summary>Waits for vCPUs to appear (QEMU answers before the guest has seen them) and brings them online, then the
-    /// memory that is there. Like Kata's agent it always waits, whatever the request's wait says.</summary>
-    /// <param name="count">How many vCPUs to bring online; 0 for those that are there.</param>
-    /// <exception cref="TtrpcStatusException">DEADLINE_EXCEEDED when too few appeared.</exception>
-    public static async ValueTask OnlineAsync(uint count, bool cpuOnly, CancellationToken cancellation)
+    /// <summary>
+    /// Brings all vCPUs and memory blocks online that are there, and waits until the vCPUs are as many as wanted: QEMU
+    /// answers before the guest has seen what it plugged in. Like Kata's agent it always waits, whatever the request's wait
+    /// says.
+    /// </summary>
+    /// <param name="wanted">How many vCPUs are to be online in all; 0 for those that are there.</param>
+    /// <exception cref="TtrpcStatusException">DEADLINE_EXCEEDED, with what is online and what is not.</exception>
+    public static async ValueTask OnlineAsync(uint wanted, bool cpuOnly, CancellationToken cancellation)
     {
-        var patience = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
-        var most = count == 0 ? uint.MaxValue : count;
-        for (var online = OnlineAll(Cpus, "cpu", most); online < count; online += OnlineAll(Cpus, "cpu", most - online))
+        var deadline = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
+        while (true)
         {
-            if (Environment.TickCount64 > patience)
-                throw new TtrpcStatusException(
-                    TtrpcStatusCode.DeadlineExceeded,
-                    $"only {online} of {count} vCPUs came online within {Patience.TotalSeconds:0} s: were as many plugged in?");
+            var (_, refusal) = OnlineAll(Cpus, "cpu");
+            var (offline, memoryRefusal) = cpuOnly ? default : OnlineAll(Memory, "memory");
+            var online = CpuList.Count(Descriptor.ReadSmallFile(Cpus + "/online") ?? "");
+            if (online >= wanted && offline == 0) return;
+            if (Environment.TickCount64 > deadline)
+                throw new TtrpcStatusException(TtrpcStatusCode.DeadlineExceeded, TooFew(online, wanted, offline, refusal ?? memoryRefusal));
             await Task.Delay(Step, cancellation).ConfigureAwait(false);
         }
-
-        if (!cpuOnly) OnlineAll(Memory, "memory", uint.MaxValue);
     }
 
     /// <summary>The size of a memory block in bytes, 0 when the kernel cannot take memory at run time.</summary>
@@ -39,18 +41,33 @@ internal static class HotPlug
 
     public static bool SupportsProbe() => File.Exists(Memory + "/probe");
 
-    private static uint OnlineAll(string root, string prefix, uint most)
+    private static string TooFew(int online, uint wanted, int offline, string? refusal)
     {
-        uint done = 0;
+        var cpus = online >= wanted ? $"{online} vCPUs are online" : $"only {online} of {wanted} vCPUs are online (were as many plugged in?)";
+        var memory = offline == 0 ? "" : $", {offline} memory blocks are not";
+        return $"after {Patience.TotalSeconds:0} s {cpus}{memory}{(refusal is null ? "" : $": {refusal}")}";
+    }
+
+    /// <returns>How many stay offline, and the kernel's words for the last of them. It may take at the next try what it
+    /// refuses now.</returns>
+    private static (int Offline, string? Refusal) OnlineAll(string root, string prefix)
+    {
+        var (offline, refusal) = (0, (string?)null);
         foreach (var directory in Directory.Exists(root) ? Directory.GetDirectories(root, prefix + "*") : [])
         {
-            if (done == most) break;
             if (!uint.TryParse(Path.GetFileName(directory.AsSpan())[prefix.Length..], CultureInfo.InvariantCulture, out _)) continue;
             if (Descriptor.ReadSmallFile(directory + "/online") != "0") continue;
-            Descriptor.WriteSmallFile(directory + "/online", "1");
-            done++;
+            try
+            {
+                Descriptor.WriteSmallFile(directory + "/online", "1");
+            }
+            catch (LinuxException fault)
+            {
+                offline++;
+                refusal = fault.Message;
+            }
         }
 
-        return done;
+        return (offline, refusal);
     }
 }

@@ -16,10 +16,17 @@ internal static unsafe class RandomDevice
     public static void Reseed(ReadOnlySpan<byte> entropy)
     {
         if (entropy.IsEmpty) throw new TtrpcStatusException(TtrpcStatusCode.InvalidArgument, "data holds no entropy; send at least 32 bytes");
+        Reseed(entropy, entropy.Length * 8);
+    }
+
+    /// <param name="bits">How much entropy the bytes are credited with: 0 for bytes that hold none.</param>
+    /// <exception cref="TtrpcStatusException">FAILED_PRECONDITION when the kernel has no seed yet, and these do not suffice.</exception>
+    public static void Reseed(ReadOnlySpan<byte> entropy, int bits)
+    {
 
         // struct rand_pool_info: bits of entropy, bytes that follow, the bytes.
         var request = new byte[HeaderLength + entropy.Length];
-        BinaryPrimitives.WriteInt32LittleEndian(request, entropy.Length * 8);
+        BinaryPrimitives.WriteInt32LittleEndian(request, bits);
         BinaryPrimitives.WriteInt32LittleEndian(request.AsSpan(4), entropy.Length);
         entropy.CopyTo(request.AsSpan(HeaderLength));
         var device = Descriptor.Open("/dev/urandom", Linux.O_RDWR);

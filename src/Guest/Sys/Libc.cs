@@ -48,6 +48,15 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int mkdir(string path, uint mode);
 
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int rename(string from, string to);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int unlink(string path);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int fchmod(int descriptor, uint mode);
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial int sethostname(byte* name, nuint length);
 
@@ -104,9 +113,6 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc")]
     public static partial int sigemptyset(void* set);
-
-    [LibraryImport("libc")]
-    public static partial int sigfillset(void* set);
 }
 
 [StructLayout(LayoutKind.Sequential)]

@@ -3,12 +3,13 @@ namespace VmCacheCluster.Guest.Sys;
 /// <summary>Linux's constants for x86-64, by their names in its headers.</summary>
 internal static class Linux
 {
-    public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_NOCTTY = 0x100, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000;
+    public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_NOCTTY = 0x100, O_CREAT = 0x40, O_TRUNC = 0x200, O_NONBLOCK = 0x800;
+    public const int O_DIRECTORY = 0x10000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, O_PATH = 0x200000;
     public const int F_GETFL = 3, F_SETFL = 4;
     public const int EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CLOEXEC = 0x80000;
     public const uint EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 0x10, EPOLLET = 1u << 31;
     public const short POLLHUP = 0x10;
-    public const int ENOENT = 2, EINTR = 4, E2BIG = 7, ENOEXEC = 8, ECHILD = 10, EAGAIN = 11, EACCES = 13, EEXIST = 17, EINVAL = 22, EPIPE = 32, ENODATA = 61;
+    public const int ENOENT = 2, EINTR = 4, E2BIG = 7, ENOEXEC = 8, ECHILD = 10, EAGAIN = 11, EACCES = 13, EEXIST = 17, ENOTDIR = 20, EINVAL = 22, EPIPE = 32, ENODATA = 61;
     public const nint SYS_finit_module = 313;
     public const nuint RNDADDENTROPY = 0x40085203, RNDRESEEDCRNG = 0x5207;
     public const int CLOCK_REALTIME = 0;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Processes;
 
@@ -34,15 +35,34 @@ internal static class ProcFs
     }
 
     /// <summary>Whether one argument of the process is exactly this text.</summary>
-    public static bool HasArgument(int pid, string argument)
+    public static bool HasArgument(int pid, string argument) => Arguments(pid).Contains(argument);
+
+    /// <summary>The processes that have an argument which begins so, with that argument.</summary>
+    public static IEnumerable<(int Pid, string Argument)> WithArgument(string prefix)
+    {
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
+                && Arguments(pid).FirstOrDefault(a => a.StartsWith(prefix, StringComparison.Ordinal)) is { } argument)
+                yield return (pid, argument);
+    }
+
+    /// <summary>What became of a recorded process.</summary>
+    public static FoundProcess Find(VmId id, int pid, ulong? startTime)
+    {
+        using (var ours = OpenQemu(id, pid, startTime))
+            if (ours is not null) return FoundProcess.Alive;
+        return pid > 1 && StartTime(pid) is not null ? FoundProcess.Reused : FoundProcess.Gone;
+    }
+
+    private static string[] Arguments(int pid)
     {
         try
         {
-            return Encoding.UTF8.GetString(File.ReadAllBytes($"/proc/{pid}/cmdline")).Split('\0').Contains(argument);
+            return Encoding.UTF8.GetString(File.ReadAllBytes($"/proc/{pid}/cmdline")).Split('\0');
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            return false;
+            return [];
         }
     }
 

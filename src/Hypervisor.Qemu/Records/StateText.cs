@@ -6,19 +6,21 @@ namespace VmCacheCluster.Hypervisor.Qemu.Records;
 
 /// <summary>
 /// The form of a VM's state file: one line of fixed length, so that one small write replaces it whole, with a checksum,
-/// so that a torn or damaged one is noticed:
-/// <c>vmcache-state 1 reserved kata warm BOOT-ID TICKS CHECKSUM</c>, padded with spaces.
+/// so that a torn or damaged one is noticed, padded with spaces:
+/// <c>vmcache-state 2 reserved kata warm BOOT-ID TICKS EXPIRES GUEST-CPU CHECKSUM</c>. The times are in ticks of 100 ns;
+/// EXPIRES is of the same boot of the host, or "-". Version 1 ended after TICKS.
 /// </summary>
 internal static class StateText
 {
-    public const int Bytes = 160;
+    public const int Bytes = 192;
+    private const int BytesOfVersion1 = 160;
     private const string Magic = "vmcache-state";
-    private const int CurrentVersion = 1;
+    private const string None = "-";
 
     public static byte[] Format(VmMark mark)
     {
         var text = string.Create(CultureInfo.InvariantCulture,
-            $"{Magic} {CurrentVersion} {Name(mark.Ownership)} {Name(mark.Path)} {Name(mark.Served)} {mark.Since.BootId:D} {mark.Since.SinceBoot.Ticks}");
+            $"{Magic} 2 {Name(mark.Ownership)} {Name(mark.Path)} {Name(mark.Served)} {mark.Since.BootId:D} {mark.Since.SinceBoot.Ticks} {Expiry(mark)} {mark.GuestCpu.Ticks}");
         var line = $"{text} {Checksum(text):x8}".PadRight(Bytes - 1) + "\n";
         return Encoding.ASCII.GetBytes(line);
     }
@@ -28,17 +30,35 @@ internal static class StateText
     {
         var words = Encoding.ASCII.GetString(contents).TrimEnd(' ', '\n').Split(' ');
         if (words.Length < 2 || words[0] != Magic) return (null, "it is no state record");
-        if (words[1] != CurrentVersion.ToString(CultureInfo.InvariantCulture))
-            return (null, $"it is of version {words[1]}, and this daemon reads version {CurrentVersion}");
-        if (contents.Length != Bytes) return (null, $"it has {contents.Length} bytes instead of {Bytes}");
-        if (words.Length != 8 || words[7] != Checksum(string.Join(' ', words[..7])).ToString("x8", CultureInfo.InvariantCulture))
+        var (bytes, count) = words[1] switch { "1" => (BytesOfVersion1, 8), "2" => (Bytes, 10), _ => (0, 0) };
+        if (bytes == 0) return (null, $"it is of version {words[1]}, and this daemon reads versions 1 and 2");
+        if (contents.Length != bytes) return (null, $"it has {contents.Length} bytes instead of {bytes}");
+        if (words.Length != count || words[^1] != Checksum(string.Join(' ', words[..^1])).ToString("x8", CultureInfo.InvariantCulture))
             return (null, "its checksum is wrong");
-        return Value<VmOwnership>(words[2]) is { } ownership && Value<HandOutPath>(words[3]) is { } path
-            && Value<Served>(words[4]) is { } served && Guid.TryParseExact(words[5], "D", out var boot)
-            && long.TryParse(words[6], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var ticks)
-            ? (new VmMark(ownership, path, served, new HostTime(boot, new TimeSpan(ticks))), null)
-            : (null, "it holds a word that this daemon does not know");
+        var mark = Value<VmOwnership>(words[2]) is { } ownership && Value<HandOutPath>(words[3]) is { } path
+            && Value<Served>(words[4]) is { } served && Guid.TryParseExact(words[5], "D", out var boot) && Ticks(words[6]) is { } since
+            ? new VmMark(ownership, path, served, new HostTime(boot, since))
+            : null;
+        if (mark is not null && count == 10) mark = WithTimes(mark, words[7], words[8]);
+        return mark is null ? (null, "it holds a word that this daemon does not know") : (mark, null);
     }
+
+    private static VmMark? WithTimes(VmMark mark, string expires, string guestCpu)
+    {
+        if (Ticks(guestCpu) is not { } cpu) return null;
+        if (expires == None) return mark with { GuestCpu = cpu };
+        return Ticks(expires) is { } end ? mark with { GuestCpu = cpu, Expires = mark.Since with { SinceBoot = end } } : null;
+    }
+
+    private static string Expiry(VmMark mark) => mark.Expires switch
+    {
+        null => None,
+        { } end when end.BootId == mark.Since.BootId => end.SinceBoot.Ticks.ToString(CultureInfo.InvariantCulture),
+        _ => throw new ArgumentException("a mark's times are all of one boot of the host", nameof(mark)),
+    };
+
+    private static TimeSpan? Ticks(string word) =>
+        long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var ticks) ? new TimeSpan(ticks) : null;
 
     private static string Name<T>(T value) where T : struct, Enum => Enum.IsDefined(value)
         ? value.ToString().ToLowerInvariant()

@@ -13,42 +13,80 @@ internal sealed class VmFinder(QemuHypervisorOptions options)
 {
     private const uint TypeMask = 0xF000, TypeDirectory = 0x4000, TypeLink = 0xA000;
 
-    /// <summary>One entry a directory whose name is a VM's id; others are not ours.</summary>
+    /// <summary>One entry a directory whose name is a VM's id (others are not ours), and one for each QEMU that lost its own.</summary>
     public List<FoundVm> Find()
     {
         var root = QemuPaths.VmRoot(options.RunDirectory);
-        var found = new List<FoundVm>();
+        var found = new Dictionary<VmId, FoundVm>();
         try
         {
             foreach (var entry in new DirectoryInfo(root).EnumerateFileSystemInfos())
-                if (VmId.TryParse(entry.Name, out var id)) found.Add(Inspect(id).Found);
+                if (VmId.TryParse(entry.Name, out var id)) found[id] = Inspect(id).Found;
         }
         catch (DirectoryNotFoundException)
         {
-            return found;
+            // No VM has been made here, or somebody removed them all: their processes tell.
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             throw new VmFailedException(HostFailures.From($"cannot read {root}", fault), fault);
         }
-        return found;
+        foreach (var (id, _) in Processes())
+            if (!found.ContainsKey(id) && Inspect(id).Found is { Alive: true } astray) found[id] = astray;
+        return [.. found.Values];
     }
 
     public Inspection Inspect(VmId id)
     {
         var paths = QemuPaths.For(options.RunDirectory, options.ClientDirectory, id);
-        if (Untrusted(paths.Directory) is { } why) return new Inspection(new FoundVm(id, null, null, Alive: false, why), Reapable: false);
+        if (!Path.Exists(paths.Directory) && new FileInfo(paths.Directory).LinkTarget is null) return Astray(id, paths);
+        if (Untrusted(paths.Directory) is { } why)
+            return new Inspection(new FoundVm(id, null, null, FoundProcess.Gone, why) { Trusted = false }, Reapable: false);
         var (mark, stateProblem) = StateFile.Read(QemuPaths.State(paths));
+        var (lease, leaseProblem) = LeaseFile.Read(QemuPaths.Lease(paths));
         if (!Path.Exists(QemuPaths.Record(paths)))
+            return new Inspection(new FoundVm(id, null, mark, OfPidFile(id), $"{QemuPaths.Record(paths)} is missing: the VM's start was interrupted")
+            {
+                Record = FoundRecord.Missing,
+            }, Reapable: true);
+        var (facts, size, recordProblem) = VmRecordFile.Read(QemuPaths.Record(paths), id, paths);
+        if (facts is null) return new Inspection(new FoundVm(id, null, mark, OfPidFile(id), recordProblem), Reapable: false);
+        var process = ProcFs.Find(id, facts.Process.Pid, facts.Process.StartTime);
+        var problems = string.Join("; ", new[] { stateProblem, leaseProblem }.OfType<string>());
+        return new Inspection(new FoundVm(id, facts, mark, process, problems.Length == 0 ? null : problems)
         {
-            using var recordless = AdoptByPidFile(id);
-            return new Inspection(new FoundVm(id, null, mark, recordless is not null,
-                $"{QemuPaths.Record(paths)} is missing: the VM's start was interrupted"), Reapable: true);
-        }
-        var (facts, recordProblem) = VmRecordFile.Read(QemuPaths.Record(paths), id, paths);
-        if (facts is null) return new Inspection(new FoundVm(id, null, mark, Alive: false, recordProblem), Reapable: false);
-        using var process = ProcFs.OpenQemu(id, facts.Process.Pid, facts.Process.StartTime);
-        return new Inspection(new FoundVm(id, facts, mark, process is not null, stateProblem), Reapable: true);
+            Size = size,
+            Lease = lease,
+            GuestCpu = process == FoundProcess.Alive ? GuestCpuTime.Read(facts.Process.Pid) : null,
+        }, Reapable: true);
+    }
+
+    /// <summary>The QEMU of a VM whose directory, and with it its record and pid file, is gone; null when there is none.</summary>
+    public QemuProcess? AdoptAstray(VmId id) =>
+        Processes().Where(p => p.Id == id).Select(p => QemuProcess.Adopt(id, p.Pid)).FirstOrDefault(process => process is not null);
+
+    private Inspection Astray(VmId id, VmPaths paths)
+    {
+        using var process = AdoptAstray(id);
+        return new Inspection(new FoundVm(id, null, null, process is null ? FoundProcess.Gone : FoundProcess.Alive, $"{paths.Directory} is gone")
+        {
+            Record = FoundRecord.Missing,
+            HasDirectory = false,
+        }, Reapable: true);
+    }
+
+    /// <summary>Processes that were given a pid file in our run directory, as QEMU is.</summary>
+    private IEnumerable<(VmId Id, int Pid)> Processes()
+    {
+        var root = QemuPaths.VmRoot(options.RunDirectory) + "/";
+        foreach (var (pid, argument) in ProcFs.WithArgument(root))
+            if (VmId.TryParse(argument[root.Length..].Split('/')[0], out var id)) yield return (id, pid);
+    }
+
+    private FoundProcess OfPidFile(VmId id)
+    {
+        using var process = AdoptByPidFile(id);
+        return process is null ? FoundProcess.Gone : FoundProcess.Alive;
     }
 
     /// <summary>The QEMU that wrote this VM's pid file; null when there is none.</summary>

@@ -10,8 +10,14 @@ internal sealed record VmRecord(
 {
     public const int CurrentVersion = 1;
 
-    public static VmRecord From(VmFacts facts) => new(
-        CurrentVersion, facts.Id.Value, facts.Process.Pid, facts.Process.StartTime, facts.MadeBy, facts.Paths, SpecRecord.From(facts.Spec));
+    /// <summary>As it was last; null: as it was started.</summary>
+    public VmSize? Size { get; init; }
+
+    public static VmRecord From(VmFacts facts, VmSize size) => new(
+        CurrentVersion, facts.Id.Value, facts.Process.Pid, facts.Process.StartTime, facts.MadeBy, facts.Paths, SpecRecord.From(facts.Spec))
+    {
+        Size = size,
+    };
 
     public VmFacts ToFacts(VmId id) => new(id, Spec.ToSpec(), Paths, new ProcessIdentity(Pid, StartTime), MadeBy);
 }
@@ -81,6 +87,7 @@ internal sealed record SpecRecord
 }
 
 [JsonSerializable(typeof(VmRecord))]
+[JsonSerializable(typeof(LeaseJson))]
 [JsonSerializable(typeof(VerdictRecord))]
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, WriteIndented = true,

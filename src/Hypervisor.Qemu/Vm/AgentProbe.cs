@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using VmCacheCluster.Agent;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
@@ -10,7 +9,7 @@ internal static class AgentProbe
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan FirstPatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan VersionPatience = TimeSpan.FromSeconds(1);
 
     /// <summary>
     /// Asks until the agent says that it serves. QEMU holds the request until the guest opens the port, so one request is
@@ -18,14 +17,16 @@ internal static class AgentProbe
     /// </summary>
     /// <param name="overdue">When to ask again on a new connection: an agent that started between may have lost the request.</param>
     /// <param name="onTrouble">Told why an attempt failed.</param>
-    public static async Task WaitAsync(string socket, TimeSpan overdue, Action<string> onTrouble, CancellationToken cancel)
+    /// <returns>What it says of itself; null when it did not say that on the connection on which it said that it serves.</returns>
+    public static async Task<AgentIdentity?> WaitAsync(string socket, TimeSpan overdue, Action<string> onTrouble, CancellationToken cancel)
     {
         for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
             try
             {
                 await using var channel = await ConnectAsync(socket, overdue, cancel).ConfigureAwait(false);
-                if (await new AgentClient(channel).CheckAsync(cancel, overdue).ConfigureAwait(false)) return;
+                var agent = new AgentClient(channel);
+                if (await agent.CheckAsync(cancel, overdue).ConfigureAwait(false)) return await SaysAsync(agent, cancel).ConfigureAwait(false);
                 onTrouble("the agent says that it does not serve");
             }
             catch (Exception fault) when (fault is TtrpcException or IOException or System.Net.Sockets.SocketException)
@@ -36,47 +37,42 @@ internal static class AgentProbe
         }
     }
 
-    /// <summary>
-    /// Asks for its version, again on a new connection when no answer comes: a guest that is just noticing that the
-    /// channel's last client left can throw away the next one's first request.
-    /// </summary>
-    /// <exception cref="VmFailedException">It does not answer, or not as an agent does.</exception>
-    public static async Task<AgentIdentity> IdentifyAsync(string socket, TimeSpan deadline, CancellationToken cancel)
+    private static async Task<AgentIdentity?> SaysAsync(AgentClient agent, CancellationToken cancel)
     {
-        var asked = Stopwatch.StartNew();
-        for (var patience = FirstPatience; ; patience *= 2)
+        try
         {
-            var left = deadline - asked.Elapsed;
-            var timeout = patience < left ? patience : left > FirstPause ? left : FirstPause;
-            try
-            {
-                return await AskAsync(socket, timeout, cancel).ConfigureAwait(false);
-            }
-            catch (Exception fault) when (fault is TtrpcTimeoutException or TtrpcConnectionException)
-            {
-                if (asked.Elapsed >= deadline) throw Failed(fault.Message, fault);
-                await Task.Delay(FirstPause, cancel).ConfigureAwait(false);
-            }
-            catch (Exception fault) when (fault is TtrpcException or IOException or System.Net.Sockets.SocketException)
-            {
-                throw Failed(fault.Message, fault);
-            }
+            var version = await agent.VersionAsync(cancel, VersionPatience).ConfigureAwait(false);
+            return version.AgentVersion.Length > 0 ? new AgentIdentity(version.AgentVersion, version.GrpcVersion) : null;
+        }
+        catch (TtrpcException)
+        {
+            return null;
         }
     }
 
-    private static async Task<AgentIdentity> AskAsync(string socket, TimeSpan timeout, CancellationToken cancel)
+    /// <summary>Asks for its version, again while it is silent.</summary>
+    /// <exception cref="VmFailedException">It does not answer, or not as an agent does.</exception>
+    public static async Task<AgentIdentity> IdentifyAsync(string socket, TimeSpan deadline, CancellationToken cancel)
     {
-        await using var channel = await ConnectAsync(socket, timeout, cancel).ConfigureAwait(false);
-        var version = await new AgentClient(channel).VersionAsync(cancel, timeout).ConfigureAwait(false);
-        return version.AgentVersion.Length > 0
-            ? new AgentIdentity(version.AgentVersion, version.GrpcVersion)
-            : throw Failed("it does not say its version", null);
+        try
+        {
+            var (channel, version) = await AgentConnection
+                .OpenAsync(socket, (agent, timeout) => agent.VersionAsync(cancel, timeout), deadline, cancel).ConfigureAwait(false);
+            await channel.DisposeAsync().ConfigureAwait(false);
+            return version.AgentVersion.Length > 0
+                ? new AgentIdentity(version.AgentVersion, version.GrpcVersion)
+                : throw Failed("it does not say its version", null);
+        }
+        catch (Exception fault) when (fault is TtrpcException or IOException or System.Net.Sockets.SocketException)
+        {
+            throw Failed(fault.Message, fault);
+        }
     }
 
     private static Task<TtrpcClient> ConnectAsync(string socket, TimeSpan frame, CancellationToken cancel) =>
         TtrpcClient.ConnectUnixAsync(socket, new TtrpcClientOptions { FrameTimeout = frame }, cancel);
 
-    private static VmFailedException Failed(string why, Exception? inner) => new(new VmFailure(
+    internal static VmFailedException Failed(string why, Exception? inner) => new(new VmFailure(
         VmFailureKind.Agent, $"the guest's agent did not answer as it must: {why}",
         "check that the guest's agent is one of Kata 2.x to 4.x, or our own"), inner);
 }

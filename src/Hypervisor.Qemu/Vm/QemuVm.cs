@@ -11,6 +11,7 @@ internal sealed class QemuVm : IVm
 {
     /// <summary>When a process ends its monitor breaks first: so long the process's end may take to follow.</summary>
     private static readonly TimeSpan ExitGrace = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SettlePause = TimeSpan.FromMilliseconds(2);
     private const int ConsoleLines = 15;
 
     private readonly QemuHypervisorOptions _options;
@@ -18,6 +19,8 @@ internal sealed class QemuVm : IVm
     private readonly SupervisorMonitor _monitor;
     private readonly StateFile _state;
     private readonly RunState _run = new();
+    private readonly HotPlugger _plugger;
+    private readonly StateSaver _saver;
     // A VM makes few events; if its owner sleeps all the same, the latest count, Exited above all.
     private readonly Channel<VmEvent> _events = Channel.CreateBounded<VmEvent>(
         new BoundedChannelOptions(256) { FullMode = BoundedChannelFullMode.DropOldest, SingleWriter = true });
@@ -26,6 +29,7 @@ internal sealed class QemuVm : IVm
     private Task? _stopping;
     private IDisposable? _logLimit;
     private Task _following = Task.CompletedTask;
+    private AgentIdentity? _said;
     private bool _disposed;
 
     private QemuVm(VmFacts facts, QemuHypervisorOptions options, QemuProcess process, SupervisorMonitor monitor, StateFile state)
@@ -35,23 +39,38 @@ internal sealed class QemuVm : IVm
         _process = process;
         _monitor = monitor;
         _state = state;
+        _plugger = new HotPlugger(monitor, facts);
+        _saver = new StateSaver(monitor);
     }
 
     public VmFacts Facts { get; }
 
     public ChannelReader<VmEvent> Events => _events.Reader;
 
+    public VmSize Size => _plugger.Size;
+
+    public VmCondition Condition => _run.Phase;
+
     /// <summary>Learns the run state and follows the events from there on; owns what it is given once it returns.</summary>
     public static async Task<QemuVm> OpenAsync(
         VmFacts facts, QemuHypervisorOptions options, QemuProcess process, SupervisorMonitor monitor, StateFile state, CancellationToken cancel)
     {
         var vm = new QemuVm(facts, options, process, monitor, state);
-        vm._run.Initialize(await monitor.StatusAsync(cancel).ConfigureAwait(false));
-        // What came before the status is part of it: QEMU's own RESUME at its start is nobody's.
-        while (monitor.Qmp.Events.TryRead(out var early))
-            if (early.Name is "SHUTDOWN" or "GUEST_PANICKED") vm.Publish(vm._run.Apply(early));
-        vm._logLimit = LogLimit.Shared.Watch(QemuPaths.Log(facts.Paths));
-        vm._following = vm.FollowAsync();
+        vm._run.Initialize(await monitor.StatusAsync(cancel).ConfigureAwait(false), saving: false);
+        vm.Follow();
+        return vm;
+    }
+
+    /// <summary>The same for a VM that an earlier process of the daemon may have left in the middle of anything.</summary>
+    /// <param name="recorded">Its size as that process recorded it last.</param>
+    public static async Task<QemuVm> ReopenAsync(
+        VmFacts facts, VmSize? recorded, QemuHypervisorOptions options, QemuProcess process, SupervisorMonitor monitor, StateFile state, CancellationToken cancel)
+    {
+        var vm = new QemuVm(facts, options, process, monitor, state);
+        var (status, migration, size) = (monitor.StatusAsync(cancel), monitor.MigrationAsync(cancel), vm._plugger.LearnAsync(recorded, cancel));
+        await Task.WhenAll(status, migration, size).ConfigureAwait(false);
+        vm._run.Initialize(await status.ConfigureAwait(false), StateSaver.IsUnderWay((await migration.ConfigureAwait(false)).Status));
+        vm.Follow();
         return vm;
     }
 
@@ -60,18 +79,24 @@ internal sealed class QemuVm : IVm
         var (alive, open, phase) = (_process.IsAlive, _monitor.IsOpen, _run.Phase);
         var detail = !alive ? "its process is gone"
             : !open ? "its monitor is closed"
-            : phase == RunPhase.Running ? "it is running"
-            : phase == RunPhase.Ended ? "its guest shut down or panicked"
+            : phase == VmCondition.Running ? "it is running"
+            : phase == VmCondition.Ended ? "its guest shut down or panicked"
+            : phase == VmCondition.Saving ? "it is being saved"
             : "";
-        return new VmLiveness(alive, open, phase == RunPhase.Paused, detail);
+        return new VmLiveness(alive, open, phase == VmCondition.Paused, detail);
     }
 
     public async Task WaitForAgentAsync(CancellationToken cancel)
     {
         var last = "";
         using var attempt = CancellationTokenSource.CreateLinkedTokenSource(cancel, _letGo.Token);
+        _said = null;
         var asking = AgentProbe.WaitAsync(Facts.Paths.Agent, _options.AgentDeadline, why => last = why, attempt.Token);
-        if (await Task.WhenAny(asking, _run.Trouble).ConfigureAwait(false) == asking && asking.IsCompletedSuccessfully) return;
+        if (await Task.WhenAny(asking, _run.Trouble).ConfigureAwait(false) == asking && asking.IsCompletedSuccessfully)
+        {
+            _said = await asking.ConfigureAwait(false);
+            return;
+        }
         var trouble = _run.Trouble.IsCompletedSuccessfully ? await _run.Trouble.ConfigureAwait(false) : null;
         await attempt.CancelAsync().ConfigureAwait(false);
         try
@@ -86,7 +111,9 @@ internal sealed class QemuVm : IVm
 
     public async Task<AgentIdentity> CheckAgentAsync(CancellationToken cancel)
     {
-        var agent = await AgentProbe.IdentifyAsync(Facts.Paths.Agent, _options.AgentDeadline, cancel).ConfigureAwait(false);
+        // Whoever waited for the agent has asked it already.
+        var agent = _said ?? await AgentProbe.IdentifyAsync(Facts.Paths.Agent, _options.AgentDeadline, cancel).ConfigureAwait(false);
+        _said = null;
         // Kata 2.x to 4.x say 0.0.1: by the rules of such numbers another first one is another protocol.
         return agent.ProtocolVersion.Length == 0 || agent.ProtocolVersion.StartsWith("0.", StringComparison.Ordinal)
             ? agent
@@ -98,7 +125,8 @@ internal sealed class QemuVm : IVm
     public async Task PauseAsync(CancellationToken cancel)
     {
         ThrowIfEnded();
-        var paused = _run.Until(RunPhase.Paused);
+        if (Condition == VmCondition.Saving) await EndSavingAsync(cancel).ConfigureAwait(false);
+        var paused = _run.Until(VmCondition.Paused);
         await _monitor.ExecuteAsync("set-action", static json => json.WriteString("shutdown", "poweroff"), cancel).ConfigureAwait(false);
         await _monitor.ExecuteAsync("stop", null, cancel).ConfigureAwait(false);
         await ReachAsync(paused, "stop", cancel).ConfigureAwait(false);
@@ -107,7 +135,8 @@ internal sealed class QemuVm : IVm
     public async Task ResumeAsync(CancellationToken cancel)
     {
         ThrowIfEnded();
-        var running = _run.Until(RunPhase.Running);
+        if (Condition == VmCondition.Saving) await EndSavingAsync(cancel).ConfigureAwait(false);
+        var running = _run.Until(VmCondition.Running);
         _run.ExpectResume();
         try
         {
@@ -120,6 +149,44 @@ internal sealed class QemuVm : IVm
             throw;
         }
     }
+
+    public TimeSpan? ReadGuestCpu() => _process.IsAlive ? GuestCpuTime.Read(Facts.Process.Pid) : null;
+
+    public Task<HotPlug> AddCpusAsync(int count, CancellationToken cancel) => _plugger.AddCpusAsync(count, cancel);
+
+    public Task<HotPlug> AddMemoryAsync(int mebibytes, int blockMiB, CancellationToken cancel) =>
+        _plugger.AddMemoryAsync((mebibytes + blockMiB - 1) / blockMiB * blockMiB, cancel);
+
+    public async Task SaveAsync(string stateFile, CancellationToken cancel)
+    {
+        ThrowIfEnded();
+        if (Condition != VmCondition.Paused)
+            throw new VmFailedException(new VmFailure(VmFailureKind.Internal, $"VM {Facts.Id} is not paused: it cannot be saved"));
+        var unfinished = stateFile + ".new";
+        try
+        {
+            await _saver.SaveAsync(unfinished, cancel).ConfigureAwait(false);
+            // It is written; what is left must not be given up half-way.
+            await SettleAsync(CancellationToken.None).ConfigureAwait(false);
+            OnHost($"cannot write {stateFile}", () => File.Move(unfinished, stateFile, overwrite: true));
+        }
+        catch (VmFailedException)
+        {
+            OnHost($"cannot remove {unfinished}", () => File.Delete(unfinished));
+            throw;
+        }
+    }
+
+    public Task AssignAsync(SandboxId sandbox, CancellationToken cancel) => Task.Run(() => SandboxLinks.Make(Facts.Paths, sandbox), cancel);
+
+    public async Task<IGuest> OpenGuestAsync(CancellationToken cancel)
+    {
+        ThrowIfEnded();
+        return await QemuGuest.OpenAsync(Facts.Paths.Agent, _options, cancel).ConfigureAwait(false);
+    }
+
+    public Task SaveLeaseAsync(LeaseRecord lease, CancellationToken cancel) =>
+        Task.Run(() => OnHost($"cannot write {QemuPaths.Lease(Facts.Paths)}", () => LeaseFile.Write(Facts.Paths, lease)), cancel);
 
     public Task RecordAsync(VmMark mark, CancellationToken cancel)
     {
@@ -163,6 +230,49 @@ internal sealed class QemuVm : IVm
         _state.Dispose();
     }
 
+    private void Follow()
+    {
+        // What came before the status is part of it: QEMU's own RESUME at its start is nobody's.
+        while (_monitor.Qmp.Events.TryRead(out var early))
+            if (early.Name is "SHUTDOWN" or "GUEST_PANICKED") Publish(_run.Apply(early));
+        _logLimit = LogLimit.Shared.Watch(QemuPaths.Log(Facts.Paths));
+        _following = FollowAsync();
+    }
+
+    private async Task EndSavingAsync(CancellationToken cancel)
+    {
+        await _saver.CancelAsync(cancel).ConfigureAwait(false);
+        await SettleAsync(cancel).ConfigureAwait(false);
+        _run.EndSaving();
+    }
+
+    /// <summary>
+    /// A VM that was written is in the state "postmigrate", which "cont" alone leaves; from there QEMU would not write it
+    /// again. The guest runs for some microseconds. QEMU aborts at a "cont" in the state before that one.
+    /// </summary>
+    private async Task SettleAsync(CancellationToken cancel)
+    {
+        string status;
+        while ((status = await _monitor.StatusAsync(cancel).ConfigureAwait(false)) is "finish-migrate" or "save-vm")
+            await Task.Delay(SettlePause, cancel).ConfigureAwait(false);
+        if (status != "postmigrate") return;
+        _run.EndSaving();
+        await ResumeAsync(cancel).ConfigureAwait(false);
+        await PauseAsync(cancel).ConfigureAwait(false);
+    }
+
+    private static void OnHost(string what, Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new VmFailedException(HostFailures.From(what, fault), fault);
+        }
+    }
+
     private async Task EndAsync(CancellationToken cancel)
     {
         if (_process.IsAlive)
@@ -190,7 +300,7 @@ internal sealed class QemuVm : IVm
 
     private void ThrowIfEnded()
     {
-        if (_run.Phase == RunPhase.Ended && _run.Trouble.IsCompletedSuccessfully) throw new VmFailedException(_run.Trouble.Result);
+        if (_run.Phase == VmCondition.Ended && _run.Trouble.IsCompletedSuccessfully) throw new VmFailedException(_run.Trouble.Result);
     }
 
     private async Task ReachAsync(Task phase, string command, CancellationToken cancel)

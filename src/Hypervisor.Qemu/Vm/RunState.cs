@@ -4,24 +4,16 @@ using VmCacheCluster.Qmp;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Vm;
 
-internal enum RunPhase
-{
-    Running,
-    Paused,
-    /// <summary>Shut down or panicked.</summary>
-    Ended,
-}
-
 /// <summary>What a VM's vCPUs do, as the monitor's events tell it; and whether anything is wrong with the VM.</summary>
 internal sealed class RunState
 {
     private readonly Lock _gate = new();
     private readonly TaskCompletionSource<VmFailure> _trouble = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly List<(RunPhase Phase, TaskCompletionSource Reached)> _waiters = [];
-    private RunPhase _phase;
+    private readonly List<(VmCondition Phase, TaskCompletionSource Reached)> _waiters = [];
+    private VmCondition _phase;
     private bool _ownResume;
 
-    public RunPhase Phase
+    public VmCondition Phase
     {
         get { lock (_gate) return _phase; }
     }
@@ -29,17 +21,26 @@ internal sealed class RunState
     /// <summary>Completes with the first thing that went wrong: the guest stopped, the monitor broke, the process ended.</summary>
     public Task<VmFailure> Trouble => _trouble.Task;
 
-    /// <summary>What query-status says: "running", "paused", "shutdown", ...</summary>
-    public void Initialize(string status)
+    /// <param name="status">What query-status says: "running", "paused", "shutdown", ...</param>
+    /// <param name="saving">QEMU is writing the VM somewhere.</param>
+    public void Initialize(string status, bool saving)
     {
         if (status is "shutdown" or "guest-panicked" or "internal-error")
             Fail(new VmFailure(VmFailureKind.GuestStopped, $"the guest is in state '{status}'"));
         Move(status switch
         {
-            "running" => RunPhase.Running,
-            "paused" or "prelaunch" => RunPhase.Paused,
-            _ => RunPhase.Ended,
+            "running" => VmCondition.Running,
+            "paused" or "prelaunch" => saving ? VmCondition.Saving : VmCondition.Paused,
+            // Written, and not yet brought back to where it can be written again.
+            "finish-migrate" or "postmigrate" or "save-vm" => VmCondition.Saving,
+            _ => VmCondition.Ended,
         });
+    }
+
+    /// <summary>What was being saved no longer is.</summary>
+    public void EndSaving()
+    {
+        if (Phase == VmCondition.Saving) Move(VmCondition.Paused);
     }
 
     /// <summary>The next RESUME is ours.</summary>
@@ -60,19 +61,19 @@ internal sealed class RunState
         {
             case "STOP":
                 // A guest that shut down or panicked is stopped too; that does not make it a paused one.
-                if (Phase == RunPhase.Running) Move(RunPhase.Paused);
+                if (Phase == VmCondition.Running) Move(VmCondition.Paused);
                 return new VmEvent.Stopped();
             case "RESUME":
-                Move(RunPhase.Running);
+                Move(VmCondition.Running);
                 return new VmEvent.Resumed(TakeOwnResume());
             case "SHUTDOWN":
                 var shutdown = new VmEvent.Shutdown(happened.Text("reason") ?? "unknown", happened.Flag("guest"));
                 Fail(new VmFailure(VmFailureKind.GuestStopped, $"the guest went down ({shutdown.Reason})"));
-                Move(RunPhase.Ended);
+                Move(VmCondition.Ended);
                 return shutdown;
             case "GUEST_PANICKED":
                 Fail(new VmFailure(VmFailureKind.GuestStopped, "the guest's kernel panicked"));
-                Move(RunPhase.Ended);
+                Move(VmCondition.Ended);
                 return new VmEvent.Panicked(happened.Text("action") ?? "unknown");
             default:
                 return null;
@@ -82,7 +83,7 @@ internal sealed class RunState
     public void Fail(VmFailure failure) => _trouble.TrySetResult(failure);
 
     /// <summary>Completes once the phase is reached; armed when this returns.</summary>
-    public Task Until(RunPhase phase)
+    public Task Until(VmCondition phase)
     {
         lock (_gate)
         {
@@ -93,7 +94,7 @@ internal sealed class RunState
         }
     }
 
-    private void Move(RunPhase phase)
+    private void Move(VmCondition phase)
     {
         lock (_gate)
         {

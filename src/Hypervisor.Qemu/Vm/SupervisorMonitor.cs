@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu.CommandLine;
 using VmCacheCluster.Qmp;
@@ -16,13 +17,12 @@ internal sealed class SupervisorMonitor(QmpClient qmp) : IAsyncDisposable
 
     public bool IsOpen => !qmp.Closed.IsCompleted;
 
-    public static QmpOptions Options(TimeSpan commandDeadline) => new() { CommandDeadline = commandDeadline };
-
     public static async Task<SupervisorMonitor> ConnectAsync(string path, TimeSpan commandDeadline, CancellationToken cancel)
     {
         try
         {
-            return new SupervisorMonitor(await QmpClient.ConnectUnixAsync(path, Options(commandDeadline), cancel).ConfigureAwait(false));
+            var options = new QmpOptions { CommandDeadline = commandDeadline };
+            return new SupervisorMonitor(await QmpClient.ConnectUnixAsync(path, options, cancel).ConfigureAwait(false));
         }
         catch (QmpException fault)
         {
@@ -43,11 +43,42 @@ internal sealed class SupervisorMonitor(QmpClient qmp) : IAsyncDisposable
         }
     }
 
+    public async Task GiveFileAsync(string name, SafeFileHandle file, CancellationToken cancel)
+    {
+        try
+        {
+            await qmp.GiveFileAsync(name, file, cancel).ConfigureAwait(false);
+        }
+        catch (QmpException fault)
+        {
+            throw Failed(fault);
+        }
+    }
+
+    /// <summary>What became of the last migration, and QEMU's words when it failed; "none" when there was none.</summary>
+    public async Task<(string Status, string Error)> MigrationAsync(CancellationToken cancel)
+    {
+        var answer = await ExecuteAsync("query-migrate", null, cancel).ConfigureAwait(false);
+        return (Text(answer, "status") ?? "none", Text(answer, "error-desc") ?? "");
+    }
+
+    /// <summary>vCPUs and memory as QEMU has them.</summary>
+    public async Task<VmSize> SizeAsync(CancellationToken cancel)
+    {
+        var cpus = ExecuteAsync("query-hotpluggable-cpus", null, cancel);
+        var memory = await ExecuteAsync("query-memory-size-summary", null, cancel).ConfigureAwait(false);
+        var bytes = memory.GetProperty("base-memory").GetInt64() + memory.GetProperty("plugged-memory").GetInt64();
+        return new VmSize((await cpus.ConfigureAwait(false)).EnumerateArray().Count(IsTaken), (int)(bytes / (1024 * 1024)));
+    }
+
+    /// <summary>Whether a place of query-hotpluggable-cpus has a vCPU in it.</summary>
+    public static bool IsTaken(JsonElement place) => place.TryGetProperty("qom-path", out _);
+
     /// <summary>"running", "paused", "shutdown", ...</summary>
     public async Task<string> StatusAsync(CancellationToken cancel)
     {
         var answer = await ExecuteAsync("query-status", null, cancel).ConfigureAwait(false);
-        return answer.TryGetProperty("status", out var status) && status.ValueKind == JsonValueKind.String ? status.GetString()! : "unknown";
+        return Text(answer, "status") ?? "unknown";
     }
 
     /// <summary>The guest's last serial output. QEMU gives every byte once, so what was read is kept here.</summary>
@@ -74,6 +105,11 @@ internal sealed class SupervisorMonitor(QmpClient qmp) : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => qmp.DisposeAsync();
+
+    private static string? Text(JsonElement answer, string member) =>
+        answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()
+            : null;
 
     private static VmFailedException Failed(QmpException fault) => new(new VmFailure(VmFailureKind.Monitor, fault.Message), fault);
 }

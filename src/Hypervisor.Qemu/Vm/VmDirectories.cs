@@ -27,6 +27,14 @@ internal static class VmDirectories
     /// <exception cref="VmFailedException">Something in it cannot be removed.</exception>
     public static void Remove(VmPaths paths)
     {
+        try
+        {
+            SandboxLinks.Remove(paths);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new VmFailedException(HostFailures.From($"cannot remove the sandbox's link to {paths.ClientDirectory}", fault), fault);
+        }
         // Ours last: while it is there, a later process of the daemon finds the VM and tries again.
         foreach (var directory in new[] { paths.ClientDirectory, paths.Directory })
         {

@@ -39,7 +39,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             var facts = new VmFacts(id, spec, paths, process.Identity, MadeBy.Boot);
             OnHost($"cannot write {QemuPaths.Record(paths)}", () =>
             {
-                VmRecordFile.Write(facts);
+                VmRecordFile.Write(facts, new VmSize(spec.Cpus, spec.MemoryMiB));
                 return true;
             });
             monitor = await ConnectAsync(facts, process, cancel).ConfigureAwait(false);

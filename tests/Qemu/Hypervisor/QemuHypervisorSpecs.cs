@@ -1,6 +1,8 @@
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu;
+using VmCacheCluster.Qmp;
+using VmCacheCluster.Tests.TestSupport;
 using Xunit;
 
 namespace VmCacheCluster.Tests.Qemu.Hypervisor;
@@ -84,7 +86,8 @@ public sealed class QemuHypervisorSpecs
 
         var found = Assert.Single(await later.FindAsync(None));
 
-        Assert.Equal(new FoundVm(facts.Id, facts, mark, Alive: true, Problem: null), found);
+        Assert.Equal(new FoundVm(facts.Id, facts, mark, FoundProcess.Alive, Problem: null) { GuestCpu = found.GuestCpu }, found);
+        Assert.True(found.GuestCpu > TimeSpan.Zero);
         await using var taken = await later.AttachAsync(found, None);
         Assert.True(taken.Probe().Fit, taken.Probe().Detail);
         await taken.ResumeAsync(None);
@@ -94,17 +97,94 @@ public sealed class QemuHypervisorSpecs
     }
 
     [Fact]
-    public async Task Says_that_the_monitor_is_occupied_when_another_process_still_holds_it()
+    public async Task Says_that_the_monitor_is_taken_when_another_process_still_holds_it()
     {
         await using var house = new HypervisorHouse();
         await using var vm = await house.Hypervisor.CreateAsync(VmId.New(), HypervisorHouse.Spec(), None);
         var found = Assert.Single(await house.Another().FindAsync(None));
+        using var budget = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
 
-        var failed = await Assert.ThrowsAsync<VmFailedException>(() => house.Another().AttachAsync(found, None));
+        foreach (var token in new[] { budget.Token, None })
+        {
+            var failed = await Assert.ThrowsAsync<VmFailedException>(() => house.Another().AttachAsync(found, token));
 
-        Assert.Contains("occupied", failed.Failure.Message, StringComparison.Ordinal);
+            Assert.Equal(VmFailureKind.Monitor, failed.Failure.Kind);
+            Assert.Contains("taken by another client", failed.Failure.Message, StringComparison.Ordinal);
+        }
         Assert.True(vm.Probe().MonitorOpen);
         await vm.StopAsync(None);
+    }
+
+    [Fact]
+    public async Task Brings_back_a_vm_that_was_being_saved_and_learns_what_was_plugged_unrecorded()
+    {
+        await using var house = new HypervisorHouse();
+        var spec = HypervisorHouse.Spec() with { MaxCpus = 2 };
+        VmFacts facts;
+        await using (var vm = await house.BootAsync(spec))
+        {
+            facts = vm.Facts;
+            await vm.PauseAsync(None);
+        }
+        await using (var client = await QmpClient.ConnectUnixAsync(facts.Paths.Qmp))
+        {
+            await client.ExecuteAsync("device_add", json =>
+            {
+                json.WriteString("driver", "max-x86_64-cpu");
+                json.WriteString("id", "unrecorded");
+                json.WriteNumber("socket-id", 1);
+                json.WriteNumber("core-id", 0);
+                json.WriteNumber("thread-id", 0);
+            });
+            await client.ExecuteAsync("migrate-set-parameters", json => json.WriteNumber("max-bandwidth", 1000));
+            using var file = File.OpenHandle(Path.Combine(house.Root, "half"), FileMode.Create, FileAccess.Write);
+            await client.GiveFileAsync("half", file);
+            await client.ExecuteAsync("migrate", json => json.WriteString("uri", "fd:half"));
+        }
+        var later = house.Another();
+
+        await using var taken = await later.AttachAsync(Assert.Single(await later.FindAsync(None)), None);
+
+        Assert.Equal(VmCondition.Saving, taken.Condition);
+        Assert.Equal("it is being saved", taken.Probe().Detail);
+        Assert.Equal(new VmSize(2, 256), taken.Size);
+        Assert.Equal(taken.Size, Assert.Single(await later.FindAsync(None)).Size);
+        await taken.PauseAsync(None);
+        Assert.True(taken.Probe().Fit, taken.Probe().Detail);
+        await taken.SaveAsync(Path.Combine(house.Root, "whole"), None);
+        await taken.ResumeAsync(None);
+        Assert.NotEmpty((await taken.CheckAgentAsync(None)).AgentVersion);
+        await taken.StopAsync(None);
+        house.AssertEmpty();
+    }
+
+    [Fact]
+    public async Task Brings_back_a_vm_whose_saving_process_died_when_all_was_written()
+    {
+        await using var house = new HypervisorHouse();
+        VmFacts facts;
+        await using (var vm = await house.Hypervisor.CreateAsync(VmId.New(), HypervisorHouse.Spec(), None))
+        {
+            facts = vm.Facts;
+            await vm.PauseAsync(None);
+        }
+        await using (var client = await QmpClient.ConnectUnixAsync(facts.Paths.Qmp))
+        {
+            using var file = File.OpenHandle(Path.Combine(house.Root, "state"), FileMode.Create, FileAccess.Write);
+            await client.GiveFileAsync("state", file);
+            await client.ExecuteAsync("migrate", json => json.WriteString("uri", "fd:state"));
+            await Eventually.Async(
+                async () => (await client.ExecuteAsync("query-status")).GetProperty("status").GetString() == "postmigrate", "it is written");
+        }
+        var later = house.Another();
+
+        await using var taken = await later.AttachAsync(Assert.Single(await later.FindAsync(None)), None);
+        Assert.Equal(VmCondition.Saving, taken.Condition);
+        await taken.PauseAsync(None);
+
+        Assert.Equal(VmCondition.Paused, taken.Condition);
+        await taken.SaveAsync(Path.Combine(house.Root, "again"), None);
+        await taken.StopAsync(None);
     }
 
     [Fact]
@@ -149,7 +229,7 @@ public sealed class QemuHypervisorSpecs
 
         var found = Assert.Single(await house.Hypervisor.FindAsync(None));
 
-        Assert.Equal((false, Environment.ProcessId), (found.Alive, found.Facts!.Process.Pid));
+        Assert.Equal((FoundProcess.Reused, Environment.ProcessId), (found.Process, found.Facts!.Process.Pid));
         Assert.Equal(VmFailureKind.Exited, (await Assert.ThrowsAsync<VmFailedException>(() => house.Another().AttachAsync(found, None))).Failure.Kind);
         await vm.StopAsync(None);
     }

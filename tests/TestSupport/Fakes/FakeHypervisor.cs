@@ -4,30 +4,33 @@ using VmCacheCluster.Domain.Ports;
 
 namespace VmCacheCluster.Tests.TestSupport.Fakes;
 
-/// <summary>Makes <see cref="FakeVm"/>s. A test's script holds or fails any step of any of them.</summary>
+/// <summary>
+/// A host in memory. A test's script holds or fails any step of any VM. The VMs survive the daemon: after
+/// <see cref="Kill"/> they are found, with their marks, leases and sizes, and can be attached to again.
+/// </summary>
 public sealed class FakeHypervisor : IHypervisor
 {
     private int _pid = 1000;
     private int _making;
+    private int _life;
+    private readonly Lock _living = new();
 
+    /// <summary>The latest handle on each VM that was ever made or attached to, except reaped ones.</summary>
     public ConcurrentDictionary<VmId, FakeVm> Vms { get; } = new();
 
+    /// <summary>What is found beside the VMs that were made here.</summary>
     public List<FoundVm> Found { get; } = [];
 
     public ConcurrentQueue<VmId> Reaped { get; } = new();
 
-    /// <summary>The records are those of the VMs that live (as a run directory would have it), and <see cref="Found"/>.</summary>
-    public Task<IReadOnlyList<FoundVm>> FindAsync(CancellationToken cancel)
-    {
-        lock (Found)
-        {
-            return Task.FromResult<IReadOnlyList<FoundVm>>(
-                [.. Found, .. Alive.Select(v => new FoundVm(v.Facts.Id, v.Facts, v.LastMark, true, null))]);
-        }
-    }
-
     /// <summary>Called before each step; throw to fail it, await to hold it.</summary>
     public Func<VmSpec, VmStep, CancellationToken, Task> Script { get; set; } = (_, _, _) => Task.CompletedTask;
+
+    /// <summary>Called after each step's effect, before whoever asked for it hears of it.</summary>
+    public Func<VmSpec, VmStep, CancellationToken, Task> Afterwards { get; set; } = (_, _, _) => Task.CompletedTask;
+
+    /// <summary>How much of what is wanted can be plugged: vCPUs, or MiB of memory.</summary>
+    public Func<VmStep, int, int> Plugging { get; set; } = (_, wanted) => wanted;
 
     public Func<FoundVm, Task>? Attaching { get; set; }
 
@@ -37,13 +40,34 @@ public sealed class FakeHypervisor : IHypervisor
 
     public Task<VmFailure?> PreflightAsync(VmSpec spec, CancellationToken cancel) => Task.FromResult<VmFailure?>(null);
 
-    public async Task<IVm> CreateAsync(VmId id, VmSpec spec, CancellationToken cancel)
+    /// <summary>kill -9 of the daemon: the handles of before do nothing more, the VMs live on.</summary>
+    public void Kill()
+    {
+        lock (_living)
+        {
+            _life++;
+            foreach (var vm in Vms.Values)
+            {
+                vm.Kill();
+                vm.Machine.Guest.LetGo();
+            }
+        }
+    }
+
+    /// <summary>The host as one process of the daemon sees it: nothing it does after <see cref="Kill"/> has an effect.</summary>
+    public IHypervisor ForOneDaemon() => new OneDaemon(this, _life);
+
+    public Task<IVm> CreateAsync(VmId id, VmSpec spec, CancellationToken cancel) => CreateAsync(id, spec, _life, cancel);
+
+    private async Task<IVm> CreateAsync(VmId id, VmSpec spec, int life, CancellationToken cancel)
     {
         MostAtOnce = Math.Max(MostAtOnce, Interlocked.Increment(ref _making));
         try
         {
             await Script(spec, VmStep.Create, cancel);
-            return Vms[id] = new FakeVm(this, FactsOf(id, spec, Interlocked.Increment(ref _pid)));
+            var vm = InLife(life, () => Vms[id] = new FakeVm(this, new FakeMachine(FactsOf(id, spec, Interlocked.Increment(ref _pid)))));
+            await Afterwards(spec, VmStep.Create, cancel);
+            return InLife(life, () => vm);
         }
         finally
         {
@@ -51,17 +75,37 @@ public sealed class FakeHypervisor : IHypervisor
         }
     }
 
-    public async Task<IVm> AttachAsync(FoundVm found, CancellationToken cancel)
+    /// <summary>As a run directory would have it: each VM whose directory is there, and <see cref="Found"/>.</summary>
+    public Task<IReadOnlyList<FoundVm>> FindAsync(CancellationToken cancel)
+    {
+        lock (Found)
+            return Task.FromResult<IReadOnlyList<FoundVm>>(
+                [.. Found, .. Vms.Values.Where(v => v.Machine.OnDisk).Select(v => v.Machine.Found())]);
+    }
+
+    public Task<IVm> AttachAsync(FoundVm found, CancellationToken cancel) => AttachAsync(found, _life, cancel);
+
+    private async Task<IVm> AttachAsync(FoundVm found, int life, CancellationToken cancel)
     {
         if (Attaching is not null) await Attaching(found);
-        lock (Found) Found.RemoveAll(f => f.Id == found.Id);
-        return Vms[found.Id] = new FakeVm(this, found.Facts!, found.Mark);
+        await Script(found.Facts!.Spec, VmStep.Attach, cancel);
+        return InLife(life, () =>
+        {
+            lock (Found) Found.RemoveAll(f => f.Id == found.Id);
+            var machine = Vms.TryGetValue(found.Id, out var known) ? known.Machine : MachineOf(found);
+            if (!machine.Alive) throw new VmFailedException(new VmFailure(VmFailureKind.Exited, $"process {found.Facts.Process.Pid} is gone"));
+            return Vms[found.Id] = new FakeVm(this, machine);
+        });
     }
 
     public Task ReapAsync(FoundVm found, CancellationToken cancel)
     {
         Reaped.Enqueue(found.Id);
-        if (Vms.TryRemove(found.Id, out var vm)) vm.Die("was reaped");
+        if (Vms.TryRemove(found.Id, out var vm))
+        {
+            vm.Die("was reaped");
+            vm.Machine.Remove();
+        }
         lock (Found) Found.RemoveAll(f => f.Id == found.Id);
         return Task.CompletedTask;
     }
@@ -73,5 +117,41 @@ public sealed class FakeHypervisor : IHypervisor
         return new VmFacts(id, spec, paths, new ProcessIdentity(pid, 1), MadeBy.Boot);
     }
 
-    internal async Task StepAsync(FakeVm vm, VmStep step, CancellationToken cancel) => await Script(vm.Facts.Spec, step, cancel);
+    /// <summary>No effect comes after <see cref="Kill"/> has returned.</summary>
+    internal void WhileAlive(FakeVm vm, Action effect)
+    {
+        lock (_living)
+        {
+            if (vm.Dead) throw Killed();
+            effect();
+        }
+    }
+
+    private static VmFailedException Killed() => new(new VmFailure(VmFailureKind.Cancelled, "the daemon was killed"));
+
+    private static FakeMachine MachineOf(FoundVm found)
+    {
+        var machine = new FakeMachine(found.Facts!) { Condition = VmCondition.Paused };
+        if (found.Mark is { } mark) machine.Record(mark);
+        if (found.Lease is { } lease) machine.SaveLease(lease);
+        return machine;
+    }
+
+    private T InLife<T>(int life, Func<T> effect)
+    {
+        lock (_living) return life == _life ? effect() : throw Killed();
+    }
+
+    private sealed class OneDaemon(FakeHypervisor host, int life) : IHypervisor
+    {
+        public Task<VmFailure?> PreflightAsync(VmSpec spec, CancellationToken cancel) => host.PreflightAsync(spec, cancel);
+
+        public Task<IVm> CreateAsync(VmId id, VmSpec spec, CancellationToken cancel) => host.CreateAsync(id, spec, life, cancel);
+
+        public Task<IReadOnlyList<FoundVm>> FindAsync(CancellationToken cancel) => host.InLife(life, () => host.FindAsync(cancel));
+
+        public Task<IVm> AttachAsync(FoundVm found, CancellationToken cancel) => host.AttachAsync(found, life, cancel);
+
+        public Task ReapAsync(FoundVm found, CancellationToken cancel) => host.InLife(life, () => host.ReapAsync(found, cancel));
+    }
 }

@@ -2,6 +2,7 @@ using System.Text;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu;
+using VmCacheCluster.Hypervisor.Qemu.Processes;
 using VmCacheCluster.Hypervisor.Qemu.Records;
 using Xunit;
 
@@ -39,7 +40,8 @@ public sealed class QemuHypervisorFindSpecs : IDisposable
     {
         Leave(deadPid: true);
         var found = Assert.Single(await _hypervisor.FindAsync(None));
-        Assert.Equal((false, null, VmOwnership.Warm), (found.Alive, found.Problem, found.Mark!.Ownership));
+        Assert.Equal((FoundProcess.Gone, null, VmOwnership.Warm), (found.Process, found.Problem, found.Mark!.Ownership));
+        Assert.Equal((true, FoundRecord.Read, new VmSize(2, 384)), (found.Trusted, found.Record, found.Size));
 
         await _hypervisor.ReapAsync(found, None);
 
@@ -71,6 +73,7 @@ public sealed class QemuHypervisorFindSpecs : IDisposable
         Directory.CreateSymbolicLink(_paths.Directory, target.FullName);
         var found = Assert.Single(await _hypervisor.FindAsync(None));
         Assert.Contains("symbolic link", found.Problem, StringComparison.Ordinal);
+        Assert.Equal((false, FoundRecord.Unreadable), (found.Trusted, found.Record));
 
         await Assert.ThrowsAsync<VmFailedException>(() => _hypervisor.ReapAsync(found, None));
 
@@ -95,7 +98,53 @@ public sealed class QemuHypervisorFindSpecs : IDisposable
     {
         Leave(deadPid: false);
 
-        Assert.False(Assert.Single(await _hypervisor.FindAsync(None)).Alive);
+        var found = Assert.Single(await _hypervisor.FindAsync(None));
+
+        Assert.Equal((FoundProcess.Reused, false), (found.Process, found.Alive));
+    }
+
+    [Fact]
+    public async Task Finds_a_lease_and_tells_of_a_damaged_one()
+    {
+        Leave(deadPid: true);
+        var lease = new LeaseRecord(LeaseToken.New(), "key", "digest", null, new Dictionary<string, string> { ["a"] = "ü" }, TimeSpan.FromMinutes(5));
+        LeaseFile.Write(_paths, lease);
+        var found = Assert.Single(await _hypervisor.FindAsync(None));
+        Assert.Equal(lease with { Labels = found.Lease!.Labels }, found.Lease);
+        Assert.Equal(lease.Labels, found.Lease.Labels);
+
+        File.WriteAllText(Path.Combine(_paths.Directory, "lease.json"), "{\"version\": 1, \"token\": \"short\"}");
+
+        found = Assert.Single(await _hypervisor.FindAsync(None));
+        Assert.Null(found.Lease);
+        Assert.NotNull(found.Mark);
+        Assert.Contains("lease.json is damaged", found.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Tells_a_vm_whose_start_was_interrupted_from_one_whose_record_is_unreadable()
+    {
+        Leave(deadPid: true);
+        File.Delete(Path.Combine(_paths.Directory, "vm.json"));
+        var found = Assert.Single(await _hypervisor.FindAsync(None));
+        Assert.Equal((FoundRecord.Missing, FoundProcess.Gone, true), (found.Record, found.Process, found.HasDirectory));
+
+        await _hypervisor.ReapAsync(found, None);
+
+        Assert.False(Path.Exists(_paths.Directory));
+    }
+
+    [Fact]
+    public async Task Finds_and_ends_a_process_that_has_lost_its_directory()
+    {
+        var pidFile = Path.Combine(_paths.Directory, "pid");
+        using var process = QemuProcess.Start("/usr/bin/tail", ["-f", "/dev/null", _id.Value, pidFile], "/dev/null");
+
+        var found = Assert.Single(await _hypervisor.FindAsync(None));
+
+        Assert.Equal((_id, FoundProcess.Alive, FoundRecord.Missing, false), (found.Id, found.Process, found.Record, found.HasDirectory));
+        await _hypervisor.ReapAsync(found, None);
+        Assert.False(process.IsAlive);
     }
 
     [Fact]
@@ -147,7 +196,7 @@ public sealed class QemuHypervisorFindSpecs : IDisposable
         Directory.CreateDirectory(_paths.Share);
         var process = new ProcessIdentity(deadPid ? int.MaxValue : Environment.ProcessId, 1);
         File.WriteAllBytes(Path.Combine(_paths.Directory, "vm.json"), Encoding.UTF8.GetBytes(System.Text.Json.JsonSerializer.Serialize(
-            VmRecord.From(new VmFacts(_id, Spec(), _paths, process, MadeBy.Boot)), RecordJson.Default.VmRecord)));
+            VmRecord.From(new VmFacts(_id, Spec(), _paths, process, MadeBy.Boot), new VmSize(2, 384)), RecordJson.Default.VmRecord)));
         using var state = StateFile.Create(Path.Combine(_paths.Directory, "state"),
             new VmMark(VmOwnership.Warm, HandOutPath.None, Served.Unknown, new LinuxHostClock().Now));
     }

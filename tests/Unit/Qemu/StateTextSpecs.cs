@@ -15,7 +15,9 @@ public sealed class StateTextSpecs
         Gen.Select(
             Any<VmOwnership>(), Any<HandOutPath>(),
             Any<Served>(), Gen.Guid, Gen.Long,
-            (ownership, path, served, boot, ticks) => new VmMark(ownership, path, served, new HostTime(boot, new TimeSpan(ticks))))
+            Gen.Long.Nullable(), Gen.Long,
+            (ownership, path, served, boot, ticks, expires, cpu) => new VmMark(
+                ownership, path, served, new HostTime(boot, new TimeSpan(ticks)), expires is { } end ? new HostTime(boot, new TimeSpan(end)) : null, new TimeSpan(cpu)))
         .Sample(mark =>
         {
             var bytes = StateText.Format(mark);
@@ -48,10 +50,24 @@ public sealed class StateTextSpecs
     [Fact]
     public void Says_which_version_it_cannot_read()
     {
-        var newer = System.Text.Encoding.ASCII.GetBytes("vmcache-state 2 whatever comes later\n");
+        var newer = System.Text.Encoding.ASCII.GetBytes("vmcache-state 3 whatever comes later\n");
 
-        Assert.Equal("it is of version 2, and this daemon reads version 1", StateText.Parse(newer).Problem);
+        Assert.Equal("it is of version 3, and this daemon reads versions 1 and 2", StateText.Parse(newer).Problem);
     }
+
+    [Fact]
+    public void Reads_what_a_daemon_of_version_1_wrote()
+    {
+        const string text = "vmcache-state 1 reserved kata ondemand 11111111-2222-3333-4444-555555555555 120000000 f83fd439";
+        var written = System.Text.Encoding.ASCII.GetBytes(text.PadRight(159) + "\n");
+
+        Assert.Equal((Mark, null), StateText.Parse(written));
+        Assert.NotNull(StateText.Parse([.. written, (byte)'\n']).Problem);
+    }
+
+    [Fact]
+    public void Takes_no_expiry_of_another_boot() => Assert.Throws<ArgumentException>(
+        () => StateText.Format(Mark with { Expires = new HostTime(Guid.NewGuid(), TimeSpan.Zero) }));
 
     [Fact]
     public void Survives_any_bytes() => Gen.Byte.Array[0, 200].Sample(bytes => StateText.Parse(bytes).Mark is null);

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu;
 using VmCacheCluster.Hypervisor.Qemu.Records;
@@ -32,12 +33,23 @@ public sealed class VmRecordSpecs
         Sandbox = false,
     }, Paths, new ProcessIdentity(4711, 987654321), MadeBy.Clone);
 
+    private static readonly VmSize Size = new(3, 640);
+
     [Fact]
-    public void Reads_back_what_was_written() => Assert.Equal((Facts, null), Parse(Json(Facts)));
+    public void Reads_back_what_was_written() => Assert.Equal((Facts, Size, null), Parse(Json(Facts)));
 
     [Fact]
     public void Ignores_members_of_a_later_daemon() =>
-        Assert.Equal((Facts, null), Parse(Json(Facts).Replace("\"version\"", "\"later\": {\"x\": [1]}, \"version\"", StringComparison.Ordinal)));
+        Assert.Equal((Facts, Size, null), Parse(Json(Facts).Replace("\"version\"", "\"later\": {\"x\": [1]}, \"version\"", StringComparison.Ordinal)));
+
+    [Fact]
+    public void Takes_the_size_that_a_vm_was_started_with_when_an_earlier_daemon_recorded_none()
+    {
+        var earlier = JsonNode.Parse(Json(Facts))!.AsObject();
+        Assert.True(earlier.Remove("size"));
+
+        Assert.Equal((Facts, new VmSize(2, 512), null), Parse(earlier.ToJsonString()));
+    }
 
     [Theory]
     [InlineData("", "damaged")]
@@ -47,7 +59,7 @@ public sealed class VmRecordSpecs
     [InlineData("{\"version\": 2, \"anything\": true}", "version 2")]
     public void Says_what_is_wrong_with_a_record(string text, string words)
     {
-        var (facts, problem) = Parse(text);
+        var (facts, _, problem) = Parse(text);
 
         Assert.Null(facts);
         Assert.Contains(words, problem, StringComparison.Ordinal);
@@ -71,7 +83,7 @@ public sealed class VmRecordSpecs
         Assert.NotNull(Parse(Json(Facts with { Paths = Paths with { ClientDirectory = "/home" } })).Problem);
     }
 
-    private static (VmFacts? Facts, string? Problem) Parse(string text) => VmRecordFile.Parse("/run/vm.json", Encoding.UTF8.GetBytes(text), Id, Paths);
+    private static (VmFacts? Facts, VmSize? Size, string? Problem) Parse(string text) => VmRecordFile.Parse("/run/vm.json", Encoding.UTF8.GetBytes(text), Id, Paths);
 
-    private static string Json(VmFacts facts) => JsonSerializer.Serialize(VmRecord.From(facts), RecordJson.Default.VmRecord);
+    private static string Json(VmFacts facts) => JsonSerializer.Serialize(VmRecord.From(facts, Size), RecordJson.Default.VmRecord);
 }

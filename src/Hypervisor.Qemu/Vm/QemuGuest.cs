@@ -1,0 +1,128 @@
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using Google.Protobuf;
+using VmCacheCluster.Agent;
+using VmCacheCluster.Agent.Guest;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+
+namespace VmCacheCluster.Hypervisor.Qemu.Vm;
+
+/// <summary>The guest of a running VM over its agent's channel, which is held until this is disposed.</summary>
+internal sealed class QemuGuest : IGuest
+{
+    private const int EntropyBytes = 512;
+    private const int MiB = 1024 * 1024;
+
+    private readonly TtrpcClient _channel;
+    private readonly AgentClient _agent;
+    private readonly QemuHypervisorOptions _options;
+
+    private QemuGuest(TtrpcClient channel, QemuHypervisorOptions options)
+    {
+        (_channel, _options) = (channel, options);
+        _agent = new AgentClient(channel);
+    }
+
+    /// <exception cref="VmFailedException">The agent does not answer, or says that it does not serve.</exception>
+    public static Task<QemuGuest> OpenAsync(string socket, QemuHypervisorOptions options, CancellationToken cancel) => AskAsync(async () =>
+    {
+        var (channel, serves) = await AgentConnection
+            .OpenAsync(socket, (agent, timeout) => agent.CheckAsync(cancel, timeout), options.AgentDeadline, cancel).ConfigureAwait(false);
+        if (serves) return new QemuGuest(channel, options);
+        await channel.DisposeAsync().ConfigureAwait(false);
+        throw AgentProbe.Failed("it says that it does not serve", null);
+    });
+
+    public Task<GuestFacts> DescribeAsync(CancellationToken cancel) => AskAsync(async () =>
+    {
+        var details = await _agent.GetGuestDetailsAsync(cancel, _options.AgentDeadline).ConfigureAwait(false);
+        return new GuestFacts(
+            details.AgentDetails?.Version ?? "", (int)(details.MemBlockSizeBytes / MiB),
+            details.Can(AgentAbilities.Prepare) && details.Can(AgentAbilities.Exec));
+    });
+
+    public Task OnlineAsync(int cpus, CancellationToken cancel) =>
+        AskAsync(() => _agent.OnlineCpuMemAsync(wait: true, (uint)cpus, cpuOnly: false, cancel, _options.OnlineDeadline));
+
+    public Task ReseedAsync(CancellationToken cancel) =>
+        AskAsync(() => _agent.ReseedRandomDevAsync(RandomNumberGenerator.GetBytes(EntropyBytes), cancel, _options.AgentDeadline));
+
+    public Task SetClockAsync(CancellationToken cancel) =>
+        AskAsync(() => _agent.SetGuestDateTimeAsync(DateTimeOffset.UtcNow, cancel, _options.AgentDeadline));
+
+    public async Task PrepareAsync(GuestPreparation preparation, CancellationToken cancel)
+    {
+        if (await AskAsync(() => _agent.PrepareAsync(Request(preparation), cancel, _options.AgentDeadline)).ConfigureAwait(false) is not null) return;
+        if (AsksForMore(preparation))
+            throw new VmFailedException(new VmFailure(VmFailureKind.Agent, "the guest's agent takes neither an identity nor late binding",
+                "use our own guest, or ask for neither"));
+        await ReseedAsync(cancel).ConfigureAwait(false);
+        await SetClockAsync(cancel).ConfigureAwait(false);
+    }
+
+    public Task<IGuestProgram> ExecAsync(GuestCommand command, CancellationToken cancel) => AskAsync<IGuestProgram>(async () =>
+    {
+        var start = new ExecStart { WorkingDirectory = command.WorkingDirectory, TimeoutMilliseconds = (ulong)(command.Limit?.TotalMilliseconds ?? 0) };
+        start.Args.AddRange(command.Args);
+        foreach (var (name, value) in command.Environment) start.Env[name] = value;
+        var call = await _channel
+            .OpenStreamAsync<ExecInput, ExecOutput>(AgentServices.Guest, "Exec", ExecOutput.Parser, cancel).ConfigureAwait(false);
+        try
+        {
+            await call.WriteAsync(new ExecInput { Start = start }, cancel).ConfigureAwait(false);
+            return new QemuGuestProgram(call);
+        }
+        catch
+        {
+            await call.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    });
+
+    public ValueTask DisposeAsync() => _channel.DisposeAsync();
+
+    internal static async Task<T> AskAsync<T>(Func<Task<T>> ask)
+    {
+        try
+        {
+            return await ask().ConfigureAwait(false);
+        }
+        catch (Exception fault) when (fault is TtrpcException or IOException or SocketException)
+        {
+            throw AgentProbe.Failed(fault.Message, fault);
+        }
+    }
+
+    internal static Task AskAsync(Func<Task> ask) => AskAsync(async () =>
+    {
+        await ask().ConfigureAwait(false);
+        return true;
+    });
+
+    private static PrepareRequest Request(GuestPreparation preparation)
+    {
+        var (identity, binding) = (preparation.Identity, preparation.Binding);
+        var now = DateTimeOffset.UtcNow;
+        var request = new PrepareRequest
+        {
+            Entropy = UnsafeByteOperations.UnsafeWrap(RandomNumberGenerator.GetBytes(EntropyBytes)),
+            Seconds = now.ToUnixTimeSeconds(),
+            Nanoseconds = (uint)(now.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick),
+            MachineId = identity.MachineId,
+            Hostname = binding.Hostname.Length > 0 ? binding.Hostname : identity.Hostname,
+        };
+        foreach (var (name, value) in binding.Environment) request.Environment[name] = value;
+        request.Files.AddRange(binding.Files.Select(file => new PrepareFile
+        {
+            Path = file.Path,
+            Mode = (uint)file.Mode,
+            Content = UnsafeByteOperations.UnsafeWrap(file.Content),
+        }));
+        return request;
+    }
+
+    private static bool AsksForMore(GuestPreparation preparation) =>
+        preparation.Identity.MachineId.Length > 0 || preparation.Identity.Hostname.Length > 0
+        || preparation.Binding.Hostname.Length > 0 || preparation.Binding.Environment.Count > 0 || preparation.Binding.Files.Count > 0;
+}

@@ -1,0 +1,122 @@
+using System.Net.Sockets;
+using VmCacheCluster.Agent;
+using VmCacheCluster.Agent.Kata;
+using Xunit;
+
+namespace VmCacheCluster.Tests.Unit.Agent;
+
+public sealed class AgentConnectionSpecs : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("vmc-agent-").FullName;
+    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+
+    private string Path => System.IO.Path.Combine(_directory, "agent.sock");
+
+    public void Dispose()
+    {
+        _listener.Dispose();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    [Fact]
+    public async Task Gives_the_connection_with_the_answer()
+    {
+        Listen();
+        var opening = OpenAsync(TtrpcPair.Generous);
+        await using var connection = await AcceptAsync();
+        _ = Agent().ServeAsync(connection, default);
+
+        var (channel, version) = await opening;
+
+        await using var opened = channel;
+        Assert.Equal("1.2.3", version.AgentVersion);
+        Assert.True(await new AgentClient(channel).CheckAsync(default, TtrpcPair.Generous));
+    }
+
+    [Fact]
+    public async Task Asks_on_a_new_connection_when_the_first_request_was_lost()
+    {
+        Listen();
+        var opening = OpenAsync(TtrpcPair.Generous);
+        await using var deaf = await AcceptAsync();
+        await using var connection = await AcceptAsync();
+        _ = Agent().ServeAsync(connection, default);
+
+        var (channel, _) = await opening;
+
+        await channel.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Asks_on_a_new_connection_when_the_first_was_ended_by_garbage()
+    {
+        Listen();
+        var opening = OpenAsync(TtrpcPair.Generous);
+        await using (var garbled = await AcceptAsync()) await garbled.WriteAsync(Enumerable.Repeat((byte)0xEE, 100).ToArray());
+        await using var connection = await AcceptAsync();
+        _ = Agent().ServeAsync(connection, default);
+
+        var (channel, _) = await opening;
+
+        await channel.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Says_that_there_was_no_answer_when_nobody_takes_the_connections_up()
+    {
+        Listen();
+
+        // The questions fill the listener's queue, and what follows them is refused for the time being.
+        await Assert.ThrowsAsync<TtrpcTimeoutException>(() => OpenAsync(TimeSpan.FromMilliseconds(1500)));
+    }
+
+    [Fact]
+    public async Task Fails_at_once_when_nobody_listens()
+    {
+        var fault = await Assert.ThrowsAsync<TtrpcConnectionException>(() => OpenAsync(Timeout.InfiniteTimeSpan + TimeSpan.FromDays(1)));
+
+        Assert.Contains(Path, fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Fails_at_once_when_the_agent_answers_with_an_error()
+    {
+        Listen();
+        var opening = OpenAsync(TtrpcPair.Generous);
+        await using var connection = await AcceptAsync();
+        _ = new TtrpcServer().ServeAsync(connection, default);
+
+        await Assert.ThrowsAsync<TtrpcStatusException>(() => opening);
+    }
+
+    [Fact]
+    public async Task Stops_when_it_is_cancelled()
+    {
+        Listen();
+        using var cancel = new CancellationTokenSource();
+        var opening = OpenAsync(TtrpcPair.Generous, cancel.Token);
+        await using var deaf = await AcceptAsync();
+
+        await cancel.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => opening);
+    }
+
+    private static TtrpcServer Agent() => new TtrpcServer()
+        .AddUnary(AgentServices.Health, "Version", CheckRequest.Parser, (_, _) =>
+            ValueTask.FromResult(new VersionCheckResponse { AgentVersion = "1.2.3" }))
+        .AddUnary(AgentServices.Health, "Check", CheckRequest.Parser, (_, _) =>
+            ValueTask.FromResult(new HealthCheckResponse { Status = HealthCheckResponse.Types.ServingStatus.Serving }));
+
+    private void Listen()
+    {
+        _listener.Bind(new UnixDomainSocketEndPoint(Path));
+        _listener.Listen(1);
+    }
+
+    private async Task<NetworkStream> AcceptAsync() =>
+        new(await _listener.AcceptAsync().WaitAsync(TtrpcPair.Generous), ownsSocket: true);
+
+    private Task<(TtrpcClient Channel, VersionCheckResponse Answer)> OpenAsync(TimeSpan limit, CancellationToken cancel = default) =>
+        AgentConnection.OpenAsync(Path, (agent, timeout) => agent.VersionAsync(cancel, timeout), limit, cancel);
+}
