@@ -46,7 +46,7 @@ internal static class Preflight
     }
 
     private static VmFailure? Sockets(QemuHypervisorOptions options) =>
-        QemuPaths.Fault(options.RunDirectory, options.ClientDirectory) is { } fault ? Wrong(fault, "") : null;
+        QemuPaths.Fault(options.RunDirectory, options.ClientDirectory) is { } fault ? Wrong(fault, "choose another directory") : null;
 
     private static VmFailure? Writable(string what, string directory)
     {

@@ -24,20 +24,21 @@ public static class QemuPaths
             Share: Path.Combine(clients, "share"));
     }
 
-    /// <summary>The longest socket path that VMs in these directories will have.</summary>
-    public static string LongestSocket(string runDirectory, string clientDirectory)
+    /// <summary>The longest socket path that VMs in this run directory will have.</summary>
+    public static string LongestSocketOfRun(string runDirectory) => Any(runDirectory, "/").Supervisor;
+
+    /// <summary>The longest socket path that VMs in this client directory will have.</summary>
+    public static string LongestSocketOfClient(string clientDirectory)
     {
-        var paths = For(runDirectory, clientDirectory, new VmId(Guid.Empty.ToString("D")));
-        return new[] { paths.Supervisor, paths.Qmp, paths.Agent, paths.Console }.MaxBy(Encoding.UTF8.GetByteCount)!;
+        var paths = Any("/", clientDirectory);
+        return new[] { paths.Qmp, paths.Agent, paths.Console }.MaxBy(Encoding.UTF8.GetByteCount)!;
     }
 
     /// <summary>What is wrong with the path of a socket, for a person; null when Linux takes it.</summary>
     public static string? SocketFault(string path)
     {
         var bytes = Encoding.UTF8.GetByteCount(path);
-        return bytes <= MaxSocketBytes
-            ? null
-            : $"the socket path {path} has {bytes} bytes; Linux takes at most {MaxSocketBytes}, so choose a path that is {bytes - MaxSocketBytes} bytes shorter";
+        return bytes <= MaxSocketBytes ? null : $"the socket path {path} has {bytes} bytes; Linux takes at most {MaxSocketBytes}";
     }
 
     /// <summary>What is wrong with these directories, for a person; null when sockets fit into them.</summary>
@@ -45,8 +46,11 @@ public static class QemuPaths
     {
         if (!Path.IsPathRooted(runDirectory)) return $"the run directory '{runDirectory}' is not an absolute path";
         if (!Path.IsPathRooted(clientDirectory)) return $"the client directory '{clientDirectory}' is not an absolute path";
-        return SocketFault(LongestSocket(runDirectory, clientDirectory));
+        return SocketFault(LongestSocketOfRun(runDirectory)) ?? SocketFault(LongestSocketOfClient(clientDirectory));
     }
+
+    /// <summary>All ids are of one length.</summary>
+    private static VmPaths Any(string runDirectory, string clientDirectory) => For(runDirectory, clientDirectory, new VmId(Guid.Empty.ToString("D")));
 
     internal static string VmRoot(string runDirectory) => Path.Combine(runDirectory, "vm");
 

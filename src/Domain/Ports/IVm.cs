@@ -42,7 +42,7 @@ public interface IVm : IAsyncDisposable
 
     /// <summary>
     /// CPU time that the guest has used since its start, vCPUs alone: it stands still while the VM is paused. Null when it
-    /// is not known. Reads /proc, which takes some tens of microseconds.
+    /// is not known. Reads /proc, which takes some ten microseconds.
     /// </summary>
     TimeSpan? ReadGuestCpu();
 

@@ -1,12 +1,11 @@
 using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu;
 
 namespace VmCacheCluster.Gateway.Configuration;
 
 /// <summary>Flag over environment over file over default; every fault at once.</summary>
 public static class ConfigurationLoader
 {
-    private const string VmId = "00000000-0000-0000-0000-000000000000";
-
     public static ConfigurationResult Load(
         CommandLineValues flags, IReadOnlyDictionary<string, string> environment, HostFacts host)
     {
@@ -22,11 +21,11 @@ public static class ConfigurationLoader
         var endpoint = section.Path("endpoint");
         PathRules.CheckEndpoint(endpoint, faults);
         var runDirectory = section.Path("run-dir");
-        PathRules.CheckSocket(runDirectory, $"{runDirectory.Value}/vm/{VmId}/supervisor.sock", faults);
+        PathRules.CheckSocket(runDirectory, QemuPaths.LongestSocketOfRun(runDirectory.Value), faults);
         var clientDirectory = section.Path("client-dir", mayBeEmpty: true);
         if (clientDirectory.Value.Length == 0)
             clientDirectory = runDirectory with { Value = Path.Combine(runDirectory.Value, "client") };
-        PathRules.CheckSocket(clientDirectory, $"{clientDirectory.Value}/{VmId}/console.sock", faults);
+        PathRules.CheckSocket(clientDirectory, QemuPaths.LongestSocketOfClient(clientDirectory.Value), faults);
 
         var reader = new PoolReader(host, Defaults(section, faults), faults);
         var pools = ReadPools(file, reference, source, overrides, endpoint, reader, faults);

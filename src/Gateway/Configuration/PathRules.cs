@@ -1,13 +1,10 @@
-using System.Text;
+using VmCacheCluster.Hypervisor.Qemu;
 
 namespace VmCacheCluster.Gateway.Configuration;
 
 /// <summary>What paths must be for QEMU and for the kernel's socket addresses.</summary>
 internal static class PathRules
 {
-    /// <summary>sun_path holds 108 bytes, the last of which is zero.</summary>
-    private const int SocketPathBytes = 107;
-
     public static string? Problem(string path) =>
         path.Any(char.IsControl) ? "it contains a control character"
         : path[0] != '/' ? "it is not an absolute path"
@@ -17,11 +14,7 @@ internal static class PathRules
     /// <summary>A fault when sockets of this path, with what is put behind it, would be too long.</summary>
     public static void CheckSocket(Setting<string> path, string full, ICollection<ConfigurationFault> faults)
     {
-        var bytes = Encoding.UTF8.GetByteCount(full);
-        if (bytes > SocketPathBytes)
-            faults.Add(path.Fault(
-                $"socket paths get {bytes} bytes long ({full}); Linux takes {SocketPathBytes}",
-                $"make it at least {bytes - SocketPathBytes} bytes shorter"));
+        if (QemuPaths.SocketFault(full) is { } reason) faults.Add(path.Fault(reason, "choose a shorter path"));
     }
 
     public static void CheckEndpoint(Setting<string> path, ICollection<ConfigurationFault> faults)

@@ -74,14 +74,15 @@ internal sealed class Section(IReadOnlyList<Layer> layers, ICollection<Configura
         $"give a time such as 500ms, 30s, 5m or 24h{string.Concat(none.Select(word => $", or {word}"))}");
 
     /// <summary>MiB; null when empty and that is allowed.</summary>
-    public Setting<int?> MiB(string name, int min, bool mayBeEmpty = false) => Read<int?>(
+    /// <param name="auto">The word for "as it fits"; the value is null then.</param>
+    public Setting<int?> MiB(string name, int min, string? auto = null) => Read<int?>(
         name,
-        t => t.Length == 0 && mayBeEmpty ? (null, null)
+        t => t == auto ? (null, null)
             : !Units.TryMiB(t, out var mib) ? (null, "it is not a size in whole MiB")
             : mib < min ? (null, mib < 0 ? "it is negative" : $"it is below {min} MiB")
             : mib > int.MaxValue ? (null, "it is above what QEMU can address")
             : ((int)mib, null),
-        $"give a size such as 256MiB or 1GiB, at least {min}MiB");
+        $"give a size such as 256MiB or 1GiB, at least {min}MiB{(auto is null ? "" : $", or {auto}")}");
 
     public Setting<T> Choice<T>(string name, IReadOnlyDictionary<string, T> choices) => Read(
         name,

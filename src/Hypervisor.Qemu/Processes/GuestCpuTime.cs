@@ -1,33 +1,45 @@
-using System.Globalization;
+using System.Buffers.Text;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Processes;
 
 /// <summary>
 /// What a QEMU's vCPU threads have used of the host's CPUs. They are known by their names ("CPU 0/TCG", "CPU 1/KVM"),
-/// which QEMU gives them with debug-threads=on.
+/// which QEMU gives them with debug-threads=on. They are looked for once: only plugging makes more.
 /// </summary>
-internal static class GuestCpuTime
+internal sealed class GuestCpuTime(int pid)
 {
     private const string VcpuPrefix = "CPU ";
 
-    /// <summary>To the nanosecond; null when the process is gone or its threads have no names.</summary>
-    public static TimeSpan? Read(int pid)
+    private volatile string[]? _threads;
+
+    public static TimeSpan? Read(int pid) => new GuestCpuTime(pid).Read();
+
+    /// <summary>vCPUs have been plugged.</summary>
+    public void Forget() => _threads = null;
+
+    /// <summary>To the nanosecond, in some ten microseconds; null when the process is gone or its threads have no names.</summary>
+    public TimeSpan? Read()
     {
         try
         {
-            long? total = null;
-            foreach (var thread in Directory.EnumerateDirectories($"/proc/{pid}/task"))
-                if (File.ReadAllText($"{thread}/comm").StartsWith(VcpuPrefix, StringComparison.Ordinal))
-                    total = (total ?? 0) + Nanoseconds(File.ReadAllText($"{thread}/schedstat"));
-            return total is { } sum ? TimeSpan.FromTicks(sum / TimeSpan.NanosecondsPerTick) : null;
+            var threads = _threads ??= [.. Directory.EnumerateDirectories($"/proc/{pid}/task")
+                .Where(t => File.ReadAllText($"{t}/comm").StartsWith(VcpuPrefix, StringComparison.Ordinal)).Select(t => $"{t}/schedstat")];
+            if (threads.Length > 0) return TimeSpan.FromTicks(threads.Sum(Nanoseconds) / TimeSpan.NanosecondsPerTick);
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or FormatException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            return null;
+            // A thread is gone, and mostly the process with it.
         }
+        _threads = null;
+        return null;
     }
 
-    /// <summary>The first of schedstat's three numbers. /proc/PID/stat has clock ticks of 10 ms, in which a guest can do a lot.</summary>
-    private static long Nanoseconds(string schedstat) =>
-        long.Parse(schedstat.AsSpan(0, schedstat.IndexOf(' ')), NumberStyles.None, CultureInfo.InvariantCulture);
+    /// <summary>The first of three numbers. /proc/PID/stat has clock ticks of 10 ms, in which a guest can do a lot.</summary>
+    private static long Nanoseconds(string schedstat)
+    {
+        Span<byte> text = stackalloc byte[128];
+        using var file = File.OpenHandle(schedstat);
+        var read = RandomAccess.Read(file, text, 0);
+        return Utf8Parser.TryParse(text[..read], out long time, out _) ? time : throw new IOException($"{schedstat} has no number");
+    }
 }

@@ -21,6 +21,7 @@ internal sealed class QemuVm : IVm
     private readonly RunState _run = new();
     private readonly HotPlugger _plugger;
     private readonly StateSaver _saver;
+    private readonly GuestCpuTime _guestCpu;
     // A VM makes few events; if its owner sleeps all the same, the latest count, Exited above all.
     private readonly Channel<VmEvent> _events = Channel.CreateBounded<VmEvent>(
         new BoundedChannelOptions(256) { FullMode = BoundedChannelFullMode.DropOldest, SingleWriter = true });
@@ -41,6 +42,7 @@ internal sealed class QemuVm : IVm
         _state = state;
         _plugger = new HotPlugger(monitor, facts);
         _saver = new StateSaver(monitor);
+        _guestCpu = new GuestCpuTime(facts.Process.Pid);
     }
 
     public VmFacts Facts { get; }
@@ -150,9 +152,14 @@ internal sealed class QemuVm : IVm
         }
     }
 
-    public TimeSpan? ReadGuestCpu() => _process.IsAlive ? GuestCpuTime.Read(Facts.Process.Pid) : null;
+    public TimeSpan? ReadGuestCpu() => _process.IsAlive ? _guestCpu.Read() : null;
 
-    public Task<HotPlug> AddCpusAsync(int count, CancellationToken cancel) => _plugger.AddCpusAsync(count, cancel);
+    public async Task<HotPlug> AddCpusAsync(int count, CancellationToken cancel)
+    {
+        var plug = await _plugger.AddCpusAsync(count, cancel).ConfigureAwait(false);
+        _guestCpu.Forget();
+        return plug;
+    }
 
     public Task<HotPlug> AddMemoryAsync(int mebibytes, int blockMiB, CancellationToken cancel) =>
         _plugger.AddMemoryAsync((mebibytes + blockMiB - 1) / blockMiB * blockMiB, cancel);

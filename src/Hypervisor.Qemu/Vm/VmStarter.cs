@@ -17,7 +17,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
     public async Task<IVm> StartAsync(VmId id, VmSpec spec, CancellationToken cancel)
     {
         if (QemuPaths.Fault(options.RunDirectory, options.ClientDirectory) is { } fault)
-            throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, fault));
+            throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, fault, "choose another directory"));
         var paths = QemuPaths.For(options.RunDirectory, options.ClientDirectory, id);
         if (Path.Exists(paths.Directory) || Path.Exists(paths.ClientDirectory))
             throw new VmFailedException(new VmFailure(VmFailureKind.Internal, $"there are files of a VM {id} already"));

@@ -18,8 +18,8 @@ public sealed class ConfigurationLoaderSpecs : IDisposable
         var pool = Assert.Single(options.Pools);
         Assert.Equal(
             ("/run/vmcache/cache.sock", "/run/vmcache/client", 4), (options.Endpoint, options.ClientDirectory, options.BootParallelism));
-        Assert.Equal((2, 256, 256, 1, 8), (
-            pool.VmCacheNumber, pool.Spec.MemoryMiB, pool.Spec.MaxMemoryMiB, pool.Spec.Cpus, pool.Spec.MaxCpus));
+        Assert.Equal((2, 256, 10, 16384, 1, 8), (
+            pool.VmCacheNumber, pool.Spec.MemoryMiB, pool.Spec.MemorySlots, pool.Spec.MaxMemoryMiB, pool.Spec.Cpus, pool.Spec.MaxCpus));
         Assert.Equal(("/opt/guest/vmlinuz", "/opt/guest/initrd.img"), (pool.Spec.Kernel, pool.Spec.Initrd));
         Assert.Equal(
             (TimeSpan.FromSeconds(30), TimeSpan.FromHours(24), TimeSpan.FromSeconds(60)),
@@ -65,8 +65,8 @@ public sealed class ConfigurationLoaderSpecs : IDisposable
     [InlineData("vmcache { pool-defaults { cpus = 4, max-cpus = 2 } }", "more than max-cpus (2)")]
     [InlineData("vmcache { pool-defaults { max-cpus = 241 } }", "above 240")]
     [InlineData("vmcache { pool-defaults { max-cpus = 100 } }", "absurd on a host of 8 cores")]
-    [InlineData("vmcache { pool-defaults { memory-slots = 2 } }", "no max-memory")]
-    [InlineData("vmcache { pool-defaults { max-memory = 1GiB } }", "no slot")]
+    [InlineData("vmcache { pool-defaults { max-memory = \"\" } }", "or auto")]
+    [InlineData("vmcache { pool-defaults { memory-slots = 0, max-memory = 1GiB } }", "no slot")]
     [InlineData("vmcache { pool-defaults { memory-slots = 2, max-memory = 128MiB } }", "less than memory")]
     [InlineData("vmcache { pool-defaults { kernel = /k } }", "neither initrd nor image")]
     [InlineData("vmcache { pool-defaults { kernel = /k, initrd = /i, image = /m } }", "exactly one")]
@@ -140,6 +140,18 @@ public sealed class ConfigurationLoaderSpecs : IDisposable
     {
         var pool = Assert.Single(Options(Load("vmcache { max-age = off, pool-defaults { vm-cache-number = 0 } }")).Pools);
         Assert.Equal((0, null), (pool.VmCacheNumber, pool.MaxAge));
+    }
+
+    [Theory]
+    [InlineData("memory = 1GiB", 65536, 65536)]
+    [InlineData("memory-slots = 0", 65536, 256)]
+    [InlineData("max-memory = 512MiB", 65536, 512)]
+    [InlineData("memory = 256MiB", 1 << 20, 256 * 1024)]
+    public void Lets_memory_grow_to_what_the_host_has_unless_told_otherwise(string pool, int host, int most)
+    {
+        var file = Write($"vmcache {{ pool-defaults {{ {pool} }} }}");
+        var options = Options(ConfigurationLoader.Load(new CommandLineValues(file), Environment(), Host with { MemoryMiB = host }));
+        Assert.Equal(most, Assert.Single(options.Pools).Spec.MaxMemoryMiB);
     }
 
     [Fact]

@@ -11,7 +11,7 @@ public sealed class QemuPathsSpecs
     public void Takes_the_longest_socket_that_linux_takes_and_refuses_one_byte_more()
     {
         var probe = "/" + new string('r', 60);
-        var spare = QemuPaths.MaxSocketBytes - Encoding.UTF8.GetByteCount(QemuPaths.LongestSocket(probe, "/run/vc/vm"));
+        var spare = QemuPaths.MaxSocketBytes - Encoding.UTF8.GetByteCount(QemuPaths.LongestSocketOfRun(probe));
         var fits = probe[..(probe.Length + spare)];
 
         Assert.Null(QemuPaths.Fault(fits, "/run/vc/vm"));
