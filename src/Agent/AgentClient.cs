@@ -24,7 +24,7 @@ public sealed class AgentClient(TtrpcClient client)
         client.CallAsync(AgentServices.Health, "Version", new CheckRequest(), VersionCheckResponse.Parser, cancel, timeout);
 
     /// <summary>
-    /// Brings hot-plugged vCPUs and memory online. Our guest gives up after 20 s and says how many vCPUs are online; a
+    /// Brings hot-plugged vCPUs and memory online. Our guest gives up after 10 s and says how many vCPUs are online; a
     /// shorter <paramref name="timeout"/> does not learn it.
     /// </summary>
     /// <param name="wait">Return only when <paramref name="cpus"/> are online. Our guest and Kata's agents always do.</param>
