@@ -18,7 +18,7 @@ internal static class HotPlug
     /// whatever the request's wait says.
     /// </summary>
     /// <param name="wanted">How many vCPUs are to be online in all; 0 for those that are there.</param>
-    /// <exception cref="TtrpcStatusException">DEADLINE_EXCEEDED, with what is online and what is not.</exception>
+    /// <exception cref="TtrpcStatusException">FAILED_PRECONDITION, with what is online and what is missing.</exception>
     public static async ValueTask OnlineAsync(uint wanted, bool cpuOnly, CancellationToken cancellation)
     {
         var deadline = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
@@ -27,7 +27,7 @@ internal static class HotPlug
             var missing = Missing(wanted, cpuOnly);
             if (missing is null) return;
             if (Environment.TickCount64 > deadline)
-                throw new TtrpcStatusException(TtrpcStatusCode.DeadlineExceeded, $"after {Patience.TotalSeconds:0} s {missing}");
+                throw new TtrpcStatusException(TtrpcStatusCode.FailedPrecondition, $"after {Patience.TotalSeconds:0} s {missing}");
             await Task.Delay(Step, cancellation).ConfigureAwait(false);
         }
     }
