@@ -35,7 +35,19 @@ internal sealed class GuestAgent
         Add(AgentServices.Agent, "GetGuestDetails", GuestDetailsRequest.Parser, _ => new GuestDetailsResponse
         {
             MemBlockSizeBytes = MemoryBlock,
-            AgentDetails = new AgentDetails { Version = "fake", InitDaemon = true },
+            AgentDetails = new AgentDetails
+            {
+                Version = "fake", InitDaemon = true, ExtraFeatures = { AgentAbilities.Prepare, AgentAbilities.Exec },
+            },
+        });
+        Add(AgentServices.Guest, "Prepare", PrepareRequest.Parser, request => new PrepareResponse
+        {
+            Reseeded = true,
+            ClockSet = true,
+            MachineId = request.MachineId,
+            Hostname = request.Hostname,
+            Environment = (uint)request.Environment.Count,
+            Files = (uint)request.Files.Count,
         });
         _server.AddBidi<ExecInput, ExecOutput>(AgentServices.Guest, "Exec", ExecInput.Parser, async (input, write, cancel) =>
         {
