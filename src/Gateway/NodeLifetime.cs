@@ -5,7 +5,7 @@ using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Gateway;
 
-/// <summary>Ends with the daemon what is warm; what is handed out runs on.</summary>
+/// <summary>Ends with the daemon what it was just making; what is warm or handed out runs on, for the next one.</summary>
 public sealed class NodeLifetime(
     IRequiredActor<NodeActor> node, NodeOptions options, IHostApplicationLifetime lifetime, ILogger<NodeLifetime> log) : IHostedService
 {
@@ -30,7 +30,7 @@ public sealed class NodeLifetime(
         }
         catch (Exception e) when (e is AskTimeoutException or OperationCanceledException)
         {
-            log.LogWarning("some warm VMs did not end in time; the next start ends them");
+            log.LogWarning("some VMs that were being made or ended are not gone yet; the next start ends them");
         }
     }
 }

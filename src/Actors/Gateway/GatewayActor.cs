@@ -1,6 +1,7 @@
 using Akka.Actor;
 using VmCacheCluster.Actors.Node;
 using VmCacheCluster.Actors.Pools;
+using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Actors.Gateway;
@@ -10,13 +11,15 @@ namespace VmCacheCluster.Actors.Gateway;
 /// </summary>
 public sealed class GatewayActor : ReceiveActor
 {
+    private readonly EventJournal _journal;
     private readonly Dictionary<PoolName, IActorRef> _pools = [];
     private readonly Dictionary<VmId, IActorRef> _owners = [];
     private readonly List<AcquireBaseVm> _early = [];
     private bool _open;
 
-    public GatewayActor()
+    public GatewayActor(EventJournal journal)
     {
+        _journal = journal;
         Receive<PoolOpened>(OnPoolOpened);
         Receive<NodeOpened>(_ => OnNodeOpened());
         Receive<VmOwned>(OnOwned);
@@ -25,7 +28,13 @@ public sealed class GatewayActor : ReceiveActor
         Receive<AcquireAbandoned>(OnAbandoned);
 
         Receive<ReleaseVm>(release => ToOwner(release.Id, release));
+        Receive<RenewLease>(renew => ToOwner(renew.Id, renew));
+        Receive<UseGuest>(use => ToOwner(use.Id, use));
+        Receive<RunVmCommand>(run => ToOwner(run.Id, run));
         Receive<GetVm>(get => ToOwner(get.Id, get));
+        Receive<DrainNode>(drain => Context.Parent.Forward(drain));
+        Receive<WatchEvents>(OnWatch);
+        Receive<UnwatchEvents>(unwatch => _journal.Leave(unwatch.To));
         Receive<GetPoolView>(OnGetPoolView);
         Receive<GetNodeView>(_ => Context.ActorOf(Props.Create(() => new ViewCollector(_pools.Values.ToList(), Sender, !_open))));
     }
@@ -89,6 +98,13 @@ public sealed class GatewayActor : ReceiveActor
     {
         if (_pools.TryGetValue(get.Pool, out var pool)) pool.Forward(get);
         else Sender.Tell(new PoolUnknown(get.Pool));
+    }
+
+    private void OnWatch(WatchEvents watch)
+    {
+        if (_journal.TryWatch(watch.Pool, watch.Epoch, watch.After, watch.To)) return;
+        var (journal, pools, starting) = (_journal, _pools.Values.ToList(), !_open);
+        Context.ActorOf(Props.Create(() => new WatchStarter(watch, journal, pools, starting)));
     }
 
     private void ToOwner(VmId id, object message)

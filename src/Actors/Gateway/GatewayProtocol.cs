@@ -9,7 +9,9 @@ namespace VmCacheCluster.Actors.Gateway;
 /// <see cref="BaseVmGranted"/> or <see cref="AcquireRefused"/>, at the latest after <paramref name="Wait"/>.</summary>
 /// <param name="Wait">How long the caller waits in the queue of an empty pool.</param>
 /// <param name="Wish">What a caller of vmcache.v1 asks for; null for Kata's callers, who take a VM as it is.</param>
-public sealed record AcquireBaseVm(AcquireTicket Ticket, PoolName Pool, HandOutPath Path, TimeSpan Wait, LeaseWish? Wish = null);
+/// <param name="Failures">VMs that were to be its and failed while they were prepared.</param>
+public sealed record AcquireBaseVm(
+    AcquireTicket Ticket, PoolName Pool, HandOutPath Path, TimeSpan Wait, LeaseWish? Wish = null, int Failures = 0);
 
 /// <summary>To the gateway: the caller has left and abandoned its ticket.</summary>
 public sealed record AcquireAbandoned(AcquireTicket Ticket, PoolName Pool);

@@ -8,8 +8,9 @@ using VmCacheCluster.Domain.Ports;
 namespace VmCacheCluster.Actors.Node;
 
 /// <summary>
-/// The host. At start it looks at what an earlier daemon left: handed-out VMs go on under their pool (one that is no longer
-/// configured goes on with target 0), all others are ended. Callers queue at the gateway meanwhile.
+/// The host. At start it looks at what an earlier daemon left: warm and handed-out VMs go on under their pool (one that is no
+/// longer configured goes on with target 0), others are ended, and what cannot be known to be ours is left alone. Callers
+/// queue at the gateway meanwhile.
 /// </summary>
 public sealed class NodeActor : ReceiveActor
 {
@@ -21,6 +22,7 @@ public sealed class NodeActor : ReceiveActor
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Dictionary<PoolName, IActorRef> _pools = [];
     private readonly HashSet<PoolName> _stopping = [];
+    private readonly EventJournal _journal;
     private readonly IActorRef _gateway;
     private readonly IActorRef _slots;
     private readonly IActorRef _accelerators;
@@ -31,7 +33,8 @@ public sealed class NodeActor : ReceiveActor
     {
         _plan = plan;
         _ports = ports;
-        _gateway = Child("gateway", Props.Create(() => new GatewayActor()));
+        _journal = ports.Journal;
+        _gateway = Child("gateway", Props.Create(() => new GatewayActor(ports.Journal)));
         _slots = Child("boot-slots", Props.Create(() => new BootSlotsActor(plan.BootParallelism)));
         _accelerators = Child("accelerator", Props.Create(() => new AcceleratorActor(ports.Proof)));
 
@@ -40,6 +43,11 @@ public sealed class NodeActor : ReceiveActor
         Receive<Looked>(looked => Open(looked.Found));
         Receive<LookFailed>(failed => OnLookFailed(failed.Cause));
         Receive<Reaped>(OnReaped);
+        Receive<DrainNode>(_ =>
+        {
+            var (pools, asker) = (_pools.Values.ToList(), Sender);
+            Context.ActorOf(Props.Create(() => new DrainCollector(pools, asker)));
+        });
         Receive<StopNode>(OnStop);
         Receive<PoolStopped>(stopped => { _stopping.Remove(stopped.Name); FinishStop(); });
     }
@@ -81,18 +89,25 @@ public sealed class NodeActor : ReceiveActor
     private void Open(IReadOnlyList<FoundVm> found)
     {
         if (_open || _stopAsker is not null) return;
-        var handedOut = found.Where(Recovery.IsHandedOut).ToLookup(f => f.Facts!.Spec.Pool);
-        ReapAsync(found.Where(f => !Recovery.IsHandedOut(f)).ToList()).PipeTo(Self);
+        var judged = found.Select(f => (Found: f, Verdict: AdoptionRules.Classify(f, WantedBy(f.Facts?.Spec.Pool)))).ToLookup(j => j.Verdict.What);
+        ReapAsync([.. judged[Adoption.Reap].Select(j => j.Found)]).PipeTo(Self);
+        foreach (var (left, verdict) in judged[Adoption.Quarantine]) _log.Warning("VM {0} is left alone: {1}", left.Id, verdict.Reason);
 
-        foreach (var options in _plan.Pools) OpenPool(new Pools.PoolPlan(options, [.. handedOut[options.Name]]));
-        foreach (var orphans in handedOut.Where(g => _plan.Pools.All(p => p.Name != g.Key)))
+        var adopted = judged[Adoption.Adopt].Select(j => j.Found).ToLookup(f => f.Facts!.Spec.Pool);
+        var notes = judged[Adoption.Quarantine].ToLookup(
+            j => j.Found.Facts?.Spec.Pool is { } pool && WantedBy(pool) is not null ? pool : _plan.Pools[0].Name,
+            j => ((VmId?)j.Found.Id, $"was found and is left alone: {j.Verdict.Reason}"));
+        foreach (var options in _plan.Pools) OpenPool(new Pools.PoolPlan(options, [.. adopted[options.Name]], [.. notes[options.Name]]));
+        foreach (var orphans in adopted.Where(g => WantedBy(g.Key) is null))
         {
-            OpenPool(new Pools.PoolPlan(Retired(orphans.Key, orphans.First().Facts!.Spec), [.. orphans]));
+            OpenPool(new Pools.PoolPlan(Retired(orphans.Key, orphans.First().Facts!.Spec), [.. orphans], []));
         }
 
         _open = true;
         Introduce();
     }
+
+    private VmSpec? WantedBy(PoolName? pool) => _plan.Pools.FirstOrDefault(p => p.Name == pool)?.Spec;
 
     /// <summary>A pool that is configured no more and still has VMs out: it makes none, and takes its manners from the first.</summary>
     private PoolOptions Retired(PoolName name, VmSpec spec)
@@ -100,10 +115,10 @@ public sealed class NodeActor : ReceiveActor
 
     private void OpenPool(Pools.PoolPlan plan)
     {
-        var around = new PoolSurroundings(_gateway, _slots, _accelerators, _ports.Vms, _ports.Random);
+        var around = new PoolSurroundings(_gateway, _slots, _accelerators, _ports.Vms, _journal, _ports.Random);
         var pool = Context.ActorOf(Props.Create(() => new PoolManagerActor(plan, around)), PoolPrefix + plan.Options.Name);
         _pools[plan.Options.Name] = pool;
-        if (plan.Found.Count > 0) _log.Info("pool {0}: {1} VMs that were handed out go on", plan.Options.Name, plan.Found.Count);
+        if (plan.Found.Count > 0) _log.Info("pool {0}: {1} VMs of an earlier daemon are taken over", plan.Options.Name, plan.Found.Count);
     }
 
     private void Introduce()

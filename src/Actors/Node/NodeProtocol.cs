@@ -1,4 +1,5 @@
 using Akka.Actor;
+using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
@@ -9,7 +10,10 @@ namespace VmCacheCluster.Actors.Node;
 /// <param name="BootParallelism">How many VMs may be made at once.</param>
 public sealed record NodePlan(IReadOnlyList<PoolOptions> Pools, int BootParallelism);
 
-public sealed record NodePorts(VmPorts Vms, IAcceleratorProof Proof, Func<double> Random);
+public sealed record NodePorts(VmPorts Vms, IAcceleratorProof Proof, Func<double> Random)
+{
+    public EventJournal Journal { get; } = new(Vms.Time);
+}
 
 /// <summary>From the gateway to the node: I have (re)started and know no pools.</summary>
 public sealed record GatewayStarted
@@ -32,7 +36,7 @@ public sealed record NodeOpened
     public static readonly NodeOpened Instance = new();
 }
 
-/// <summary>To the node: end what is warm, leave what is handed out. Answered by <see cref="NodeStopped"/>.</summary>
+/// <summary>To the node: the daemon ends; its VMs are left for the next one. Answered by <see cref="NodeStopped"/>.</summary>
 public sealed record StopNode(string Reason);
 
 public sealed record NodeStopped

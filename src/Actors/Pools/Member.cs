@@ -13,6 +13,11 @@ internal sealed class Member(VmId id, IActorRef actor, VmSpec spec, VmLife life)
     public VmLife Life { get; set; } = life;
     public VmFacts? Facts { get; set; }
     public DateTimeOffset? ConfirmBefore { get; set; }
+    public LeaseRecord? Lease { get; set; }
+    public DateTimeOffset? ExpiresAt { get; set; }
+    public VmSize? Size { get; set; }
+    /// <summary>How long it had been warm when it was adopted.</summary>
+    public TimeSpan WarmBefore { get; init; }
     public bool MaxAgeRuns { get; set; }
     public bool TooOld { get; set; }
     public bool HoldsSlot { get; set; }

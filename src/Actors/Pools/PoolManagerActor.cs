@@ -13,13 +13,18 @@ namespace VmCacheCluster.Actors.Pools;
 /// </summary>
 public sealed class PoolManagerActor : ReceiveActor, IWithTimers
 {
+    /// <summary>So many VMs are spent on one request; then the fault is taken to be the request's.</summary>
+    private const int MostFailures = 3;
+
     private readonly PoolOptions _options;
     private readonly PoolPlan _plan;
     private readonly PoolSurroundings _around;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly EventLog _events;
     private readonly Refill _refill;
-    private readonly WaitingCallers _waiting;
+    /// <summary>Callers who take any VM, and callers who want one made for them.</summary>
+    private readonly WaitingCallers _waiting, _waitingForNew;
+    private readonly IdempotencyKeys _keys = new();
     private readonly Dictionary<VmId, Member> _members = [];
     private readonly WarmShelf _shelf = new();
     private readonly Dictionary<VmId, List<IActorRef>> _releasing = [];
@@ -27,6 +32,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     private int _making;
     private AcceleratorVerdict? _accelerator;
     private IActorRef? _stopAsker;
+    private string? _drained;
 
     public PoolManagerActor(PoolPlan plan, PoolSurroundings around)
     {
@@ -35,14 +41,20 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         _around = around;
         _events = new EventLog(around.Ports.Time);
         _refill = new Refill(_options.Backoff);
-        _waiting = new WaitingCallers(_options.MaxWaiting, () => Timers, around.Ports.Time);
+        _waiting = new WaitingCallers(() => Timers, around.Ports.Time);
+        _waitingForNew = new WaitingCallers(() => Timers, around.Ports.Time);
 
         Receive<AcquireBaseVm>(OnAcquire);
         Receive<AcquireAbandoned>(OnAbandoned);
         Receive<WaitOver>(OnWaitOver);
         Receive<VmChanged>(OnVmChanged);
         Receive<ReserveRefused>(OnReserveRefused);
+        Receive<KeySettled>(settled => { foreach (var caller in _keys.Settled(settled.Key)) OnAcquire(caller); });
         Receive<ReleaseVm>(OnRelease);
+        Receive<ReleaseRefused>(OnReleaseRefused);
+        Receive<RenewLease>(renew => ToVm(renew.Id, renew));
+        Receive<UseGuest>(use => ToVm(use.Id, use));
+        Receive<RunVmCommand>(run => ToVm(run.Id, run));
         Receive<GetVm>(OnGetVm);
         Receive<GetPoolView>(_ => Sender.Tell(View()));
         Receive<AnnounceVms>(announce => { foreach (var id in _members.Keys) announce.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false)); });
@@ -51,6 +63,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         Receive<TryAgain>(_ => { _refill.MayTry(); Balance(); });
         Receive<TooOld>(old => OnTooOld(old.Id));
         Receive<StopPool>(OnStopPool);
+        Receive<DrainPool>(OnDrain);
         Receive<Terminated>(OnTerminated);
         Receive<Refound>(OnRefound);
         Receive<Recovered>(OnRecovered);
@@ -63,6 +76,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
 
     protected override void PreStart()
     {
+        foreach (var (id, note) in _plan.Notes) _events.Add(id, note);
         foreach (var found in _plan.Found) Spawn(found.Id, found.Facts!.Spec, found);
         _around.Accelerators.Tell(new ResolveAccelerator(_options.Spec, _options.Accelerator));
     }
@@ -74,7 +88,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         _shelf.Withdraw(int.MaxValue);
         base.PreRestart(reason, message);
         var unanswered = _members.Values.Select(m => m.TakeCaller()).OfType<AcquireBaseVm>();
-        foreach (var caller in _waiting.Clear().Concat(unanswered)) Refuse(caller, RefusalKind.Unavailable, "it is recovering from a fault");
+        foreach (var caller in _waiting.Clear().Concat(_waitingForNew.Clear()).Concat(unanswered)) Refuse(caller, RefusalKind.Unavailable, "it is recovering from a fault");
         foreach (var (id, askers) in _releasing)
         {
             askers.ForEach(a => a.Tell(new VmRefused(id, RefusalKind.Unavailable, $"pool {_options.Name} is recovering from a fault")));
@@ -85,7 +99,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     {
         _events.Add(null, $"the pool recovered from a fault of its own: {reason.Message}");
         _around.BootSlots.Tell(ForgetBootSlots.Instance);
-        Recovery.TakeAllAsync(_around.Ports.Hypervisor, _options.Name).PipeTo(Self,
+        Recovery.TakeAllAsync(_around.Ports.Hypervisor, _options.Spec).PipeTo(Self,
             success: found => new Recovered(found),
             failure: _ => new Recovered([]));
     }
@@ -101,20 +115,71 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     private void OnAcquire(AcquireBaseVm caller)
     {
         if (_stopAsker is not null) Refuse(caller, RefusalKind.Unavailable, "the daemon is stopping");
-        else if (_waiting.Count == 0 && _shelf.TryServe(caller, Served.Warm)) return;
-        else if (_waiting.Full) Refuse(caller, RefusalKind.Exhausted, $"its queue is full ({_waiting.Count} callers wait)");
-        else _waiting.Add(caller);
+        else if (_drained is not null) Refuse(caller, RefusalKind.Unavailable, _drained);
+        else if (caller.Wish is { } wish) OnWish(caller, wish);
+        else Serve(caller);
         Balance();
+    }
+
+    private void OnWish(AcquireBaseVm caller, LeaseWish wish)
+    {
+        if (LeaseRules.Fault(wish, _options) is { } fault) Refuse(caller, RefusalKind.Invalid, fault);
+        else if (wish.IdempotencyKey.Length == 0) ServeWish(caller, wish);
+        else if (_keys.VmOf(wish.IdempotencyKey) is { } known)
+        {
+            if (known.Digest == LeaseRules.Digest(wish)) _members[known.Vm].Actor.Tell(new ReserveVm(known.Vm, caller, Served.Warm));
+            else RefuseKey(caller, wish);
+        }
+        else
+        {
+            switch (_keys.Admit(caller))
+            {
+                case Admission.First:
+                    var (self, settled) = (Self, new KeySettled(wish.IdempotencyKey));
+                    caller.Ticket.Answer.ContinueWith(_ => self.Tell(settled), TaskScheduler.Default);
+                    ServeWish(caller, wish);
+                    break;
+                case Admission.FirstAgain:
+                    ServeWish(caller, wish);
+                    break;
+                case Admission.Differs:
+                    RefuseKey(caller, wish);
+                    break;
+            }
+        }
+    }
+
+    private void RefuseKey(AcquireBaseVm caller, LeaseWish wish) => Refuse(caller, RefusalKind.Invalid,
+        $"the idempotency key '{wish.IdempotencyKey}' was used for another request: repeat that one, or take a new key");
+
+    private void ServeWish(AcquireBaseVm caller, LeaseWish wish)
+    {
+        if (wish.Sandbox is { } sandbox && _members.Values.FirstOrDefault(m => m.Lease?.Sandbox == sandbox) is { } other)
+            Refuse(caller, RefusalKind.WrongState, $"sandbox {sandbox} has VM {other.Id} already: release that, or use another id");
+        else if (wish.Warm == WarmWish.Never) Queue(caller, _waitingForNew);
+        else if (wish.Warm == WarmWish.Prefer) Serve(caller);
+        else if (_waiting.Count > 0 || !_shelf.TryServe(caller, Served.Warm)) Refuse(caller, RefusalKind.Exhausted, $"no VM is warm: {WhyEmpty()}");
+    }
+
+    private void Serve(AcquireBaseVm caller)
+    {
+        if (_waiting.Count > 0 || !_shelf.TryServe(caller, Served.Warm)) Queue(caller, _waiting);
+    }
+
+    private void Queue(AcquireBaseVm caller, WaitingCallers queue)
+    {
+        if (Waiting >= _options.MaxWaiting) Refuse(caller, RefusalKind.Exhausted, $"its queue is full ({Waiting} callers wait)");
+        else queue.Add(caller);
     }
 
     private void OnAbandoned(AcquireAbandoned abandoned)
     {
-        if (_waiting.Remove(abandoned.Ticket) is not null) Balance();
+        if ((_waiting.Remove(abandoned.Ticket) ?? _waitingForNew.Remove(abandoned.Ticket)) is not null) Balance();
     }
 
     private void OnWaitOver(WaitOver over)
     {
-        if (_waiting.Next is null || _waiting.Remove(over.Ticket) is not { } caller) return;
+        if ((_waiting.Remove(over.Ticket) ?? _waitingForNew.Remove(over.Ticket)) is not { } caller) return;
         Refuse(caller, RefusalKind.Exhausted, $"no VM became warm in time: {WhyEmpty()}");
         Balance();
     }
@@ -123,14 +188,22 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     {
         _log.Info("pool {0}: VM {1} was not handed out: {2}", _options.Name, refused.Id, refused.Reason);
         if (_members.TryGetValue(refused.Id, out var member)) member.Offer = null;
-        ServeAnew(refused.Caller);
+        ServeAnew(refused.Failure is null ? refused.Caller : refused.Caller with { Failures = refused.Caller.Failures + 1 }, refused.Failure);
         Balance();
     }
 
     /// <summary>Whoever was to have a VM that turned out to be unfit comes before those who wait.</summary>
-    private void ServeAnew(AcquireBaseVm caller)
+    private void ServeAnew(AcquireBaseVm caller, VmFailure? failure = null)
     {
-        if (!caller.Ticket.Settled && !_shelf.TryServe(caller, Served.Warm)) _waiting.AddFirst(caller);
+        if (caller.Ticket.Settled) return;
+        if (caller.Wish is null)
+        {
+            if (!_shelf.TryServe(caller, Served.Warm)) _waiting.AddFirst(caller);
+        }
+        else if (failure is { Kind: VmFailureKind.Configuration }) Refuse(caller, RefusalKind.Invalid, failure.ToString());
+        else if (caller.Failures >= MostFailures)
+            Refuse(caller, RefusalKind.Exhausted, $"{caller.Failures} VMs could not be prepared for this request, the last because: {failure}");
+        else OnAcquire(caller);
     }
 
     private void Refuse(AcquireBaseVm caller, RefusalKind kind, string reason)
@@ -150,16 +223,28 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         {
             Sender.Tell(new VmRefused(release.Id, RefusalKind.NotFound, $"pool {_options.Name} has no VM {release.Id}"));
         }
-        else if (member.Life.Phase is VmPhase.Leased or VmPhase.Reserved || member.Life.Ended)
+        else if (member.Life.Held || member.Life.Ended)
         {
             if (!_releasing.TryGetValue(release.Id, out var askers)) _releasing[release.Id] = askers = [];
             askers.Add(Sender);
-            member.Actor.Tell(new StopVm(release.Id, "it was released"));
+            member.Actor.Forward(release);
         }
         else
         {
             Sender.Tell(new VmRefused(release.Id, RefusalKind.WrongState, $"VM {release.Id} is {member.Life.Phase.ToString().ToLowerInvariant()}, not leased: only a leased VM can be released"));
         }
+    }
+
+    private void OnReleaseRefused(ReleaseRefused refused)
+    {
+        if (_releasing.TryGetValue(refused.Id, out var askers)) askers.Remove(refused.Asker);
+        refused.Asker.Tell(refused.Refused);
+    }
+
+    private void ToVm(VmId id, object message)
+    {
+        if (_members.TryGetValue(id, out var member)) member.Actor.Forward(message);
+        else Sender.Tell(new VmRefused(id, RefusalKind.NotFound, $"pool {_options.Name} has no VM {id}"));
     }
 
     private void OnGetVm(GetVm get)
@@ -172,16 +257,23 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
 
     private Member Spawn(VmId id, VmSpec spec, FoundVm? found)
     {
-        var plan = new VmPlan(id, spec, found, _options.GracePeriod, _options.BootTimeout, new PoolDoor(Self, _shelf));
+        var plan = new VmPlan(id, spec, found, _options.GracePeriod, _options.BootTimeout, _options.Lease, new PoolDoor(Self, _shelf));
         var ports = _around.Ports;
         var actor = Context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value);
         Context.Watch(actor);
-        var life = found is null ? VmLife.New : new VmLife(VmPhase.Leased, found.Mark!.Path, found.Mark.Served);
-        var member = new Member(id, actor, spec, life) { Facts = found?.Facts };
+        var life = found is null ? VmLife.New : VmLifecycle.WhileTakenOver(found.Mark!);
+        var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.Lease, Size = found?.Size, WarmBefore = WarmBefore(found) };
         if (life.Making) _making++;
+        if (found?.Lease is { } lease) _keys.Leased(id, lease);
         _members[id] = member;
         _around.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false));
         return member;
+    }
+
+    private TimeSpan WarmBefore(FoundVm? found)
+    {
+        var now = _around.Ports.Clock.Now;
+        return found?.Mark is { Ownership: VmOwnership.Warm } mark && mark.Since.BootId == now.BootId ? now.SinceBoot - mark.Since.SinceBoot : TimeSpan.Zero;
     }
 
     private void OnVmChanged(VmChanged changed)
@@ -191,8 +283,12 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         member.Life = changed.Life;
         member.Facts = changed.Facts;
         member.ConfirmBefore = changed.ConfirmBefore;
+        (member.Lease, member.ExpiresAt, member.Size) = (changed.Lease, changed.ExpiresAt, changed.Size);
+        if (member.Lease is { } lease && !changed.Life.Ended) _keys.Leased(changed.Id, lease);
         if (before.Making && !changed.Life.Making) OnMade(member);
         if (before.Phase != changed.Life.Phase) OnPhase(member, before);
+        _around.Journal.Add(
+            changed.Life.Phase == VmPhase.Gone ? NodeEventKind.Gone : NodeEventKind.Changed, _options.Name, ViewOf(member), changed.Life.Ending?.Reason ?? "");
         Balance();
     }
 
@@ -212,10 +308,11 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
             case VmPhase.Warm:
                 OnWarm(member, before);
                 break;
-            case VmPhase.Leased:
+            case VmPhase.Reserved or VmPhase.Preparing or VmPhase.Leased:
                 member.Offer = null;
                 break;
             case VmPhase.Failed or VmPhase.Stopping or VmPhase.Gone when !before.Ended:
+                _keys.Ended(member.Id, member.Lease);
                 OnEnding(member.Id, member.Life);
                 break;
         }
@@ -229,14 +326,21 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         if (_options.MaxAge is { } age && !member.MaxAgeRuns)
         {
             member.MaxAgeRuns = true;
-            Timers.StartSingleTimer((nameof(TooOld), member.Id), new TooOld(member.Id), age);
+            var left = age - member.WarmBefore;
+            Timers.StartSingleTimer((nameof(TooOld), member.Id), new TooOld(member.Id), left > TimeSpan.Zero ? left : TimeSpan.FromTicks(1));
+        }
+
+        if (_drained is not null)
+        {
+            member.Actor.Tell(new StopVm(member.Id, _drained));
+            return;
         }
 
         member.Offer = new WarmOffer(member.Id, member.Actor);
-        if (_waiting.Next is { } first)
+        if ((_waiting.Next ?? (before.Making ? _waitingForNew.Next : null)) is { } first)
         {
             // Past the shelf: nobody who came later can snatch it.
-            var caller = _waiting.Remove(first.Ticket)!;
+            var caller = (_waiting.Remove(first.Ticket) ?? _waitingForNew.Remove(first.Ticket))!;
             member.Offer.Caller = caller;
             member.Actor.Tell(new ReserveVm(member.Id, caller, Served.OnDemand));
         }
@@ -299,7 +403,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
 
     private void Balance()
     {
-        if (_accelerator is null || _stopAsker is not null) return;
+        if (_accelerator is null || _stopAsker is not null || _drained is not null) return;
         var plan = PoolPolicy.Plan(Count());
         // One question at a time is open: the next one is asked when it is answered.
         if (plan.Start > 0 && !_refill.SlotAsked)
@@ -319,7 +423,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     {
         if (!_refill.SlotAsked) return;
         _refill.SlotAsked = false;
-        if (PoolPolicy.Plan(Count()).Start == 0 || _stopAsker is not null)
+        if (PoolPolicy.Plan(Count()).Start == 0 || _stopAsker is not null || _drained is not null)
         {
             _around.BootSlots.Tell(ReturnBootSlot.Instance);
             return;
@@ -347,19 +451,38 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     {
         _stopAsker = Sender;
         _shelf.Withdraw(int.MaxValue);
-        foreach (var caller in _waiting.Clear()) Refuse(caller, RefusalKind.Unavailable, stop.Reason);
-        foreach (var (id, member) in _members.Where(m => !m.Value.Life.Ended && m.Value.Life.Phase is not (VmPhase.Leased or VmPhase.Reserved)))
-        {
-            member.Actor.Tell(new StopVm(id, stop.Reason));
-        }
-
+        RefuseWaiting(stop.Reason);
+        EndMaking(stop.Reason);
         FinishStop();
     }
 
     private void FinishStop()
     {
-        if (_members.Values.Any(m => m.Life.Phase is not (VmPhase.Leased or VmPhase.Reserved))) return;
+        if (_members.Values.Any(m => !m.Life.Held && m.Life.Phase is not (VmPhase.Warm or VmPhase.Adopting))) return;
         _stopAsker!.Tell(new PoolStopped(_options.Name));
+    }
+
+    private void OnDrain(DrainPool drain)
+    {
+        _drained = drain.Reason;
+        RefuseWaiting(drain.Reason);
+        var offers = _shelf.Withdraw(int.MaxValue);
+        foreach (var offer in offers) offer.Vm.Tell(new StopVm(offer.Id, drain.Reason));
+        var making = EndMaking(drain.Reason);
+        Sender.Tell(new PoolDrained(_options.Name, offers.Count + making, _members.Values.Count(m => m.Shown.Held)));
+    }
+
+    private void RefuseWaiting(string reason)
+    {
+        foreach (var caller in _waiting.Clear().Concat(_waitingForNew.Clear())) Refuse(caller, RefusalKind.Unavailable, reason);
+    }
+
+    /// <summary>A VM that is being adopted is a warm one.</summary>
+    private int EndMaking(string reason)
+    {
+        var making = _members.Values.Where(m => m.Life.Making && m.Life.Phase != VmPhase.Adopting).ToList();
+        foreach (var member in making) member.Actor.Tell(new StopVm(member.Id, reason));
+        return making.Count;
     }
 
     private void OnTooOld(VmId id)
@@ -374,8 +497,10 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     {
         var (fresh, outdated) = _shelf.Count;
         return new PoolCount(
-            _options.VmCacheNumber, _waiting.Count, _refill.FailuresInARow, _refill.BackingOff, _making, fresh, outdated);
+            _options.VmCacheNumber, Waiting, _refill.FailuresInARow, _refill.BackingOff, _making, fresh, outdated);
     }
+
+    private int Waiting => _waiting.Count + _waitingForNew.Count;
 
     private bool Current(Member member) => !member.TooOld && member.Spec.Accelerator == _accelerator?.Accelerator;
 
@@ -385,13 +510,15 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
 
     private Gateway.PoolView View() => new(
         _options.Name, _options.Endpoint, _options.VmCacheNumber, Warm(), _making,
-        _members.Values.Count(m => m.Shown.Phase is VmPhase.Leased or VmPhase.Reserved), _waiting.Count,
-        _refill.Reason(_options.VmCacheNumber, Warm(), _making, Now),
+        _members.Values.Count(m => m.Shown.Held), Waiting,
+        _drained ?? _refill.Reason(_options.VmCacheNumber, Warm(), _making, Now),
         _accelerator?.Accelerator ?? Accelerator.Tcg, _accelerator?.Reason ?? "not resolved yet",
         [.. _members.Values.Select(ViewOf)], _events.Snapshot());
 
-    private VmView ViewOf(Member m) => new(m.Id, _options.Name, m.Shown, m.Spec, m.Facts, m.ConfirmBefore, _options.GracePeriod);
+    private VmView ViewOf(Member m) => new(m.Id, _options.Name, m.Shown, m.Spec, m.Facts, m.ConfirmBefore, _options.GracePeriod,
+        m.Lease, m.ExpiresAt, m.Size);
 
+    private sealed record KeySettled(string Key);
     private sealed record TooOld(VmId Id);
     private sealed record TryAgain { public static readonly TryAgain Instance = new(); }
     private sealed record Recovered(IReadOnlyList<FoundVm> Found);

@@ -10,9 +10,16 @@ public sealed record VmOwned(VmId Id, PoolName Pool, bool Gone);
 /// <summary>To a pool: say which VMs are yours; a restarted gateway asks.</summary>
 public sealed record AnnounceVms(IActorRef Gateway);
 
-/// <summary>To a pool: end what is warm or being made, leave what is handed out, take no more callers. Answered by
-/// <see cref="PoolStopped"/> when that is done.</summary>
+/// <summary>To a pool: the daemon ends. What is being made is ended, what is warm or handed out is left running for the next
+/// one; no more callers are taken. Answered by <see cref="PoolStopped"/> when that is done.</summary>
 public sealed record StopPool(string Reason);
+
+/// <summary>To a pool: give up what is warm or being made and make no more; what is handed out stays. Answered by
+/// <see cref="PoolDrained"/> at once.</summary>
+public sealed record DrainPool(string Reason);
+
+/// <param name="GivenUp">VMs that were warm or being made, and now end.</param>
+public sealed record PoolDrained(PoolName Name, int GivenUp, int Leased);
 
 public sealed record PoolStopped(PoolName Name);
 
@@ -45,5 +52,6 @@ public sealed record ResolveAccelerator(VmSpec Spec, AcceleratorChoice Choice);
 
 public sealed record AcceleratorAnswer(AcceleratorVerdict Verdict);
 
-/// <summary>What a pool is made of: its options, and the VMs it had handed out before this daemon started.</summary>
-public sealed record PoolPlan(PoolOptions Options, IReadOnlyList<FoundVm> Found);
+/// <summary>What a pool is made of: its options, and the VMs of an earlier daemon that it adopts.</summary>
+/// <param name="Notes">What is to be known of VMs that it could not adopt.</param>
+public sealed record PoolPlan(PoolOptions Options, IReadOnlyList<FoundVm> Found, IReadOnlyList<(VmId? Vm, string What)> Notes);

@@ -7,17 +7,15 @@ namespace VmCacheCluster.Actors.Pools;
 internal sealed record WaitOver(AcquireTicket Ticket);
 
 /// <summary>
-/// The callers of an empty pool: first come, first served, bounded, each no longer than it can wait, and free to leave at
+/// The callers of an empty pool: first come, first served, each no longer than it can wait, and free to leave at
 /// any time.
 /// </summary>
-internal sealed class WaitingCallers(int capacity, Func<ITimerScheduler> timers, TimeProvider time)
+internal sealed class WaitingCallers(Func<ITimerScheduler> timers, TimeProvider time)
 {
     private readonly LinkedList<AcquireBaseVm> _order = new();
     private readonly Dictionary<AcquireTicket, (LinkedListNode<AcquireBaseVm> Node, long Since)> _byTicket = [];
 
     public int Count => _order.Count;
-
-    public bool Full => Count >= capacity;
 
     public AcquireBaseVm? Next => _order.First?.Value;
 

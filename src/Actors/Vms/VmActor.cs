@@ -10,7 +10,7 @@ namespace VmCacheCluster.Actors.Vms;
 /// One VM, from its creation until its process is gone; the single writer of its state. What to do is decided by
 /// <see cref="VmLifecycle"/>; this actor does it and reports back to itself. Stopping the actor never stops the VM.
 /// </summary>
-public sealed class VmActor : ReceiveActor, IWithTimers
+public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 {
     private static readonly TimeSpan StopRetry = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AttachRetry = TimeSpan.FromSeconds(5);
@@ -18,16 +18,22 @@ public sealed class VmActor : ReceiveActor, IWithTimers
     private readonly VmPlan _plan;
     private readonly VmPorts _ports;
     private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly List<ReserveVm> _also = [];
+    private readonly List<IActorRef> _borrowers = [];
 
     private VmLife _life = VmLife.New;
     private VmFacts? _facts;
     private IVm? _vm;
+    private MarkWriter? _marks;
+    private IGuest? _guest;
+    private HeldLease? _lease;
+    private TimeSpan _guestCpu;
     private ReserveVm? _reserving;
+    private (VmCommand Command, IActorRef Asker)? _command;
     private DateTimeOffset? _confirmBefore;
-    private bool _reserved;
+    private HostTime? _handedOutBefore;
     private int _operation;
     private CancellationTokenSource _cancel = new();
-    private Task _lastRecord = Task.CompletedTask;
 
     public VmActor(VmPlan plan, VmPorts ports)
     {
@@ -40,15 +46,25 @@ public sealed class VmActor : ReceiveActor, IWithTimers
         Receive<VmAttached>(OnAttached);
         Receive<AttachFailed>(OnAttachFailed);
         Receive<AttachDue>(_ => Attach());
+        Receive<VmStilled>(OnStilled);
+        Receive<VmPrepared>(OnPrepared);
+        Receive<CommandDone>(OnCommandDone);
+        Receive<GuestOpened>(OnGuestOpened);
         Receive<VmInput>(Apply);
         Receive<VmEvent>(OnEvent);
 
-        Receive<ReserveVm>(OnReserve);
+        Receive<ReserveVm>(WhenTakenOver<ReserveVm>(OnReserve));
         Receive<ReturnVm>(_ => OnReturn());
         Receive<StopVm>(stop => Apply(new VmInput.Stop(stop.Reason)));
+        Receive<ReleaseVm>(WhenTakenOver<ReleaseVm>(OnRelease));
+        Receive<RenewLease>(WhenTakenOver<RenewLease>(OnRenew));
+        Receive<UseGuest>(WhenTakenOver<UseGuest>(OnUseGuest));
+        Receive<RunVmCommand>(WhenTakenOver<RunVmCommand>(OnCommand));
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
+
+    public IStash Stash { get; set; } = null!;
 
     protected override void PreStart()
     {
@@ -59,40 +75,51 @@ public sealed class VmActor : ReceiveActor, IWithTimers
     protected override void PostStop()
     {
         _cancel.Cancel();
-        _ = _vm?.DisposeAsync().AsTask();
+        _ = LetGoAsync(_guest, _vm);
     }
+
+    private static async Task LetGoAsync(IGuest? guest, IVm? vm)
+    {
+        if (guest is not null) await guest.DisposeAsync().ConfigureAwait(false);
+        if (vm is not null) await vm.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>While a VM of an earlier daemon is being taken over, its holders wait.</summary>
+    private Action<T> WhenTakenOver<T>(Action<T> handle) => message =>
+    {
+        if (_vm is null && _plan.Found is not null && !_life.Ended) Stash.Stash();
+        else handle(message);
+    };
+
+    // ---- life ----
 
     private void Apply(VmInput input)
     {
         var decision = VmLifecycle.Decide(_life, input);
-        if (!decision.Handled)
-        {
-            _log.Debug("VM {0}: {1} means nothing while {2}", _plan.Id, input.GetType().Name, _life.Phase);
-            return;
-        }
-
-        Adopt(decision);
+        if (decision.Handled) Adopt(decision);
+        else _log.Debug("VM {0}: {1} means nothing while {2}", _plan.Id, input.GetType().Name, _life.Phase);
     }
 
     private void Adopt(VmDecision decision)
     {
         var changed = decision.Next != _life;
         _life = decision.Next;
-        foreach (var effect in decision.Effects) Run(effect);
-        if (_reserved)
+        VmInput? next = null;
+        foreach (var effect in decision.Effects) next = Run(effect) ?? next;
+        if (next is not null)
         {
-            _reserved = false;
-            Apply(new VmInput.ReserveRecorded());
+            Apply(next);
             return;
         }
 
         if (!changed) return;
-        // The pool knows whom it has promised to a caller; what it hears next is what became of it.
-        if (_life.Phase != VmPhase.Reserved) Report();
+        // The pool knows which VM Kata's callers have claimed; what it hears next is what became of it.
+        if (_life is not { Phase: VmPhase.Reserved, Path: HandOutPath.Kata }) Report();
         if (_life.Phase == VmPhase.Gone) Context.Stop(Self);
     }
 
-    private void Run(VmEffect effect)
+    /// <returns>What the effect had as its result at once; null when there is none, or it comes as a message.</returns>
+    private VmInput? Run(VmEffect effect)
     {
         switch (effect)
         {
@@ -103,10 +130,15 @@ public sealed class VmActor : ReceiveActor, IWithTimers
                 Start(_vm!.CheckAgentAsync(NewCancellation(_plan.BootTimeout)), new VmInput.AgentChecked());
                 break;
             case VmEffect.Pause:
-                Start(PauseAsync(_vm!, NewCancellation(_plan.BootTimeout)), new VmInput.Paused());
+                Pause(_vm!);
                 break;
             case VmEffect.Reserve:
-                Reserve(_vm!);
+                return Reserve(_vm!);
+            case VmEffect.Prepare:
+                Prepare(_vm!);
+                break;
+            case VmEffect.Perform:
+                Perform(_vm!);
                 break;
             case VmEffect.RecordConfirmed:
                 RecordAside(VmOwnership.Confirmed);
@@ -121,6 +153,9 @@ public sealed class VmActor : ReceiveActor, IWithTimers
                 _confirmBefore = null;
                 Timers.Cancel(nameof(VmEffect.StartGrace));
                 break;
+            case VmEffect.StartLease:
+                if (_lease?.Left(_ports) is { } left) Timers.StartSingleTimer(nameof(VmEffect.StartLease), new VmInput.LeaseExpired(), left);
+                break;
             case VmEffect.CancelOperation:
                 _cancel.Cancel();
                 break;
@@ -131,17 +166,16 @@ public sealed class VmActor : ReceiveActor, IWithTimers
                 Timers.StartSingleTimer(nameof(VmEffect.RetryStopLater), new VmInput.StopRetryDue(), StopRetry);
                 break;
             case VmEffect.AnswerReserved:
-                var granted = new BaseVmGranted(_facts!, _reserving!.Served, _plan.Grace, Self, _plan.Door);
-                if (!_reserving.Caller.Ticket.TryAnswer(granted)) Self.Tell(new ReturnVm(_plan.Id));
-                _reserving = null;
+                AnswerReserved();
                 break;
             case VmEffect.AnswerRefused:
-                if (_reserving is not null) Refuse(_reserving, _life.Ending?.Reason ?? $"it is {_life.Phase}");
-                _reserving = null;
+                AnswerRefused();
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(effect), effect, "not a VM's effect");
         }
+
+        return null;
     }
 
     private void Create()
@@ -163,32 +197,59 @@ public sealed class VmActor : ReceiveActor, IWithTimers
         Apply(new VmInput.Created());
     }
 
+    // ---- taking over ----
+
     private void Attach()
     {
-        _life = _life with { Phase = VmPhase.Leased };
-        _ports.Hypervisor.AttachAsync(_plan.Found!, NewCancellation(_plan.BootTimeout))
-            .PipeTo(Self, success: vm => new VmAttached(vm), failure: e => new AttachFailed(Failures.From(e, _plan.BootTimeout)));
+        _life = VmLifecycle.WhileTakenOver(_plan.Found!.Mark!);
+        TakeOver.RunAsync(_ports, _plan.Found!, NewCancellation(Timeout.InfiniteTimeSpan))
+            .PipeTo(Self, success: vm => new VmAttached(vm), failure: e => new AttachFailed(Failures.From(e, TimeSpan.Zero)));
     }
 
     private void OnAttached(VmAttached attached)
     {
         Hold(attached.Vm);
-        Adopt(VmLifecycle.Resume(_plan.Found!.Mark!));
-        if (!attached.Vm.Probe().Paused) Apply(new VmInput.Ran());
+        if (_life.Ended)
+        {
+            // Told to end meanwhile.
+            Apply(new VmInput.Created());
+            return;
+        }
+
+        var (found, mark) = (_plan.Found!, _plan.Found!.Mark!);
+        _guestCpu = mark.GuestCpu;
+        _handedOutBefore = mark.Since;
+        if (found.Lease is { } record)
+        {
+            _lease = new HeldLease(record);
+            _lease.Restore(mark.Expires, _ports);
+        }
+
+        Adopt(VmLifecycle.Resume(mark, AdoptionRules.Consider(mark, attached.Vm.Condition, attached.Vm.ReadGuestCpu())));
         Report();
+        Stash.UnstashAll();
     }
 
     /// <summary>A handed-out VM belongs to its holder: as long as it lives, it is tried again and never ended for this.</summary>
     private void OnAttachFailed(AttachFailed failed)
     {
-        _log.Warning("VM {0}: cannot be taken over yet: {1}", _plan.Id, failed.Failure);
-        if (failed.Failure.Kind == VmFailureKind.Exited) Apply(new VmInput.Exited("is gone", ""));
-        else Timers.StartSingleTimer(nameof(AttachDue), AttachDue.Instance, AttachRetry);
+        if (_life.Phase == VmPhase.Adopting) Apply(new VmInput.OperationFailed(failed.Failure));
+        else if (_life.Ended) return;
+        else if (failed.Failure.Kind == VmFailureKind.Exited) Apply(new VmInput.Exited("is gone", ""));
+        else
+        {
+            _log.Warning("VM {0}: cannot be taken over yet: {1}", _plan.Id, failed.Failure);
+            Timers.StartSingleTimer(nameof(AttachDue), AttachDue.Instance, AttachRetry);
+            return;
+        }
+
+        Stash.UnstashAll();
     }
 
     private void Hold(IVm vm)
     {
         _vm = vm;
+        _marks = new MarkWriter(vm);
         _facts = vm.Facts;
         _ = ForwardEventsAsync(vm, Self);
     }
@@ -223,62 +284,261 @@ public sealed class VmActor : ReceiveActor, IWithTimers
         }
     }
 
+    // ---- handing out ----
+
     private void OnReserve(ReserveVm reserve)
     {
-        if (_reserving is not null || _life.Phase != VmPhase.Warm)
+        if (_life.Phase == VmPhase.Warm && _reserving is null)
         {
-            Refuse(reserve, $"it is {_life.Phase}");
-            return;
+            _reserving = reserve;
+            Apply(new VmInput.Reserve(reserve.Caller.Path, reserve.Served));
         }
-
-        _reserving = reserve;
-        Apply(new VmInput.Reserve(reserve.Caller.Path, reserve.Served));
+        else if (!IsSameCaller(reserve)) Refuse(reserve, $"it is {_life.Phase}");
+        else if (_life.Phase == VmPhase.Leased) reserve.Caller.Ticket.TryAnswer(Grant());
+        else if (_life is { Phase: VmPhase.Reserved, Interrupted: true })
+        {
+            _reserving = reserve;
+            Apply(new VmInput.ClaimAgain());
+        }
+        else _also.Add(reserve);
     }
+
+    /// <summary>Who asks again with the key of the VM's lease means the same VM.</summary>
+    private bool IsSameCaller(ReserveVm reserve)
+        => _life.Held && reserve.Caller.Wish is { IdempotencyKey.Length: > 0 } wish
+            && _reserving?.Caller.Wish?.IdempotencyKey is var waiting
+            && wish.IdempotencyKey == (_lease?.Record.IdempotencyKey ?? waiting);
 
     /// <summary>What happened to it meanwhile is no concern of a holder, but of the next caller.</summary>
     private void OnReturn()
     {
         var liveness = _vm!.Probe();
-        Apply(_life.Confirmed || liveness.Fit ? new VmInput.Return() : new VmInput.Stop($"it came back unfit: {liveness.Detail}"));
+        Apply(_life.Confirmed || _life.Path != HandOutPath.Kata || liveness.Fit
+            ? new VmInput.Return()
+            : new VmInput.Stop($"it came back unfit: {liveness.Detail}"));
     }
 
-    private static void Refuse(ReserveVm reserve, string reason)
-        => Context.Parent.Tell(new ReserveRefused(reserve.Id, reserve.Caller, reason));
-
-    private async Task PauseAsync(IVm vm, CancellationToken cancel)
-    {
-        await vm.PauseAsync(cancel).ConfigureAwait(false);
-        await RecordAsync(VmOwnership.Warm).ConfigureAwait(false);
-    }
-
-    /// <summary>A mark that is written at once (it is a write of some bytes to an open file) needs no way through the mailbox.</summary>
-    private void Reserve(IVm vm)
+    private VmInput? Reserve(IVm vm)
     {
         var liveness = vm.Probe();
-        if (!liveness.Fit)
+        if (!liveness.Fit) return new VmInput.OperationFailed(new VmFailure(VmFailureKind.Exited, liveness.Detail));
+
+        Task? lease = null;
+        if (_reserving!.Caller.Wish is { } wish)
         {
-            Self.Tell(new VmInput.OperationFailed(new VmFailure(VmFailureKind.Exited, liveness.Detail)));
+            _lease = HeldLease.Of(wish, _plan.Lease);
+            lease = vm.SaveLeaseAsync(_lease.Record, CancellationToken.None);
+        }
+
+        var recording = RecordAsync(VmOwnership.Reserved, lease);
+        // A mark that is written at once (it is a write of some bytes to an open file) needs no way through the mailbox.
+        if (recording.IsCompletedSuccessfully) return new VmInput.ReserveRecorded();
+        Start(recording, new VmInput.ReserveRecorded());
+        return null;
+    }
+
+    private void Prepare(IVm vm)
+    {
+        var number = ++_operation;
+        PrepareAsync(RecordAsync(VmOwnership.Preparing), vm, _plan.Id, _reserving!.Caller.Wish!, _ports.Time, NewCancellation(_plan.BootTimeout)).PipeTo(Self,
+            success: prepared => new VmPrepared(number, prepared),
+            failure: e => new OperationDone(number, new VmInput.OperationFailed(Failures.From(e, _plan.BootTimeout))));
+    }
+
+    private static async Task<PreparedVm> PrepareAsync(Task recorded, IVm vm, VmId id, LeaseWish wish, TimeProvider time, CancellationToken cancel)
+    {
+        await recorded.ConfigureAwait(false);
+        return await Preparation.RunAsync(vm, id, wish, time, cancel).ConfigureAwait(false);
+    }
+
+    private void OnPrepared(VmPrepared done)
+    {
+        if (done.Operation != _operation || _life.Phase != VmPhase.Preparing)
+        {
+            _ = LetGoAsync(done.Prepared.Guest, null);
             return;
         }
 
-        var recording = RecordAsync(VmOwnership.Reserved);
-        if (recording.IsCompletedSuccessfully) _reserved = true;
-        else Start(recording, new VmInput.ReserveRecorded());
+        _guest = done.Prepared.Guest;
+        _lease!.Timeline = done.Prepared.Timeline;
+        _lease.ExtendBy(_lease.Record.Ttl, _ports);
+        Start(RecordAsync(VmOwnership.Unconfirmed), new VmInput.Prepared());
     }
 
-    /// <summary>Marks are written one after the other, in the order they were decided.</summary>
-    private Task RecordAsync(VmOwnership ownership)
-    {
-        var mark = new VmMark(ownership, _life.Path, _life.Served, _ports.Clock.Now);
-        _lastRecord = _lastRecord.IsCompleted ? _vm!.RecordAsync(mark, CancellationToken.None) : After(_lastRecord, _vm!, mark);
-        return _lastRecord;
+    private BaseVmGranted Grant(Served? served = null) => new(
+        _facts!, served ?? _life.Served, _plan.Grace, Self, _plan.Door,
+        _lease is null ? null : new LeaseGrant(_lease.Record, _vm!.Size, _lease.ExpiresAt!.Value, _confirmBefore, _lease.Timeline));
 
-        static async Task After(Task before, IVm vm, VmMark mark)
+    private void AnswerReserved()
+    {
+        var granted = Grant(_reserving!.Served);
+        var told = _reserving.Caller.Ticket.TryAnswer(granted);
+        foreach (var reserve in _also) told |= reserve.Caller.Ticket.TryAnswer(granted);
+        // Who has a key may still come back for its VM.
+        if (!told && _lease is null or { Record.IdempotencyKey: "" }) Self.Tell(new ReturnVm(_plan.Id));
+        _reserving = null;
+        _also.Clear();
+    }
+
+    private void AnswerRefused()
+    {
+        var reason = _life.Ending?.Reason ?? $"it is {_life.Phase}";
+        foreach (var reserve in _also.Prepend(_reserving).OfType<ReserveVm>()) Refuse(reserve, reason, _life.Ending?.Failure);
+        _reserving = null;
+        _also.Clear();
+    }
+
+    private static void Refuse(ReserveVm reserve, string reason, VmFailure? failure = null)
+        => Context.Parent.Tell(new ReserveRefused(reserve.Id, reserve.Caller, reason, failure));
+
+    private void StartGrace()
+    {
+        var left = _plan.Grace;
+        if (_handedOutBefore is { } since)
         {
-            await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await vm.RecordAsync(mark, CancellationToken.None).ConfigureAwait(false);
+            _handedOutBefore = null;
+            var now = _ports.Clock.Now;
+            var spent = now.BootId == since.BootId ? now.SinceBoot - since.SinceBoot : _plan.Grace;
+            left = TimeSpan.FromTicks(Math.Clamp((_plan.Grace - spent).Ticks, 1, _plan.Grace.Ticks));
+        }
+
+        _confirmBefore = _ports.Time.GetUtcNow() + left;
+        Timers.StartSingleTimer(nameof(VmEffect.StartGrace), new VmInput.GraceExpired(_plan.Grace), left);
+    }
+
+    // ---- what a holder asks for ----
+
+    /// <summary>Why this is not the lease that the bearer of a token holds; null when it is.</summary>
+    private VmRefused? FaultOf(LeaseToken token)
+    {
+        if (_life.Ended) return Refused(RefusalKind.NotFound, $"VM {_plan.Id} is ending: {_life.Ending?.Reason}");
+        if (_lease is null)
+            return Refused(RefusalKind.WrongState, $"VM {_plan.Id} has no lease: it is {_life.Phase.ToString().ToLowerInvariant()}{(_life.Path == HandOutPath.Kata ? ", handed to a client of Kata's interface" : "")}");
+        if (_lease.Record.Token != token)
+            return Refused(RefusalKind.StaleToken, $"the token shown is not that of the lease of VM {_plan.Id}: whoever shows it does not hold this VM (any more)");
+        return _life.Phase == VmPhase.Leased ? null : Refused(RefusalKind.WrongState, $"VM {_plan.Id} is still being prepared");
+    }
+
+    private VmRefused Refused(RefusalKind kind, string reason) => new(_plan.Id, kind, reason);
+
+    private void OnRelease(ReleaseVm release)
+    {
+        // That it is gone is told by the pool, when it is.
+        if (_lease is null || release.Token == _lease.Record.Token) Apply(new VmInput.Stop("it was released"));
+        else Context.Parent.Tell(new ReleaseRefused(Refused(RefusalKind.StaleToken, release.Token is null
+            ? $"VM {_plan.Id} is leased, and only the bearer of its lease's token can release it: show the token"
+            : $"the token shown is not that of the lease of VM {_plan.Id}"), Sender));
+    }
+
+    private void OnRenew(RenewLease renew)
+    {
+        var ttl = renew.Ttl ?? _lease?.Record.Ttl ?? _plan.Lease.Ttl;
+        if ((FaultOf(renew.Token) ?? (LeaseRules.FaultOfTtl(ttl, _plan.Lease) is { } fault ? Refused(RefusalKind.Invalid, fault) : null)) is { } refused)
+        {
+            Sender.Tell(refused);
+            return;
+        }
+
+        _lease!.ExtendBy(ttl, _ports);
+        Run(VmEffect.StartLease);
+        if (_life.Confirmed) _ = RecordAsync(VmOwnership.Confirmed);
+        Apply(new VmInput.Use());
+        Report();
+        var renewed = new LeaseRenewed(_plan.Id, _lease.ExpiresAt!.Value, ttl);
+        // A renewal that is not on disk is none: a restart would end the lease too early.
+        _marks!.Last.PipeTo(Sender, success: () => renewed, failure: e => Refused(RefusalKind.Unavailable, $"the renewal could not be recorded: {e.Message}"));
+    }
+
+    private void OnUseGuest(UseGuest use)
+    {
+        if (FaultOf(use.Token) is { } refused) Sender.Tell(refused);
+        else if (_lease!.ClientHoldsAgent)
+            Sender.Tell(Refused(RefusalKind.WrongState, $"the agent's channel of VM {_plan.Id} is its holder's: it was asked for at the acquire"));
+        else if (_guest is not null) Lend(_guest, Sender);
+        else
+        {
+            // After a restart. The channel takes one client: whoever asks meanwhile waits for the same one.
+            _borrowers.Add(Sender);
+            if (_borrowers.Count > 1) return;
+            var limit = _plan.BootTimeout;
+            _vm!.OpenGuestAsync(Within(limit)).PipeTo(Self,
+                success: guest => new GuestOpened(guest, null), failure: e => new GuestOpened(null, Failures.From(e, limit)));
         }
     }
+
+    private void OnGuestOpened(GuestOpened opened)
+    {
+        _guest = opened.Guest;
+        foreach (var borrower in _borrowers)
+        {
+            if (_guest is not null) Lend(_guest, borrower);
+            else borrower.Tell(Refused(RefusalKind.Unavailable, $"the agent of VM {_plan.Id} does not answer: {opened.Failure}"));
+        }
+
+        _borrowers.Clear();
+    }
+
+    private void Lend(IGuest guest, IActorRef borrower)
+    {
+        Apply(new VmInput.Use());
+        borrower.Tell(new GuestLent(_plan.Id, guest));
+    }
+
+    private void OnCommand(RunVmCommand run)
+    {
+        var refusal = _command is not null ? "it is busy with another command" : VmCommands.Refusal(_life, run.Command);
+        if (refusal is not null)
+        {
+            Sender.Tell(Refused(RefusalKind.WrongState, $"VM {_plan.Id} cannot do that: {refusal}"));
+            return;
+        }
+
+        _command = (run.Command, Sender);
+        Apply(new VmInput.Perform(run.Command));
+    }
+
+    private void Perform(IVm vm)
+    {
+        var (guest, limit) = (_guest, _plan.BootTimeout);
+        Performance.RunAsync(vm, guest, _command!.Value.Command, Within(limit)).PipeTo(Self,
+            success: done => new CommandDone(done, null),
+            failure: e => new CommandDone(new Performed(null, guest), Failures.From(e, limit)));
+    }
+
+    private void OnCommandDone(CommandDone done)
+    {
+        var (_, asker) = _command!.Value;
+        _command = null;
+        _guest = done.Performed.Guest;
+        asker.Tell(new VmPerformed(_plan.Id, _vm!.Size, done.Performed.Plugged, done.Failure ?? done.Performed.Plugged?.Failure));
+        if (!_life.Ended) Report();
+    }
+
+    // ---- records and operations ----
+
+    private void Pause(IVm vm)
+    {
+        var (number, limit) = (++_operation, _plan.BootTimeout);
+        PauseAsync(vm, NewCancellation(limit)).PipeTo(Self,
+            success: cpu => new VmStilled(number, cpu),
+            failure: e => new OperationDone(number, new VmInput.OperationFailed(Failures.From(e, limit))));
+    }
+
+    private static async Task<TimeSpan> PauseAsync(IVm vm, CancellationToken cancel)
+    {
+        await vm.PauseAsync(cancel).ConfigureAwait(false);
+        return vm.ReadGuestCpu() ?? TimeSpan.Zero;
+    }
+
+    private void OnStilled(VmStilled stilled)
+    {
+        if (stilled.Operation != _operation || _life.Phase != VmPhase.Pausing) return;
+        _guestCpu = stilled.GuestCpu;
+        Start(RecordAsync(VmOwnership.Warm), new VmInput.Paused());
+    }
+
+    private Task RecordAsync(VmOwnership ownership, Task? first = null)
+        => _marks!.WriteAsync(new VmMark(ownership, _life.Path, _life.Served, _ports.Clock.Now, _lease?.Expires, _guestCpu), first);
 
     private void RecordAside(VmOwnership ownership)
     {
@@ -288,20 +548,6 @@ public sealed class VmActor : ReceiveActor, IWithTimers
         recording.ContinueWith(
             t => log.Warning("VM {0}: its state '{1}' could not be recorded: {2}", id, ownership, t.Exception!.InnerException!.Message),
             TaskContinuationOptions.OnlyOnFaulted);
-    }
-
-    private void StartGrace()
-    {
-        var left = _plan.Grace;
-        if (_plan.Found?.Mark is { } mark)
-        {
-            var now = _ports.Clock.Now;
-            var spent = now.BootId == mark.Since.BootId ? now.SinceBoot - mark.Since.SinceBoot : _plan.Grace;
-            left = TimeSpan.FromTicks(Math.Clamp((_plan.Grace - spent).Ticks, 1, _plan.Grace.Ticks));
-        }
-
-        _confirmBefore = _ports.Time.GetUtcNow() + left;
-        Timers.StartSingleTimer(nameof(VmEffect.StartGrace), new VmInput.GraceExpired(_plan.Grace), left);
     }
 
     private void Stop()
@@ -331,11 +577,19 @@ public sealed class VmActor : ReceiveActor, IWithTimers
         return _cancel.Token;
     }
 
-    private void Report() => Context.Parent.Tell(new VmChanged(_plan.Id, _life, _plan.Spec, _facts, _confirmBefore));
+    /// <summary>For what goes on beside the VM's life, whose end ends it too.</summary>
+    private CancellationToken Within(TimeSpan limit) => new CancellationTokenSource(limit, _ports.Time).Token;
+
+    private void Report() => Context.Parent.Tell(new VmChanged(
+        _plan.Id, _life, _plan.Spec, _facts, _confirmBefore, _lease?.Record, _lease?.ExpiresAt, _vm?.Size ?? _plan.Found?.Size));
 
     private sealed record OperationDone(int Operation, VmInput Input);
     private sealed record VmMade(IVm Vm);
+    private sealed record VmStilled(int Operation, TimeSpan GuestCpu);
     private sealed record VmAttached(IVm Vm);
     private sealed record AttachFailed(VmFailure Failure);
     private sealed record AttachDue { public static readonly AttachDue Instance = new(); }
+    private sealed record VmPrepared(int Operation, PreparedVm Prepared);
+    private sealed record GuestOpened(IGuest? Guest, VmFailure? Failure);
+    private sealed record CommandDone(Performed Performed, VmFailure? Failure);
 }

@@ -5,14 +5,22 @@ using VmCacheCluster.Domain.Ports;
 namespace VmCacheCluster.Actors.Vms;
 
 /// <summary>What a VmActor is to make, or to go on with.</summary>
-/// <param name="Found">A VM that was handed out before this daemon started; null: make a new one.</param>
+/// <param name="Found">A VM that an earlier process of the daemon left, to be adopted; null: make a new one.</param>
 /// <param name="Grace">How long a holder may wait before it acts.</param>
 /// <param name="BootTimeout">From the start of QEMU until its agent answers; also the bound of each step after that.</param>
+/// <param name="Lease">How long its lease may live.</param>
 /// <param name="Door">Its pool's; its callers learn it.</param>
-public sealed record VmPlan(VmId Id, VmSpec Spec, FoundVm? Found, TimeSpan Grace, TimeSpan BootTimeout, PoolDoor Door);
+public sealed record VmPlan(VmId Id, VmSpec Spec, FoundVm? Found, TimeSpan Grace, TimeSpan BootTimeout, LeaseLimits Lease, PoolDoor Door);
 
 /// <summary>The outside world, as VmActors reach it.</summary>
-public sealed record VmPorts(IHypervisor Hypervisor, IHostClock Clock, TimeProvider Time);
+public sealed record VmPorts(IHypervisor Hypervisor, IHostClock Clock, TimeProvider Time)
+{
+    /// <summary>How many VMs are taken over at once.</summary>
+    private const int TakeOversAtOnce = 16;
+
+    /// <summary>Shared by the VMs of a host: a take-over waits for the monitor, and hundreds at once would all be slow.</summary>
+    public SemaphoreSlim TakeOvers { get; } = new(TakeOversAtOnce);
+}
 
 internal static class Failures
 {

@@ -28,6 +28,9 @@ public sealed record PoolOptions
     /// <summary>How long the holder of a VM that was handed out may take to act; more than zero.</summary>
     public required TimeSpan GracePeriod { get; init; }
 
+    /// <summary>Of leases of vmcache.v1; a VM that was handed to Kata's client has no such limit.</summary>
+    public required LeaseLimits Lease { get; init; }
+
     /// <summary>The age at which a warm VM is replaced; null: never.</summary>
     public TimeSpan? MaxAge { get; init; }
 

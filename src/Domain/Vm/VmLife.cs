@@ -1,24 +1,30 @@
 namespace VmCacheCluster.Domain;
 
 /// <summary>Where a VM is in its life.</summary>
-public enum VmPhase { Creating, Booting, Checking, Pausing, Warm, Reserved, Leased, Failed, Stopping, Gone }
+public enum VmPhase { Creating, Booting, Checking, Pausing, Adopting, Warm, Reserved, Preparing, Leased, Failed, Stopping, Gone }
 
 /// <summary>A VM's state, as its actor keeps it.</summary>
 /// <param name="Phase">Where it is in its life.</param>
 /// <param name="Path">By which interface it was handed out; None before that.</param>
 /// <param name="Served">How it came to its caller; Unknown before that.</param>
 /// <param name="Confirmed">Its holder has acted.</param>
+/// <param name="Interrupted">Its preparation was cut off by the end of a daemon: it waits for its caller to ask again.</param>
 /// <param name="Ending">Why it ends or ended; null while it lives.</param>
 public sealed record VmLife(
     VmPhase Phase,
     HandOutPath Path = HandOutPath.None,
     Served Served = Served.Unknown,
     bool Confirmed = false,
+    bool Interrupted = false,
     VmEnding? Ending = null)
 {
     public static readonly VmLife New = new(VmPhase.Creating);
 
-    public bool Making => Phase is VmPhase.Creating or VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing;
+    /// <summary>On its way to being warm.</summary>
+    public bool Making => Phase is VmPhase.Creating or VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Adopting;
+
+    /// <summary>Somebody's: handed out, or being made ready for whoever it was promised to.</summary>
+    public bool Held => Phase is VmPhase.Reserved or VmPhase.Preparing or VmPhase.Leased;
 
     public bool Ended => Phase is VmPhase.Failed or VmPhase.Stopping or VmPhase.Gone;
 }
@@ -37,14 +43,21 @@ public abstract record VmInput
     public sealed record AgentChecked : VmInput;
     public sealed record Paused : VmInput;
     public sealed record ReserveRecorded : VmInput;
+    public sealed record Prepared : VmInput;
     public sealed record OperationFailed(VmFailure Failure) : VmInput;
     public sealed record StopDone : VmInput;
     public sealed record StopFailed(VmFailure Failure) : VmInput;
     public sealed record StopRetryDue : VmInput;
     public sealed record GraceExpired(TimeSpan Grace) : VmInput;
+    public sealed record LeaseExpired : VmInput;
 
     // What is asked of it.
     public sealed record Reserve(HandOutPath Path, Served Served) : VmInput;
+    /// <summary>The caller of an interrupted preparation asks again.</summary>
+    public sealed record ClaimAgain : VmInput;
+    /// <summary>The holder of its lease acts: renews it, or uses the VM.</summary>
+    public sealed record Use : VmInput;
+    public sealed record Perform(VmCommand Command) : VmInput;
     /// <summary>Whoever it was handed out to was not told of it.</summary>
     public sealed record Return : VmInput;
     public sealed record Stop(string Reason) : VmInput;
@@ -65,6 +78,12 @@ public enum VmEffect
     Pause,
     /// <summary>Prove it fit at this moment, then record it as reserved.</summary>
     Reserve,
+    /// <summary>Make it its caller's own: resume, plug, reseed, identity. Recorded before and after.</summary>
+    Prepare,
+    /// <summary>Do what a command says, and answer it.</summary>
+    Perform,
+    /// <summary>Have it end when its lease does.</summary>
+    StartLease,
     RecordConfirmed,
     RecordWarm,
     StartGrace,

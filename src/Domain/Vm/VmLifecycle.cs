@@ -6,18 +6,35 @@ namespace VmCacheCluster.Domain;
 /// </summary>
 public static class VmLifecycle
 {
-    /// <summary>
-    /// The life of a VM found at start, by what its state file says; the effects finish what was begun. Only a VM that was
-    /// or may have been handed out has a life to go on with.
-    /// </summary>
-    public static VmDecision Resume(VmMark mark)
+    /// <summary>The life of a VM while it is being taken over, by what its state file says.</summary>
+    public static VmLife WhileTakenOver(VmMark mark) => mark.Ownership switch
     {
-        var life = new VmLife(VmPhase.Leased, mark.Path, mark.Served);
-        return mark.Ownership switch
+        VmOwnership.Warm => new VmLife(VmPhase.Adopting),
+        VmOwnership.Reserved or VmOwnership.Preparing when mark.Path == HandOutPath.V1
+            => new VmLife(VmPhase.Reserved, mark.Path, mark.Served, Interrupted: true),
+        _ => new VmLife(VmPhase.Leased, mark.Path, mark.Served, Confirmed: mark.Ownership == VmOwnership.Confirmed),
+    };
+
+    /// <summary>
+    /// The life of a VM that was taken over, by what its state file says; the effects finish what was begun.
+    /// </summary>
+    public static VmDecision Resume(VmMark mark, TakeOverVerdict verdict)
+    {
+        if (verdict.What == TakenOver.Spoilt) return Fail(new VmLife(VmPhase.Adopting), new VmFailure(VmFailureKind.GuestStopped, verdict.Reason));
+        var leased = new VmLife(VmPhase.Leased, mark.Path, mark.Served);
+        return (mark.Ownership, mark.Path) switch
         {
-            VmOwnership.Reserved or VmOwnership.Unconfirmed => To(life, VmEffect.StartGrace),
-            VmOwnership.Confirmed => To(life with { Confirmed = true }),
-            _ => End(life, $"the daemon that held it as '{mark.Ownership}' is gone", VmEffect.Stop),
+            (VmOwnership.Warm, _) => To(VmLife.New with { Phase = VmPhase.Warm }),
+            // Nobody else can have it: the same caller may ask again, as long as the grace period lasts.
+            (VmOwnership.Reserved or VmOwnership.Preparing, HandOutPath.V1)
+                => To(leased with { Phase = VmPhase.Reserved, Interrupted = true }, VmEffect.StartGrace),
+            (VmOwnership.Unconfirmed, HandOutPath.V1) => To(leased, VmEffect.StartGrace, VmEffect.StartLease),
+            (VmOwnership.Confirmed, HandOutPath.V1) => To(leased with { Confirmed = true }, VmEffect.StartLease),
+            (VmOwnership.Reserved or VmOwnership.Unconfirmed, _) => verdict.What == TakenOver.RanMeanwhile
+                ? To(leased with { Confirmed = true }, VmEffect.RecordConfirmed)
+                : To(leased, VmEffect.StartGrace),
+            (VmOwnership.Confirmed, _) => To(leased with { Confirmed = true }),
+            _ => End(leased, $"the daemon that held it as '{mark.Ownership}' is gone", VmEffect.Stop),
         };
     }
 
@@ -40,18 +57,39 @@ public static class VmLifecycle
         VmInput.Reserve reserve => life.Phase is VmPhase.Warm
             ? To(life with { Phase = VmPhase.Reserved, Path = reserve.Path, Served = reserve.Served }, VmEffect.Reserve)
             : new VmDecision(life, [VmEffect.AnswerRefused]),
-        // The caller is told at once; from then on the VM is its, and unconfirmed until it acts.
-        VmInput.ReserveRecorded => life.Phase is VmPhase.Reserved
-            ? To(life with { Phase = VmPhase.Leased }, VmEffect.AnswerReserved, VmEffect.StartGrace)
+        // Kata's caller is told at once; from then on the VM is its, and unconfirmed until it acts.
+        VmInput.ReserveRecorded => life switch
+        {
+            { Phase: VmPhase.Reserved, Path: HandOutPath.V1 } => To(life with { Phase = VmPhase.Preparing }, VmEffect.Prepare),
+            { Phase: VmPhase.Reserved } => To(life with { Phase = VmPhase.Leased }, VmEffect.AnswerReserved, VmEffect.StartGrace),
+            _ => Ignore(life),
+        },
+        VmInput.ClaimAgain => life is { Phase: VmPhase.Reserved, Interrupted: true }
+            ? To(life with { Phase = VmPhase.Preparing, Interrupted = false }, VmEffect.CancelGrace, VmEffect.Prepare)
             : Ignore(life),
+        VmInput.Prepared => life.Phase is VmPhase.Preparing
+            ? To(life with { Phase = VmPhase.Leased }, VmEffect.StartGrace, VmEffect.StartLease, VmEffect.AnswerReserved)
+            : Ignore(life),
+        VmInput.Use => life switch
+        {
+            { Phase: VmPhase.Leased, Path: HandOutPath.V1, Confirmed: false }
+                => To(life with { Confirmed = true }, VmEffect.CancelGrace, VmEffect.RecordConfirmed),
+            { Phase: VmPhase.Leased, Path: HandOutPath.V1 } => To(life),
+            _ => Ignore(life),
+        },
+        VmInput.Perform perform => VmCommands.Refusal(life, perform.Command) is null ? To(life, VmEffect.Perform) : Ignore(life),
         VmInput.Return => life switch
         {
+            { Phase: VmPhase.Leased, Path: HandOutPath.V1 } => End(life, "its caller left before it was told of it", VmEffect.CancelGrace, VmEffect.Stop),
             { Phase: VmPhase.Leased, Confirmed: false } => To(VmLife.New with { Phase = VmPhase.Warm }, VmEffect.CancelGrace, VmEffect.RecordWarm),
             { Phase: VmPhase.Leased } => End(life, "the call that it was for was given up, but somebody had run it", VmEffect.Stop),
             _ => Ignore(life),
         },
-        VmInput.GraceExpired grace => life is { Phase: VmPhase.Leased, Confirmed: false }
+        VmInput.GraceExpired grace => life is { Phase: VmPhase.Leased, Confirmed: false } or { Phase: VmPhase.Reserved, Interrupted: true }
             ? End(life, $"its holder did not act within {grace.Grace.TotalSeconds:0.###} s", VmEffect.Stop)
+            : Ignore(life),
+        VmInput.LeaseExpired => life is { Phase: VmPhase.Leased, Path: HandOutPath.V1 }
+            ? End(life, "its lease expired", VmEffect.CancelGrace, VmEffect.Stop)
             : Ignore(life),
 
         VmInput.Stop stop => OnStop(life, stop.Reason),
@@ -65,10 +103,10 @@ public static class VmLifecycle
         VmInput.StopRetryDue => life.Phase is VmPhase.Stopping or VmPhase.Failed ? To(life, VmEffect.Stop) : Ignore(life),
 
         VmInput.Ran => OnRan(life),
-        VmInput.GuestStopped guest => life.Phase is VmPhase.Warm or VmPhase.Reserved
+        VmInput.GuestStopped guest => life.Phase is VmPhase.Warm or VmPhase.Reserved or VmPhase.Preparing
             ? Fail(life, new VmFailure(VmFailureKind.GuestStopped, guest.How))
             : Ignore(life),
-        VmInput.MonitorLost lost => life.Phase is VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Warm or VmPhase.Reserved
+        VmInput.MonitorLost lost => life.Phase is VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Warm or VmPhase.Reserved or VmPhase.Preparing
             ? Fail(life, new VmFailure(VmFailureKind.Monitor, lost.Reason))
             : Ignore(life),
         VmInput.Exited exited => OnExited(life, exited),
@@ -79,10 +117,12 @@ public static class VmLifecycle
     {
         // Nothing is known of the process yet: the creation is given up, and reports what became of it.
         VmPhase.Creating => End(life, reason, VmEffect.CancelOperation),
-        VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing
+        VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Adopting
             => End(life, reason, VmEffect.CancelOperation, VmEffect.Stop),
         VmPhase.Warm => End(life, reason, VmEffect.Stop),
+        VmPhase.Reserved when life.Interrupted => End(life, reason, VmEffect.CancelGrace, VmEffect.Stop),
         VmPhase.Reserved => End(life, reason, VmEffect.AnswerRefused, VmEffect.Stop),
+        VmPhase.Preparing => End(life, reason, VmEffect.CancelOperation, VmEffect.AnswerRefused, VmEffect.Stop),
         VmPhase.Leased => End(life, reason, VmEffect.CancelGrace, VmEffect.Stop),
         _ => Ignore(life),
     };
@@ -92,13 +132,13 @@ public static class VmLifecycle
         // A creation that failed has left nothing behind (the port's promise).
         VmPhase.Creating => To(life with { Phase = VmPhase.Gone, Ending = new VmEnding(failure.ToString(), life.Phase, failure) }),
         VmPhase.Stopping when life.Ending?.During == VmPhase.Creating => To(life with { Phase = VmPhase.Gone }),
-        VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Reserved => Fail(life, failure),
+        VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Adopting or VmPhase.Reserved or VmPhase.Preparing => Fail(life, failure),
         _ => Ignore(life),
     };
 
     private static VmDecision OnRan(VmLife life) => life switch
     {
-        { Phase: VmPhase.Leased, Confirmed: false } => To(life with { Confirmed = true }, VmEffect.CancelGrace, VmEffect.RecordConfirmed),
+        { Phase: VmPhase.Leased, Path: HandOutPath.Kata, Confirmed: false } => To(life with { Confirmed = true }, VmEffect.CancelGrace, VmEffect.RecordConfirmed),
         // Nobody was given it: whoever ran it, it is no base VM any more.
         { Phase: VmPhase.Warm or VmPhase.Reserved } => Fail(life, new VmFailure(VmFailureKind.GuestStopped, "it was resumed by somebody while in the pool")),
         _ => Ignore(life),
@@ -125,9 +165,14 @@ public static class VmLifecycle
 
     private static VmDecision Fail(VmLife life, VmFailure failure)
     {
-        VmEffect[] before = life.Making ? [VmEffect.CancelOperation]
-            : life.Phase is VmPhase.Reserved ? [VmEffect.AnswerRefused]
-            : [];
+        VmEffect[] before = life switch
+        {
+            { Making: true } => [VmEffect.CancelOperation],
+            { Interrupted: true } => [VmEffect.CancelGrace],
+            { Phase: VmPhase.Preparing } => [VmEffect.CancelOperation, VmEffect.AnswerRefused],
+            { Phase: VmPhase.Reserved } => [VmEffect.AnswerRefused],
+            _ => [],
+        };
         return new VmDecision(
             life with { Phase = VmPhase.Failed, Ending = new VmEnding(failure.ToString(), life.Phase, failure) },
             [.. before, VmEffect.Stop]);

@@ -52,6 +52,8 @@ public static class ConfigurationLoader
             faults.Add(max.Fault($"it is less than backoff.initial ({initial.Text})", "raise it"));
         return new NodeDefaults(
             section.Time("grace-period").Value!.Value,
+            section.Time("lease-ttl"),
+            section.Time("max-lease-ttl"),
             section.Time("max-age", "off", "0").Value,
             section.Time("boot-timeout").Value!.Value,
             section.Number("max-waiting", 0, 1_000_000).Value,

@@ -4,7 +4,7 @@ namespace VmCacheCluster.Gateway.Configuration;
 
 /// <summary>What the node says for all its pools.</summary>
 internal sealed record NodeDefaults(
-    TimeSpan GracePeriod, TimeSpan? MaxAge, TimeSpan BootTimeout, int MaxWaiting, BackoffOptions Backoff);
+    TimeSpan GracePeriod, Setting<TimeSpan?> LeaseTtl, Setting<TimeSpan?> MaxLeaseTtl, TimeSpan? MaxAge, TimeSpan BootTimeout, int MaxWaiting, BackoffOptions Backoff);
 
 /// <summary>A pool, and the setting of its endpoint for checks across pools.</summary>
 internal sealed record ReadPool(PoolOptions Options, Setting<string>? Endpoint);
@@ -49,6 +49,7 @@ internal sealed class PoolReader(HostFacts host, NodeDefaults node, ICollection<
             VmCacheNumber = VmCacheNumber(section, spec),
             Endpoint = endpoint?.Value,
             GracePeriod = section.Time("grace-period", "inherit").Value ?? node.GracePeriod,
+            Lease = Lease(section),
             MaxAge = MaxAge(section),
             BootTimeout = section.Time("boot-timeout", "inherit").Value ?? node.BootTimeout,
             MaxWaiting = node.MaxWaiting,
@@ -56,6 +57,19 @@ internal sealed class PoolReader(HostFacts host, NodeDefaults node, ICollection<
         };
         return new ReadPool(options, endpoint);
     }
+
+    private LeaseLimits Lease(Section section)
+    {
+        var ttl = Inherited(section.Time("lease-ttl", "inherit"), node.LeaseTtl);
+        var most = Inherited(section.Time("max-lease-ttl", "inherit"), node.MaxLeaseTtl);
+        if (ttl.Value < LeaseLimits.Least)
+            faults.Add(ttl.Fault("no holder could renew so short a lease in time", $"give at least {LeaseLimits.Least.TotalSeconds:0} s"));
+        else if (most.Value < ttl.Value)
+            faults.Add(most.Fault($"it is less than {ttl.Key} ({ttl.Text})", "raise it, or lower that"));
+        return new LeaseLimits(ttl.Value!.Value, most.Value!.Value);
+    }
+
+    private static Setting<TimeSpan?> Inherited(Setting<TimeSpan?> own, Setting<TimeSpan?> above) => own.Value is null ? above : own;
 
     private TimeSpan? MaxAge(Section section)
     {

@@ -1,0 +1,62 @@
+using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Actors.Pools;
+
+/// <summary>
+/// Which VM each idempotency key of a pool's leases means. Callers who ask with the key of a call that has no answer yet
+/// wait for that one's.
+/// </summary>
+internal sealed class IdempotencyKeys
+{
+    private readonly Dictionary<string, (VmId Vm, string Digest)> _vms = [];
+    private readonly Dictionary<string, Pending> _pending = [];
+
+    public (VmId Vm, string Digest)? VmOf(string key) => _vms.TryGetValue(key, out var known) ? known : null;
+
+    public void Leased(VmId id, LeaseRecord lease)
+    {
+        if (lease.IdempotencyKey.Length > 0) _vms[lease.IdempotencyKey] = (id, lease.RequestDigest);
+    }
+
+    public void Ended(VmId id, LeaseRecord? lease)
+    {
+        if (lease is not null && _vms.TryGetValue(lease.IdempotencyKey, out var known) && known.Vm == id) _vms.Remove(lease.IdempotencyKey);
+    }
+
+    public Admission Admit(AcquireBaseVm caller)
+    {
+        var key = caller.Wish!.IdempotencyKey;
+        var digest = LeaseRules.Digest(caller.Wish);
+        if (!_pending.TryGetValue(key, out var pending))
+        {
+            _pending.Add(key, new Pending(caller.Ticket, digest));
+            return Admission.First;
+        }
+
+        if (pending.First == caller.Ticket) return Admission.FirstAgain;
+        if (pending.Digest != digest) return Admission.Differs;
+        pending.Others.Add(caller);
+        return Admission.Waits;
+    }
+
+    /// <summary>The first caller has its answer, or has left: whoever waited for it is to be served now.</summary>
+    public IReadOnlyList<AcquireBaseVm> Settled(string key) => _pending.Remove(key, out var pending) ? pending.Others : [];
+
+    private sealed record Pending(AcquireTicket First, string Digest)
+    {
+        public List<AcquireBaseVm> Others { get; } = [];
+    }
+}
+
+internal enum Admission
+{
+    /// <summary>It is the one to be served.</summary>
+    First,
+    /// <summary>It is that one, again.</summary>
+    FirstAgain,
+    /// <summary>It waits for the first one's answer.</summary>
+    Waits,
+    /// <summary>The key is another request's.</summary>
+    Differs,
+}

@@ -1,0 +1,65 @@
+using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+
+namespace VmCacheCluster.Actors.Vms;
+
+/// <param name="Guest">The agent's channel; null when the holder keeps it itself.</param>
+internal sealed record PreparedVm(IGuest? Guest, IReadOnlyList<StageTime> Timeline);
+
+/// <summary>
+/// Makes a reserved VM its caller's own. Whatever of it fails, the VM is of no use any more: it may have run with another's
+/// random numbers. May be done again for a VM whose preparation was cut off.
+/// </summary>
+internal static class Preparation
+{
+    public static async Task<PreparedVm> RunAsync(IVm vm, VmId id, LeaseWish wish, TimeProvider time, CancellationToken cancel)
+    {
+        var clock = new StageClock(time);
+        if (wish.Sandbox is { } sandbox) await clock.RunAsync("assign", () => vm.AssignAsync(sandbox, cancel)).ConfigureAwait(false);
+        await clock.RunAsync("resume", () => vm.ResumeAsync(cancel)).ConfigureAwait(false);
+        var guest = await clock.RunAsync("agent", () => vm.OpenGuestAsync(cancel)).ConfigureAwait(false);
+        try
+        {
+            await GrowAsync(vm, guest, wish, clock, cancel).ConfigureAwait(false);
+            var preparation = new GuestPreparation(IdentityOf(id, wish), wish.Binding);
+            await clock.RunAsync("prepare", () => guest.PrepareAsync(preparation, cancel)).ConfigureAwait(false);
+        }
+        catch
+        {
+            await guest.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        if (!wish.ClientHoldsAgent) return new PreparedVm(guest, clock.Timeline);
+        await guest.DisposeAsync().ConfigureAwait(false);
+        return new PreparedVm(null, clock.Timeline);
+    }
+
+    private static async Task GrowAsync(IVm vm, IGuest guest, LeaseWish wish, StageClock clock, CancellationToken cancel)
+    {
+        var (cpus, memory) = (wish.MinCpus - vm.Size.Cpus, wish.MinMemoryMiB - vm.Size.MemoryMiB);
+        if (cpus <= 0 && memory <= 0) return;
+        if (cpus > 0) Whole("vCPUs", await clock.RunAsync("plug-cpus", () => vm.AddCpusAsync(cpus, cancel)).ConfigureAwait(false));
+        if (memory > 0)
+        {
+            var facts = await clock.RunAsync("describe", () => guest.DescribeAsync(cancel)).ConfigureAwait(false);
+            Whole("MiB", await clock.RunAsync("plug-memory", () => vm.AddMemoryAsync(memory, facts.MemoryBlockMiB, cancel)).ConfigureAwait(false));
+        }
+
+        await clock.RunAsync("online", () => guest.OnlineAsync(vm.Size.Cpus, cancel)).ConfigureAwait(false);
+    }
+
+    private static void Whole(string unit, HotPlug plugged)
+    {
+        if (plugged.Failure is not { } failure) return;
+        throw new VmFailedException(failure with { Message = $"{plugged.Done} of {plugged.Wanted} {unit} could be plugged in: {failure.Message}" });
+    }
+
+    /// <summary>The VM's id is unique for ever, and so is the identity that is made of it.</summary>
+    private static GuestIdentity IdentityOf(VmId id, LeaseWish wish)
+    {
+        var digits = id.Value.Replace("-", "", StringComparison.Ordinal);
+        return new GuestIdentity(digits, wish.Binding.Hostname.Length > 0 ? wish.Binding.Hostname : $"vm-{digits[..12]}");
+    }
+}

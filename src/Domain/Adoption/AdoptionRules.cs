@@ -1,0 +1,55 @@
+using VmCacheCluster.Domain.Ports;
+
+namespace VmCacheCluster.Domain;
+
+/// <summary>
+/// What becomes of VMs that an earlier process of the daemon left behind: total and pure. First by what is on disk and in
+/// the process table, then, for those that are taken over, by what their monitor says.
+/// </summary>
+public static class AdoptionRules
+{
+    /// <summary>A guest's CPU time comes in the kernel's ticks: less than this is none.</summary>
+    private static readonly TimeSpan CpuTick = TimeSpan.FromMilliseconds(10);
+
+    /// <param name="wanted">What its pool makes now; null when there is no such pool.</param>
+    public static AdoptionVerdict Classify(FoundVm found, VmSpec? wanted) => found switch
+    {
+        { Trusted: false } => Quarantine(found.Problem ?? "its directory is not to be trusted"),
+        { HasDirectory: false } => Reap("its directory is gone: nobody can have it any more"),
+        { Record: FoundRecord.Unreadable } => Quarantine(found.Problem ?? "its record cannot be read"),
+        { Record: FoundRecord.Missing } => Reap("its start was interrupted"),
+        { Process: FoundProcess.Gone } => Reap("its process is gone"),
+        { Process: FoundProcess.Reused } => Reap("its process is gone, and its pid is now another program's"),
+        { Mark: null } => Quarantine(found.Problem ?? "its state cannot be read"),
+        { Mark.Ownership: VmOwnership.Making } => Reap("it was being made"),
+        { Mark.Ownership: VmOwnership.Stopping } => Reap("it was being ended"),
+        { Mark.Ownership: VmOwnership.Warm } => ClassifyWarm(found.Facts!.Spec, wanted),
+        { Mark.Path: HandOutPath.V1, Lease: null } => Quarantine(found.Problem ?? "its lease cannot be read"),
+        _ => new AdoptionVerdict(Adoption.Adopt, "it was handed out"),
+    };
+
+    /// <param name="condition">What the VM does now.</param>
+    /// <param name="guestCpu">CPU time that its guest has used; null when that is not known.</param>
+    public static TakeOverVerdict Consider(VmMark mark, VmCondition condition, TimeSpan? guestCpu)
+    {
+        var ran = condition == VmCondition.Running || (mark.GuestCpu > TimeSpan.Zero && guestCpu - mark.GuestCpu > CpuTick);
+        return (mark.Ownership, mark.Path) switch
+        {
+            (VmOwnership.Warm, _) when condition == VmCondition.Ended => Spoilt("its guest had shut down or panicked"),
+            (VmOwnership.Warm, _) when ran => Spoilt("somebody ran it while no daemon watched"),
+            (VmOwnership.Reserved or VmOwnership.Unconfirmed, HandOutPath.Kata) when ran => new TakeOverVerdict(TakenOver.RanMeanwhile),
+            _ => new TakeOverVerdict(TakenOver.AsMarked),
+        };
+    }
+
+    private static AdoptionVerdict ClassifyWarm(VmSpec spec, VmSpec? wanted)
+        => wanted is null ? Reap("its pool is no longer configured")
+            : spec with { Accelerator = wanted.Accelerator } != wanted ? Reap("its pool makes other VMs now")
+            : new AdoptionVerdict(Adoption.Adopt, "it is warm");
+
+    private static AdoptionVerdict Reap(string reason) => new(Adoption.Reap, reason);
+
+    private static AdoptionVerdict Quarantine(string reason) => new(Adoption.Quarantine, reason);
+
+    private static TakeOverVerdict Spoilt(string reason) => new(TakenOver.Spoilt, reason);
+}

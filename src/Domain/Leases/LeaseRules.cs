@@ -1,0 +1,63 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace VmCacheCluster.Domain;
+
+/// <summary>What a pool can promise, said before anything is done.</summary>
+public static class LeaseRules
+{
+    /// <summary>Why a wish can never come true in this pool, and what can; null when it can.</summary>
+    public static string? Fault(LeaseWish wish, PoolOptions pool)
+    {
+        var spec = pool.Spec;
+        if (wish.MinCpus < 0 || wish.MinMemoryMiB < 0) return "vCPUs and memory cannot be negative";
+        if (wish.MinCpus > spec.MaxCpus) return $"{wish.MinCpus} vCPUs are more than the {spec.MaxCpus} that its VMs can have (max-cpus)";
+        if (wish.MinMemoryMiB > spec.MaxMemoryMiB)
+            return $"{wish.MinMemoryMiB} MiB of memory are more than the {spec.MaxMemoryMiB} MiB that its VMs can have (max-memory)";
+        if (wish.MinMemoryMiB > spec.MemoryMiB && spec.MemorySlots == 0)
+            return $"{wish.MinMemoryMiB} MiB of memory are more than the {spec.MemoryMiB} MiB of its VMs, and no memory can be plugged into them (memory-slots is 0)";
+        return wish.Ttl is { } ttl ? FaultOfTtl(ttl, pool.Lease) : null;
+    }
+
+    /// <summary>Why a lease cannot live so long; null when it can.</summary>
+    public static string? FaultOfTtl(TimeSpan ttl, LeaseLimits limits)
+        => ttl > limits.Most ? $"a TTL of {Text(ttl)} is more than the {Text(limits.Most)} that it allows (max-lease-ttl)"
+            : ttl < LeaseLimits.Least ? $"a TTL of {Text(ttl)} is less than {Text(LeaseLimits.Least)}"
+            : null;
+
+    /// <summary>Of everything that is asked for but the key: equal wishes have equal ones. SHA-256, in hexadecimal.</summary>
+    public static string Digest(LeaseWish wish)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Add($"{wish.MinCpus}/{wish.MinMemoryMiB}/{wish.Sandbox?.Value}/{wish.Ttl?.Ticks}/{wish.Warm}/{wish.ClientHoldsAgent}/{wish.Binding.Hostname}");
+        AddAll("labels", wish.Labels);
+        AddAll("environment", wish.Binding.Environment);
+        foreach (var file in wish.Binding.Files)
+        {
+            Add($"file/{file.Mode}/{file.Path}");
+            hash.AppendData(BitConverter.GetBytes(file.Content.Length));
+            hash.AppendData(file.Content.Span);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+
+        void AddAll(string what, IReadOnlyDictionary<string, string> values)
+        {
+            Add($"{what}/{values.Count}");
+            foreach (var (key, value) in values.OrderBy(v => v.Key, StringComparer.Ordinal))
+            {
+                Add(key);
+                Add(value);
+            }
+        }
+
+        void Add(string text)
+        {
+            var bytes = Encoding.UTF8.GetBytes(text);
+            hash.AppendData(BitConverter.GetBytes(bytes.Length));
+            hash.AppendData(bytes);
+        }
+    }
+
+    private static string Text(TimeSpan time) => $"{time.TotalSeconds:0.###} s";
+}
