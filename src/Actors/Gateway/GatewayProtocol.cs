@@ -74,6 +74,17 @@ public sealed record GetVm(VmId Id);
 
 public sealed record VmRefused(VmId Id, RefusalKind Kind, string Reason);
 
+/// <summary>To the gateway: make no more VMs on this host and give up what is warm; what is leased stays. Answered by
+/// <see cref="NodeDrained"/>.</summary>
+public sealed record DrainNode
+{
+    public static readonly DrainNode Instance = new();
+}
+
+/// <param name="GivenUp">VMs that were warm or being made, and now end.</param>
+/// <param name="Leased">VMs that their holders keep.</param>
+public sealed record NodeDrained(int GivenUp, int Leased);
+
 /// <summary>To the gateway: every pool's state. Answered by <see cref="NodeView"/>.</summary>
 public sealed record GetNodeView
 {
@@ -95,8 +106,12 @@ public sealed record PoolView(
     Accelerator Accelerator, string AcceleratorReason, IReadOnlyList<VmView> Vms, IReadOnlyList<PoolEvent> Events);
 
 /// <summary>A VM, as its status shows it.</summary>
+/// <param name="Lease">Of a VM handed out by vmcache.v1; else null.</param>
+/// <param name="ExpiresAt">When that lease ends; null without one.</param>
+/// <param name="Size">As it is now; null: as it was started.</param>
 public sealed record VmView(
-    VmId Id, PoolName Pool, VmLife Life, VmSpec Spec, VmFacts? Facts, DateTimeOffset? ConfirmBefore, TimeSpan Grace);
+    VmId Id, PoolName Pool, VmLife Life, VmSpec Spec, VmFacts? Facts, DateTimeOffset? ConfirmBefore, TimeSpan Grace,
+    LeaseRecord? Lease = null, DateTimeOffset? ExpiresAt = null, VmSize? Size = null);
 
 /// <summary>Something worth telling an operator. Equal ones in a row are counted, not listed.</summary>
 /// <param name="At">When it last happened.</param>
