@@ -13,6 +13,7 @@ public static partial class LateBindingRules
     public const int MostFileBytes = 3 << 20;
     public const int LongestPath = 4095;
     public const int MostVariables = 256;
+    public const int LargestVariable = 32 << 10;
     public const int MostVariableBytes = 128 << 10;
     private const int MostPathBytes = 128 << 10;
     private const uint UsualMode = 0x1A4; // rw-r--r--
@@ -40,7 +41,9 @@ public static partial class LateBindingRules
         var bytes = 0L;
         foreach (var (name, value) in environment.OrderBy(e => e.Key, StringComparer.Ordinal))
         {
-            bytes += Encoding.UTF8.GetByteCount(name) + Encoding.UTF8.GetByteCount(value);
+            var own = Encoding.UTF8.GetByteCount(name) + Encoding.UTF8.GetByteCount(value);
+            bytes += own;
+            if (own > LargestVariable) faults.Add($"{field}[{RequestFaults.Quote(name)}]", $"at most {LargestVariable} bytes of name and value, not {own}");
             if (name.Length == 0 || name.Contains('=') || name.Contains('\0'))
                 faults.Add(field, $"{RequestFaults.Quote(name)} is no name of a variable: not empty, without '=' and NUL");
             if (value.Contains('\0')) faults.Add($"{field}[{RequestFaults.Quote(name)}]", "a value has no NUL");
