@@ -67,6 +67,9 @@ public sealed class LeasedVm : IAsyncDisposable
     /// <summary>When the VM is destroyed unless the lease is renewed before, by the host's clock; as it was last renewed.</summary>
     public DateTimeOffset ExpiresAt => (renewal?.Lease ?? Volatile.Read(ref lease)).ExpiresAt.ToDateTimeOffset();
 
+    /// <summary>How long the lease lives after each renewal.</summary>
+    public TimeSpan Ttl => (renewal?.Lease ?? Volatile.Read(ref lease)).Ttl.ToTimeSpan();
+
     /// <summary>Fires when the lease is gone: it was refused, or could not be renewed before it expired. Never fires without
     /// automatic renewal.</summary>
     public CancellationToken Lost => renewal?.Lost ?? CancellationToken.None;
