@@ -45,10 +45,15 @@ internal static class CliApp
         var root = new RootCommand($"vmcache: the VMs that vmcached keeps warm on this host.\n\n{ExitCode.Help}")
         {
             StatusVerb.Create(globals),
+            AcquireVerb.Create(globals),
+            RenewVerb.Create(globals),
             GetBaseVmVerb.Create(globals),
             ResumeVerb.Create(globals),
             ExecVerb.Create(globals),
             ReleaseVerb.Create(globals),
+            ListVerb.Create(globals),
+            WatchVerb.Create(globals),
+            NodeVerb.Create(globals),
             DoctorVerb.Create(globals),
         };
         root.Options.Add(globals.EndpointOption);

@@ -38,6 +38,9 @@ internal static class Errors
         Reasons.NotVmcached => "is it vmcached's socket, and is vmcached as new as vmcache? see --endpoint",
         Reasons.Agent => "the guest may have crashed (see its console), or another client may hold its agent's channel",
         Reasons.Monitor => "QEMU may be gone, or another client may hold its monitor: see 'vmcache status'",
+        "STALE_TOKEN" => "the lease may have ended, or be another holder's: see 'vmcache list'; name its token by --token or VMCACHE_TOKEN",
+        "UNKNOWN_POOL" or "WRONG_STATE" => "see 'vmcache status'",
+        "BAD_TOKEN" => "name it by --token or VMCACHE_TOKEN",
         Reasons.Deadline => "it may be busy or hanging: see 'vmcache status' and its log",
         _ => null,
     };

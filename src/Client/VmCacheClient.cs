@@ -17,9 +17,12 @@ public sealed class VmCacheClient : IDisposable
     private readonly VmCache.VmCacheClient vms;
     private readonly Admin.AdminClient admin;
 
-    private VmCacheClient(string endpoint, GrpcChannel channel)
+    private readonly TimeProvider time;
+
+    private VmCacheClient(string endpoint, GrpcChannel channel, TimeProvider time)
     {
         Endpoint = endpoint;
+        this.time = time;
         this.channel = channel;
         cache = new CacheService.CacheServiceClient(channel);
         vms = new VmCache.VmCacheClient(channel);
@@ -30,8 +33,85 @@ public sealed class VmCacheClient : IDisposable
     public string Endpoint { get; }
 
     /// <summary>A client of the socket at <paramref name="endpoint"/>.</summary>
+    /// <param name="endpoint">Absolute path of the node's Unix socket.</param>
+    /// <param name="time">Of renewals and retries; null: the system's.</param>
     /// <exception cref="ArgumentException">The path cannot be a Unix socket's.</exception>
-    public static VmCacheClient Open(string endpoint) => new(endpoint, UnixChannel.Open(endpoint));
+    public static VmCacheClient Open(string endpoint, TimeProvider? time = null) =>
+        new(endpoint, UnixChannel.Open(endpoint), time ?? TimeProvider.System);
+
+    /// <summary>
+    /// A VM of a pool, running and the caller's own: reseeded, its clock set, with an identity and the late binding. The lease
+    /// is renewed until the VM is released or disposed: <c>await using var vm = await client.AcquireAsync("default");</c>
+    /// </summary>
+    /// <param name="pool">Empty: the default pool.</param>
+    /// <param name="cancel">Gives up waiting; then no VM is left behind.</param>
+    public async Task<LeasedVm> AcquireAsync(string pool = "", AcquireOptions? options = null, CancellationToken cancel = default)
+    {
+        options ??= new AcquireOptions();
+        var request = options.ToRequest(pool);
+        var sent = time.GetTimestamp();
+        var answer = await CallAsync(call => vms.AcquireAsync(request, call), options.Timeout, cancel).ConfigureAwait(false);
+        return answer is { Vm: not null, Lease: { Ttl: not null, ExpiresAt: not null } }
+            ? new LeasedVm(this, answer, sent, time, options.AutomaticRenewal)
+            : throw new VmCacheException(StatusCode.Internal, Reasons.BadAnswer, $"{Endpoint} answered Acquire without a VM or without a lease");
+    }
+
+    /// <summary>Prolongs a lease from now on.</summary>
+    /// <param name="ttl">Null: as before.</param>
+    public Task<Lease> RenewAsync(string id, string token, TimeSpan? ttl, TimeSpan timeout, CancellationToken cancel = default) =>
+        CallAsync(
+            options => vms.RenewAsync(
+                new RenewRequest { Id = id, Token = token, Ttl = ttl is { } wanted ? Duration.FromTimeSpan(wanted) : null }, options),
+            timeout, cancel);
+
+    /// <summary>Runs a program in the guest of a VM that is held by <paramref name="token"/>.</summary>
+    /// <param name="stdin">Copied to the program until it ends; null for an empty one.</param>
+    /// <param name="cancel">Kills the program.</param>
+    public async Task<ExecExited> ExecAsync(
+        string id, string token, GuestProgram program, Stream? stdin,
+        Func<ReadOnlyMemory<byte>, ValueTask> stdout, Func<ReadOnlyMemory<byte>, ValueTask> stderr, CancellationToken cancel = default)
+    {
+        try
+        {
+            return await LeaseExec.RunAsync(vms, id, token, program, stdin, stdout, stderr, cancel).ConfigureAwait(false);
+        }
+        catch (RpcException) when (cancel.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancel);
+        }
+        catch (RpcException fault)
+        {
+            throw Faults.Of(fault, Endpoint, TimeSpan.Zero);
+        }
+    }
+
+    /// <summary>
+    /// What happens to VMs, until it is cancelled. A stream that breaks is taken up again where it was; when that cannot be
+    /// (the daemon was restarted), a <see cref="WatchEventKind.Reset"/> and every VM as a snapshot come again.
+    /// </summary>
+    /// <param name="pool">Only this pool's; empty: of all.</param>
+    /// <param name="after">Epoch and sequence of the last event seen; null: none, and the stream begins with a reset.</param>
+    /// <exception cref="VmCacheException">The first stream could not be had, or the node refuses.</exception>
+    public IAsyncEnumerable<WatchEvent> WatchAsync(
+        string pool = "", (string Epoch, ulong Sequence)? after = null, CancellationToken cancel = default) =>
+        new EventWatch(vms, fault => Faults.Of(fault, Endpoint, TimeSpan.Zero), pool, time).ReadAsync(after, cancel);
+
+    /// <summary>The VMs of the host, or of one pool; of all states, or of some.</summary>
+    public async Task<IReadOnlyList<Vm>> ListAsync(
+        string pool, IEnumerable<VmState> states, TimeSpan timeout, CancellationToken cancel = default)
+    {
+        var answer = await CallAsync(
+            options => vms.ListAsync(new ListRequest { Pool = pool, States = { states } }, options), timeout, cancel).ConfigureAwait(false);
+        return answer.Vms;
+    }
+
+    /// <summary>Has the node make no more VMs and give its warm ones up; the leased ones are left alone.</summary>
+    public Task<DrainResponse> DrainAsync(TimeSpan timeout, CancellationToken cancel = default) =>
+        CallAsync(options => admin.DrainAsync(new DrainRequest(), options), timeout, cancel);
+
+    /// <summary>What Kata's client asks first: the configuration that every VM of the socket's pool is made with.</summary>
+    public Task<GrpcVMConfig> ConfigAsync(TimeSpan timeout, CancellationToken cancel = default) =>
+        CallAsync(options => cache.ConfigAsync(new Empty(), options), timeout, cancel);
 
     /// <summary>
     /// Takes one paused base VM of the socket's pool, as Kata's client does. From then on it is the caller's: it is to be
@@ -45,12 +125,15 @@ public sealed class VmCacheClient : IDisposable
         CallAsync(options => vms.GetAsync(new GetRequest { Id = id }, options), timeout, cancel);
 
     /// <summary>Destroys a leased VM; returns when its process is gone.</summary>
-    public Task ReleaseAsync(string id, TimeSpan timeout, CancellationToken cancel = default) =>
-        CallAsync(options => vms.ReleaseAsync(new ReleaseRequest { Id = id }, options), timeout, cancel);
+    /// <param name="token">Of its lease; empty for a VM that was taken by <see cref="GetBaseVmAsync"/>.</param>
+    public Task ReleaseAsync(string id, TimeSpan timeout, CancellationToken cancel = default, string token = "") =>
+        CallAsync(options => vms.ReleaseAsync(new ReleaseRequest { Id = id, Token = token }, options), timeout, cancel);
 
+    /// <summary>The node's pools, their VMs and what happened lately.</summary>
     public Task<NodeStatus> GetStatusAsync(TimeSpan timeout, CancellationToken cancel = default) =>
         CallAsync(options => admin.GetStatusAsync(new GetStatusRequest(), options), timeout, cancel);
 
+    /// <summary>Ends the connection; leases go on until they expire.</summary>
     public void Dispose() => channel.Dispose();
 
     private async Task<T> CallAsync<T>(

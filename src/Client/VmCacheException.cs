@@ -48,6 +48,15 @@ public static class Reasons
     /// <summary>QEMU's monitor did not answer, or refused.</summary>
     public const string Monitor = "MONITOR";
 
+    /// <summary>The lease could not be renewed before it expired.</summary>
+    public const string LeaseExpired = "LEASE_EXPIRED";
+
+    /// <summary>A program printed more than was to be kept.</summary>
+    public const string OutputTooLarge = "OUTPUT_TOO_LARGE";
+
+    /// <summary>The node's VMs are configured otherwise than the caller's.</summary>
+    public const string ConfigurationDiffers = "CONFIGURATION_DIFFERS";
+
     /// <summary>The node answered what its API rules out.</summary>
     public const string BadAnswer = "BAD_ANSWER";
 }

@@ -31,13 +31,11 @@ public static class Daemon
         });
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = NodeLifetime.StopTimeout(options) + TimeSpan.FromSeconds(5));
         AddNode(builder.Services, options);
-        AddGrpc(builder.Services, options);
+        builder.Services.AddVmCacheServices(options);
         also?.Invoke(builder.Services);
 
         var app = builder.Build();
-        app.MapGrpcService<KataCacheService>();
-        app.MapGrpcService<VmCacheService>();
-        app.MapGrpcService<AdminService>();
+        app.MapVmCacheServices();
         app.Lifetime.ApplicationStarted.Register(() => OnStarted(app, options, endpoints));
         return app;
     }
@@ -68,19 +66,6 @@ public static class Daemon
             })
             .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism), ports));
         services.AddHostedService<NodeLifetime>();
-    }
-
-    private static void AddGrpc(IServiceCollection services, NodeOptions options)
-    {
-        services.AddGrpc();
-        services.AddSingleton(TimeProvider.System);
-        services.AddSingleton(new StartTime(DateTimeOffset.UtcNow));
-        services.AddSingleton(new SocketPools(options));
-        services.AddSingleton(new KataConfigs(options));
-        services.AddSingleton<BaseVmAcquirer>();
-        services.AddSingleton<KataCacheService>();
-        services.AddSingleton<VmCacheService>();
-        services.AddSingleton<AdminService>();
     }
 
     private static void OnStarted(WebApplication app, NodeOptions options, OwnedEndpoints endpoints)

@@ -39,6 +39,9 @@ internal static class Durations
         _ => $"{(long)age.TotalDays}d",
     };
 
+    /// <summary>A moment in UTC, to the millisecond.</summary>
+    internal static string Moment(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+
     /// <summary><c>30 s</c>, <c>1.5 s</c>, <c>250 ms</c>.</summary>
     internal static string Exact(TimeSpan time) => time < TimeSpan.FromSeconds(1)
         ? FormattableString.Invariant($"{time.TotalMilliseconds:0.#} ms")

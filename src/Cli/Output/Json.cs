@@ -7,16 +7,21 @@ namespace VmCacheCluster.Cli.Output;
 
 internal static class Json
 {
+    internal static readonly JsonViews Views = new(Options(indented: true));
+
+    /// <summary>For one object a line.</summary>
+    internal static readonly JsonViews Lines = new(Options(indented: false));
+
+    internal static string Text<T>(T view, JsonTypeInfo<T> type) => JsonSerializer.Serialize(view, type);
+
     // The output goes to programs and people, never into HTML: paths and quotes stay readable.
-    internal static readonly JsonViews Views = new(new JsonSerializerOptions
+    private static JsonSerializerOptions Options(bool indented) => new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        WriteIndented = true,
-    });
-
-    internal static string Text<T>(T view, JsonTypeInfo<T> type) => JsonSerializer.Serialize(view, type);
+        WriteIndented = indented,
+    };
 }
 
 [JsonSerializable(typeof(StatusView))]
@@ -25,4 +30,9 @@ internal static class Json
 [JsonSerializable(typeof(ReleaseView))]
 [JsonSerializable(typeof(DoctorView))]
 [JsonSerializable(typeof(ErrorView))]
+[JsonSerializable(typeof(LeaseView))]
+[JsonSerializable(typeof(RenewView))]
+[JsonSerializable(typeof(ListView))]
+[JsonSerializable(typeof(WatchEventView))]
+[JsonSerializable(typeof(DrainView))]
 internal sealed partial class JsonViews : JsonSerializerContext;

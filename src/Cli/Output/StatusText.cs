@@ -55,7 +55,7 @@ internal static class StatusText
     private static Table Vms(IReadOnlyList<(string Pool, VmView Vm)> vms, bool wide, DateTimeOffset now, Style style)
     {
         string[] heads = ["ID", "POOL", "STATE", "PID", "CPUS", "MEMORY", "MADE-BY"];
-        var table = new Table(wide ? [.. heads, "SERVED", "HOLDER", "QMP", "AGENT", "CONSOLE"] : heads);
+        var table = new Table(wide ? [.. heads, "SERVED", "HOLDER", "EXPIRES", "LABELS", "QMP", "AGENT", "CONSOLE"] : heads);
         foreach (var (pool, vm) in vms)
         {
             Table.Cell[] cells =
@@ -64,7 +64,7 @@ internal static class StatusText
                 Number(vm.Cpus), $"{vm.MemoryMiB} MiB", vm.MadeBy,
             ];
             table.Add(wide
-                ? [.. cells, vm.Served ?? "-", Holder(vm, now), vm.Qmp ?? "-", vm.Agent ?? "-", vm.Console ?? "-"]
+                ? [.. cells, vm.Served ?? "-", Holder(vm, now), ListText.Expiry(vm, now), ListText.Labels(vm), vm.Qmp ?? "-", vm.Agent ?? "-", vm.Console ?? "-"]
                 : cells);
         }
 
@@ -80,11 +80,11 @@ internal static class StatusText
         _ => "-",
     };
 
-    private static Func<string, string>? Paint(string state, Style style) => state switch
+    internal static Func<string, string>? Paint(string state, Style style) => state switch
     {
         "warm" => style.Good,
         "failed" => style.Bad,
-        "leased" or "reserved" => style.Strong,
+        "leased" or "reserved" or "preparing" => style.Strong,
         _ => null,
     };
 
@@ -97,7 +97,7 @@ internal static class StatusText
         foreach (var (pool, e) in events)
         {
             var when = e.At is not { } at ? "-"
-                : wide ? at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)
+                : wide ? Durations.Moment(at)
                 : Durations.Age(now - at);
             table.Add(when, pool, e.Vm ?? "-", e.What);
         }

@@ -26,14 +26,26 @@ internal static class ViewOf
         [.. pool.Vms.Select(Vm)],
         [.. pool.Events.Select(e => new EventView(At(e.At), Set(e.Vm), e.What))]);
 
-    private static VmView Vm(Vm vm)
+    internal static LeaseView Lease(LeasedVm leased) => new(
+        leased.Id, leased.Token, leased.ExpiresAt, leased.Ttl.TotalSeconds, leased.Vm.Pool, leased.Vm.Cpus, leased.Vm.MemoryMib,
+        Words.Of(leased.Vm.MadeBy), Words.Of(leased.Vm.Served), leased.Vm.Pid, leased.Host, leased.Qmp, leased.Agent, leased.Console,
+        Set(leased.Share), Set(leased.Vm.SandboxId), Labels(leased.Vm),
+        [.. leased.Timeline.Select(s => new StageView(s.Stage, Round(s.Took)))]);
+
+    internal static WatchEventView Event(WatchEvent seen) => new(
+        seen.Epoch, seen.Sequence, At(seen.At), Words.Of(seen.Kind), Set(seen.Pool), seen.Vm is null ? null : Vm(seen.Vm), Set(seen.Reason));
+
+    internal static VmView Vm(Vm vm)
     {
         var leased = vm.State == VmState.Leased;
         return new VmView(
             vm.Id, Words.Of(vm.State), vm.Pid, vm.Cpus, vm.MemoryMib, Words.Of(vm.MadeBy),
             leased ? Words.Of(vm.Served) : null, leased ? vm.Confirmed : null, leased ? At(vm.ConfirmBefore) : null,
-            Set(vm.Qmp), Set(vm.Agent), Set(vm.Console), Set(vm.Share));
+            Set(vm.Qmp), Set(vm.Agent), Set(vm.Console), Set(vm.Share),
+            Set(vm.Pool), Set(vm.SandboxId), At(vm.ExpiresAt), Labels(vm));
     }
+
+    private static Dictionary<string, string>? Labels(Vm vm) => vm.Labels.Count > 0 ? vm.Labels.ToDictionary() : null;
 
     private static double Round(TimeSpan time) => Math.Round(time.TotalMilliseconds, 3);
 

@@ -12,7 +12,8 @@ internal sealed record PoolView(
 
 internal sealed record VmView(
     string Id, string State, long Pid, uint Cpus, uint MemoryMiB, string MadeBy,
-    string? Served, bool? Confirmed, DateTimeOffset? ConfirmBefore, string? Qmp, string? Agent, string? Console, string? Share);
+    string? Served, bool? Confirmed, DateTimeOffset? ConfirmBefore, string? Qmp, string? Agent, string? Console, string? Share,
+    string? Pool = null, string? SandboxId = null, DateTimeOffset? ExpiresAt = null, IReadOnlyDictionary<string, string>? Labels = null);
 
 internal sealed record EventView(DateTimeOffset? At, string? Vm, string What);
 
@@ -26,6 +27,24 @@ internal sealed record BaseVmView(
 internal sealed record ResumedView(double Cont, double Reseed, double Clock, double Total);
 
 internal sealed record ResumeView(string Id, ResumedView Resumed);
+
+/// <summary>A VM that was acquired. <paramref name="ExpiresAt"/> moves with each renewal.</summary>
+internal sealed record LeaseView(
+    string Id, string Token, DateTimeOffset ExpiresAt, double TtlSeconds, string Pool, uint Cpus, uint MemoryMiB, string MadeBy, string Served,
+    long Pid, string Host, string Qmp, string Agent, string Console, string? Share, string? SandboxId,
+    IReadOnlyDictionary<string, string>? Labels, IReadOnlyList<StageView> Timeline);
+
+internal sealed record StageView(string Stage, double Milliseconds);
+
+internal sealed record RenewView(string Id, DateTimeOffset ExpiresAt, double TtlSeconds);
+
+internal sealed record ListView(IReadOnlyList<VmView> Vms);
+
+/// <param name="Kind"><c>reset</c>, <c>snapshot</c>, <c>changed</c>, <c>gone</c> or <c>pool</c>.</param>
+internal sealed record WatchEventView(
+    string Epoch, ulong Sequence, DateTimeOffset? At, string Kind, string? Pool, VmView? Vm, string? Reason);
+
+internal sealed record DrainView(uint WarmGivenUp, uint LeasedLeft);
 
 internal sealed record ReleaseView(IReadOnlyList<string> Released);
 

@@ -19,6 +19,17 @@ internal static class Words
         VmState.Leased => "leased",
         VmState.Stopping => "stopping",
         VmState.Failed => "failed",
+        VmState.Preparing => "preparing",
+        _ => Unknown,
+    };
+
+    internal static string Of(WatchEventKind kind) => kind switch
+    {
+        WatchEventKind.Reset => "reset",
+        WatchEventKind.Snapshot => "snapshot",
+        WatchEventKind.Changed => "changed",
+        WatchEventKind.Gone => "gone",
+        WatchEventKind.Pool => "pool",
         _ => Unknown,
     };
 

@@ -29,16 +29,17 @@ internal static class ExecVerb
         {
             Description = "Give the command standard input even from a terminal; redirected input it gets anyway",
         };
+        var token = Tokens.Option();
         var verb = new Command("exec", "Run a command in a VM: vmcache exec VM [options] -- CMD ARGS")
         {
-            word, command, env, timeout, cwd, interactive,
+            word, command, env, timeout, cwd, interactive, token,
         };
         verb.SetAction((parse, cancel) =>
         {
             var start = Start(
                 parse.GetRequiredValue(command), parse.GetValue(env) ?? [], parse.GetValue(cwd), parse.GetValue(timeout));
             var withInput = parse.GetValue(interactive) || globals.Host.InIsRedirected;
-            return RunAsync(globals, parse, parse.GetRequiredValue(word), start, withInput, cancel);
+            return RunAsync(globals, parse, parse.GetRequiredValue(word), Tokens.Of(parse, token, globals.Host), start, withInput, cancel);
         });
         return verb;
     }
@@ -47,35 +48,58 @@ internal static class ExecVerb
     {
         var start = new ExecStart { WorkingDirectory = cwd ?? "", TimeoutMilliseconds = (ulong)(timeout?.TotalMilliseconds ?? 0) };
         start.Args.AddRange(command);
-        foreach (var entry in env)
+        foreach (var (name, value) in KeyValues.Parse("--env", env))
         {
-            var equals = entry.IndexOf('=');
-            if (equals <= 0)
-            {
-                throw CliException.Usage($"--env '{entry}' is not of the form NAME=VALUE");
-            }
-
-            start.Env[entry[..equals]] = entry[(equals + 1)..];
+            start.Env[name] = value;
         }
 
         return start;
     }
 
     private static async Task<int> RunAsync(
-        Globals globals, ParseResult parse, string word, ExecStart start, bool withInput, CancellationToken cancel)
+        Globals globals, ParseResult parse, string word, string token, ExecStart start, bool withInput, CancellationToken cancel)
     {
         using var client = globals.Connect(parse);
         try
         {
             var vm = await VmLookup.FindAsync(client, word, cancel).ConfigureAwait(false);
             Holding.RequireLeased(vm);
+            TimeSpan? limit = start.TimeoutMilliseconds > 0 ? TimeSpan.FromMilliseconds(start.TimeoutMilliseconds) : null;
+            if (vm.ExpiresAt is not null)
+            {
+                return await ByLeaseAsync(globals.Host, client, vm.Id, token, start, limit, withInput, cancel).ConfigureAwait(false);
+            }
+
             var exited = await InVmAsync(globals.Host, vm.Id, vm.Qmp, vm.Agent, start, withInput, cancel).ConfigureAwait(false);
-            return Status(globals, exited, start);
+            return ProgramEnd.Status(globals.Host, exited.Status, exited.Signal, exited.TimedOut, limit);
         }
         catch (Exception fault) when (fault is not (OperationCanceledException or BrokenPipeException))
         {
-            throw AsExec(Errors.Of(fault));
+            throw ProgramEnd.AsExec(Errors.Of(fault));
         }
+    }
+
+    /// <summary>The daemon holds the agent's channel of a VM that acquire gave, and runs programs for whoever shows the token.</summary>
+    private static async Task<int> ByLeaseAsync(
+        CliHost host, VmCacheClient client, string id, string token, ExecStart start, TimeSpan? limit, bool withInput, CancellationToken cancel)
+    {
+        if (token.Length == 0)
+        {
+            throw CliException.Usage($"VM {id} has a lease: name its token by --token or {Tokens.Variable}; 'vmcache acquire' printed it");
+        }
+
+        var program = new GuestProgram
+        {
+            Args = start.Args, Environment = start.Env.ToDictionary(), WorkingDirectory = start.WorkingDirectory, Timeout = limit,
+        };
+        using var output = host.OpenOut();
+        using var error = host.OpenError();
+        var exited = await client.ExecAsync(
+            id, token, program, withInput ? host.OpenIn() : null,
+            chunk => output.WriteAsync(chunk, CancellationToken.None),
+            chunk => error.WriteAsync(chunk, CancellationToken.None),
+            cancel).ConfigureAwait(false);
+        return ProgramEnd.Status(host, exited.Status, exited.Signal, exited.TimedOut, limit);
     }
 
     private static async Task<ExecExited> InVmAsync(
@@ -108,32 +132,4 @@ internal static class ExecVerb
                 $"VM {id} is paused: resume it by 'vmcache resume {id}' (or take VMs by 'vmcache get-base-vm --resume')", fault);
         }
     }
-
-    private static int Status(Globals globals, ExecExited exited, ExecStart start)
-    {
-        if (exited.TimedOut)
-        {
-            var limit = Durations.Exact(TimeSpan.FromMilliseconds(start.TimeoutMilliseconds));
-            globals.Host.Error.WriteLine($"vmcache: the command was killed at its time limit, {limit}");
-            return ExitCode.CommandTimedOut;
-        }
-
-        return exited.Signal > 0 ? 128 + exited.Signal : exited.Status & 0xFF;
-    }
-
-    /// <summary>A status below 124 would be taken for the command's own.</summary>
-    private static CliException AsExec(CliException error) => error.ExitCode == ExitCode.Usage
-        ? error
-        : new CliException(
-            error.Reason switch
-            {
-                VmExec.NotFoundReason => ExitCode.CommandNotFound,
-                VmExec.NotExecutableReason => ExitCode.CommandNotExecutable,
-                _ => ExitCode.ExecFailed,
-            },
-            error.Code, error.Reason, error.Message, error)
-        {
-            Metadata = error.Metadata,
-            RetryAfter = error.RetryAfter,
-        };
 }

@@ -14,13 +14,15 @@ internal static class ReleaseVerb
             Description = "Leased VMs: ids, or unambiguous beginnings of them",
             Arity = ArgumentArity.OneOrMore,
         };
-        var verb = new Command("release", "Give leased VMs back: each is destroyed, and never used again") { vms };
-        verb.SetAction((parse, cancel) => RunAsync(globals, parse, parse.GetRequiredValue(vms), cancel));
+        var token = Tokens.Option();
+        var verb = new Command("release", "Give leased VMs back: each is destroyed, and never used again") { vms, token };
+        verb.SetAction((parse, cancel) => RunAsync(
+            globals, parse, parse.GetRequiredValue(vms), Tokens.Of(parse, token, globals.Host), cancel));
         return verb;
     }
 
     /// <summary>Releases all that it can, tells each failure, and exits with the first one's status.</summary>
-    private static async Task<int> RunAsync(Globals globals, ParseResult parse, string[] words, CancellationToken cancel)
+    private static async Task<int> RunAsync(Globals globals, ParseResult parse, string[] words, string token, CancellationToken cancel)
     {
         using var client = globals.Connect(parse);
         var json = globals.Format(parse) == OutputFormat.Json;
@@ -31,7 +33,7 @@ internal static class ReleaseVerb
         {
             try
             {
-                var id = await ReleaseAsync(client, word, cancel).ConfigureAwait(false);
+                var id = await ReleaseAsync(client, word, token, cancel).ConfigureAwait(false);
                 released.Add(id);
                 if (!json)
                 {
@@ -54,10 +56,10 @@ internal static class ReleaseVerb
         return exit;
     }
 
-    private static async Task<string> ReleaseAsync(VmCacheClient client, string word, CancellationToken cancel)
+    private static async Task<string> ReleaseAsync(VmCacheClient client, string word, string token, CancellationToken cancel)
     {
         var vm = await VmLookup.FindAsync(client, word, cancel).ConfigureAwait(false);
-        await client.ReleaseAsync(vm.Id, Deadlines.Release, cancel).ConfigureAwait(false);
+        await client.ReleaseAsync(vm.Id, Deadlines.Release, cancel, vm.ExpiresAt is null ? "" : token).ConfigureAwait(false);
         return vm.Id;
     }
 }

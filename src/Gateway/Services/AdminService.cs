@@ -13,6 +13,8 @@ public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptio
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
+    private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(60);
+
     private static readonly string Version =
         typeof(AdminService).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
@@ -28,6 +30,12 @@ public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptio
         };
         status.Pools.AddRange(node.Pools.Select(p => V1Mapping.ToPool(p, options.Endpoint)));
         return status;
+    }
+
+    public override async Task<DrainResponse> Drain(DrainRequest request, ServerCallContext context)
+    {
+        var drained = (NodeDrained)await Edge.AskAsync(gateway.ActorRef, DrainNode.Instance, DrainTimeout, "the drain of this host", context);
+        return new DrainResponse { WarmGivenUp = (uint)drained.GivenUp, LeasedLeft = (uint)drained.Leased };
     }
 }
 

@@ -26,18 +26,22 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, NodeOpt
 
     /// <param name="deadline">The caller's; DateTime.MaxValue when it has none: then it waits for one boot of the pool.</param>
     /// <param name="aborted">Fires when the caller leaves.</param>
-    public async Task<BaseVmGranted> AcquireAsync(PoolName pool, HandOutPath path, DateTime deadline, CancellationToken aborted)
+    /// <param name="wish">What a caller of vmcache.v1 asks for; null for Kata's.</param>
+    public async Task<BaseVmGranted> AcquireAsync(
+        PoolName pool, HandOutPath path, DateTime deadline, CancellationToken aborted, LeaseWish? wish = null)
     {
         var ticket = new AcquireTicket(inline: true);
         var wait = WaitFor(pool, deadline);
-        var caller = new AcquireBaseVm(ticket, pool, path, wait);
-        if (_doors.TryGetValue(pool, out var door)) door.Ask(caller);
+        var caller = new AcquireBaseVm(ticket, pool, path, wait, wish);
+        // A wish is for the pool's actor to judge before a VM is taken for it.
+        PoolDoor? door = null;
+        if (wish is null && _doors.TryGetValue(pool, out door)) door.Ask(caller);
         else gateway.ActorRef.Tell(caller);
         var answer = await AnswerAsync(ticket, pool, wait, aborted);
         if (answer is AcquireRefused refused) throw GrpcErrors.From(refused, pool.Value);
 
         var granted = (BaseVmGranted)answer;
-        if (!ReferenceEquals(door, granted.Door)) _doors[pool] = granted.Door;
+        if (wish is null && !ReferenceEquals(door, granted.Door)) _doors[pool] = granted.Door;
         if (aborted.IsCancellationRequested)
         {
             granted.Vm.Tell(new ReturnVm(granted.Facts.Id));

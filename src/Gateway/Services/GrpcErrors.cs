@@ -3,6 +3,8 @@ using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Agent;
+using VmCacheCluster.Domain;
 using Status = Google.Rpc.Status;
 
 namespace VmCacheCluster.Gateway.Services;
@@ -10,7 +12,7 @@ namespace VmCacheCluster.Gateway.Services;
 /// <summary>The one place where refusals become gRPC errors: status, and ErrorInfo (domain "vmcache") for programs.</summary>
 public static class GrpcErrors
 {
-    public const string Domain = "vmcache";
+    public const string ErrorDomain = "vmcache";
 
     public static RpcException From(AcquireRefused refused, string pool) => Make(
         CodeOf(refused.Kind), ReasonOf(refused.Kind), refused.Reason, refused.RetryAfter, ("pool", pool));
@@ -21,6 +23,46 @@ public static class GrpcErrors
     public static RpcException BadVmId(string text) => Make(
         Code.InvalidArgument, "BAD_VM_ID", $"'{text}' is not a VM id: an id is a lower-case UUID, as `vmcache status` shows it",
         TimeSpan.Zero, ("vm", text));
+
+    /// <param name="length">Of the text that was given as a token, which is not repeated: it may be somebody's.</param>
+    public static RpcException BadToken(int length) => Make(
+        Code.InvalidArgument, "BAD_TOKEN",
+        $"the token has {length} characters and is no lease's: a token is 32 lower-case hexadecimal digits, as Acquire answered it",
+        TimeSpan.Zero);
+
+    public static RpcException UnknownPool(string pool, IEnumerable<string> known) => Make(
+        Code.NotFound, "UNKNOWN_POOL", $"there is no pool {RequestFaults.Quote(pool)}; there is: {string.Join(", ", known.Order(StringComparer.Ordinal))}",
+        TimeSpan.Zero, ("pool", pool));
+
+    /// <summary>Everything that is wrong with a request, as text and as google.rpc.BadRequest.</summary>
+    public static RpcException Invalid(RequestFaults faults)
+    {
+        var violations = new BadRequest();
+        violations.FieldViolations.AddRange(faults.Named.Select(f =>
+            new BadRequest.Types.FieldViolation { Field = f.Field, Description = f.Description }));
+        var status = Describe(Code.InvalidArgument, "INVALID_REQUEST", faults.ToString(), TimeSpan.Zero);
+        status.Details.Add(Any.Pack(violations));
+        return status.ToRpcException();
+    }
+
+    public static RpcException BadExec(string message) => Make(Code.InvalidArgument, "BAD_EXEC", message, TimeSpan.Zero);
+
+    public static RpcException Stopping() => Make(Code.Unavailable, "STOPPING", "the daemon is stopping", TimeSpan.FromSeconds(1));
+
+    public static RpcException SlowWatcher() => Make(
+        Code.ResourceExhausted, "SLOW_WATCHER",
+        "more happened than this watcher took in time; watch again from the last event seen", TimeSpan.FromMilliseconds(100));
+
+    /// <summary>A program that could not be run in a guest, or a guest that is of no use.</summary>
+    public static RpcException FromGuest(VmFailedException fault) => fault.InnerException switch
+    {
+        TtrpcStatusException { Code: TtrpcStatusCode.NotFound } e => Make(Code.NotFound, "COMMAND_NOT_FOUND", e.Message, TimeSpan.Zero),
+        TtrpcStatusException { Code: TtrpcStatusCode.PermissionDenied } e
+            => Make(Code.PermissionDenied, "COMMAND_NOT_EXECUTABLE", e.Message, TimeSpan.Zero),
+        TtrpcStatusException { Code: TtrpcStatusCode.Unimplemented } => Make(
+            Code.FailedPrecondition, "NO_EXEC", "the guest's agent runs no programs: use a guest with our agent", TimeSpan.Zero),
+        _ => Make(Code.Unavailable, "GUEST_FAILED", fault.Failure.ToString(), TimeSpan.Zero),
+    };
 
     public static RpcException Cancelled() => Make(Code.Cancelled, "CANCELLED", "the call was cancelled", TimeSpan.Zero);
 
@@ -48,11 +90,14 @@ public static class GrpcErrors
     };
 
     private static RpcException Make(Code code, string reason, string message, TimeSpan retryAfter, params (string Key, string Value)[] metadata)
+        => Describe(code, reason, message, retryAfter, metadata).ToRpcException();
+
+    private static Status Describe(Code code, string reason, string message, TimeSpan retryAfter, params (string Key, string Value)[] metadata)
     {
-        var info = new ErrorInfo { Domain = Domain, Reason = reason };
+        var info = new ErrorInfo { Domain = ErrorDomain, Reason = reason };
         foreach (var (key, value) in metadata) info.Metadata[key] = value;
         var status = new Status { Code = (int)code, Message = message, Details = { Any.Pack(info) } };
         if (retryAfter > TimeSpan.Zero) status.Details.Add(Any.Pack(new RetryInfo { RetryDelay = Duration.FromTimeSpan(retryAfter) }));
-        return status.ToRpcException();
+        return status;
     }
 }

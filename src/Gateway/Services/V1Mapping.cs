@@ -15,8 +15,8 @@ public static class V1Mapping
             Id = view.Id.Value,
             Pool = view.Pool.Value,
             State = StateOf(view.Life.Phase),
-            Cpus = (uint)view.Spec.Cpus,
-            MemoryMib = (uint)view.Spec.MemoryMiB,
+            Cpus = (uint)(view.Size?.Cpus ?? view.Spec.Cpus),
+            MemoryMib = (uint)(view.Size?.MemoryMiB ?? view.Spec.MemoryMiB),
             MadeBy = Contracts.V1.MadeBy.Boot,
             Served = view.Life.Served switch
             {
@@ -28,6 +28,13 @@ public static class V1Mapping
             GracePeriod = Duration.FromTimeSpan(view.Grace),
         };
         if (view.ConfirmBefore is { } before) vm.ConfirmBefore = Timestamp.FromDateTimeOffset(before);
+        if (view.ExpiresAt is { } expires) vm.ExpiresAt = Timestamp.FromDateTimeOffset(expires);
+        if (view.Lease is { } lease)
+        {
+            vm.SandboxId = lease.Sandbox?.Value ?? "";
+            vm.Labels.Add(lease.Labels.ToDictionary());
+        }
+
         if (view.Facts is not { } facts) return vm;
 
         vm.Pid = facts.Process.Pid;

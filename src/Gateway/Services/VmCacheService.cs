@@ -1,30 +1,28 @@
-using Akka.Hosting;
 using Grpc.Core;
-using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Contracts.V1;
-using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>vmcache.v1.VmCache.</summary>
-public sealed class VmCacheService(IRequiredActor<GatewayActor> gateway) : VmCache.VmCacheBase
+public sealed class VmCacheService(LeaseCalls leases, VmQueries queries, EventStream events, GuestExec exec) : VmCache.VmCacheBase
 {
-    private static readonly TimeSpan GetTimeout = TimeSpan.FromSeconds(5);
+    /// <summary>A request with all that a late binding may hold, and one that holds too much and is to be told so.</summary>
+    public const int LargestMessage = 8 << 20;
 
-    /// <summary>Ending a VM takes at most the sum of its stop deadlines; this only covers that nobody answers.</summary>
-    private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromSeconds(60);
+    public override Task<AcquireResponse> Acquire(AcquireRequest request, ServerCallContext context) => leases.AcquireAsync(request, context);
 
-    public override async Task<Vm> Get(GetRequest request, ServerCallContext context)
-    {
-        var answer = await Edge.AskAsync(gateway.ActorRef, new GetVm(Parse(request.Id)), GetTimeout, $"VM {request.Id}", context);
-        return answer is VmView view ? V1Mapping.ToVm(view) : throw GrpcErrors.From((VmRefused)answer);
-    }
+    public override Task<Lease> Renew(RenewRequest request, ServerCallContext context) => leases.RenewAsync(request, context);
 
-    public override async Task<ReleaseResponse> Release(ReleaseRequest request, ServerCallContext context)
-    {
-        var answer = await Edge.AskAsync(gateway.ActorRef, new ReleaseVm(Parse(request.Id)), ReleaseTimeout, $"the release of VM {request.Id}", context);
-        return answer is VmReleased ? new ReleaseResponse() : throw GrpcErrors.From((VmRefused)answer);
-    }
+    public override Task<ReleaseResponse> Release(ReleaseRequest request, ServerCallContext context) => leases.ReleaseAsync(request, context);
 
-    private static VmId Parse(string text) => VmId.TryParse(text, out var id) ? id : throw GrpcErrors.BadVmId(text);
+    public override Task<Vm> Get(GetRequest request, ServerCallContext context) => queries.GetAsync(request, context);
+
+    public override Task<ListResponse> List(ListRequest request, ServerCallContext context) => queries.ListAsync(request, context);
+
+    public override Task Watch(WatchRequest request, IServerStreamWriter<WatchEvent> responseStream, ServerCallContext context)
+        => events.WatchAsync(request, responseStream, context);
+
+    public override Task Exec(
+        IAsyncStreamReader<ExecRequest> requestStream, IServerStreamWriter<ExecResponse> responseStream, ServerCallContext context)
+        => exec.RunAsync(requestStream, responseStream, context);
 }

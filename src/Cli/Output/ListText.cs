@@ -1,0 +1,37 @@
+using System.Globalization;
+
+namespace VmCacheCluster.Cli.Output;
+
+/// <summary><c>vmcache list</c> as text.</summary>
+internal static class ListText
+{
+    internal static string Of(ListView list, bool wide, DateTimeOffset now, Style style)
+    {
+        if (list.Vms.Count == 0)
+        {
+            return "no VMs\n";
+        }
+
+        string[] heads = ["ID", "POOL", "STATE", "CPUS", "MEMORY", "EXPIRES", "SANDBOX"];
+        var table = new Table(wide ? [.. heads, "PID", "MADE-BY", "SERVED", "LABELS", "QMP"] : heads);
+        foreach (var vm in list.Vms)
+        {
+            Table.Cell[] cells =
+            [
+                vm.Id, vm.Pool ?? "-", new(vm.State, StatusText.Paint(vm.State, style)), Number(vm.Cpus), $"{vm.MemoryMiB} MiB",
+                Expiry(vm, now), vm.SandboxId ?? "-",
+            ];
+            table.Add(wide ? [.. cells, Number(vm.Pid), vm.MadeBy, vm.Served ?? "-", Labels(vm), vm.Qmp ?? "-"] : cells);
+        }
+
+        return table.ToString();
+    }
+
+    /// <summary>How long its lease still lives.</summary>
+    internal static string Expiry(VmView vm, DateTimeOffset now) => vm.ExpiresAt is { } at ? at > now ? $"in {Durations.Age(at - now)}" : "now" : "-";
+
+    internal static string Labels(VmView vm) =>
+        vm.Labels is { Count: > 0 } labels ? string.Join(",", labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => $"{l.Key}={l.Value}")) : "-";
+
+    private static string Number(long value) => value > 0 ? value.ToString(CultureInfo.InvariantCulture) : "-";
+}

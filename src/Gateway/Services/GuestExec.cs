@@ -1,0 +1,125 @@
+using Akka.Hosting;
+using Google.Protobuf;
+using Grpc.Core;
+using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Contracts.V1;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+
+namespace VmCacheCluster.Gateway.Services;
+
+/// <summary>Exec: a program in a guest that is lent to us. Either side is read only as fast as the other one takes it.</summary>
+public sealed class GuestExec(IRequiredActor<GatewayActor> gateway, IHostApplicationLifetime lifetime)
+{
+    private static readonly TimeSpan LendTimeout = TimeSpan.FromSeconds(15);
+
+    public async Task RunAsync(IAsyncStreamReader<ExecRequest> from, IServerStreamWriter<ExecResponse> to, ServerCallContext context)
+    {
+        var aborted = context.GetHttpContext().RequestAborted;
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(aborted, lifetime.ApplicationStopping);
+        try
+        {
+            var start = await StartAsync(from, ending.Token);
+            var (id, token) = (CallIds.Vm(start.Id), CallIds.Token(start.Token));
+            var faults = new RequestFaults();
+            var command = ExecRequestReader.Read(start, faults);
+            if (faults.Any) throw GrpcErrors.Invalid(faults);
+
+            var guest = await BorrowAsync(id, token, context);
+            await using var program = await guest.ExecAsync(command, ending.Token);
+            await PumpAsync(program, from, to, ending.Token);
+        }
+        catch (Exception) when (aborted.IsCancellationRequested)
+        {
+            throw GrpcErrors.Cancelled();
+        }
+        catch (Exception e) when (e is not RpcException && lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            throw GrpcErrors.Stopping();
+        }
+        catch (VmFailedException fault)
+        {
+            throw GrpcErrors.FromGuest(fault);
+        }
+    }
+
+    private static async Task<ExecStart> StartAsync(IAsyncStreamReader<ExecRequest> from, CancellationToken cancel)
+        => await from.MoveNext(CancellationToken.None).WaitAsync(cancel) && from.Current.KindCase == ExecRequest.KindOneofCase.Start
+            ? from.Current.Start
+            : throw GrpcErrors.BadExec("the first message of Exec is 'start': it names the VM, the token and the program");
+
+    private async Task<IGuest> BorrowAsync(VmId id, LeaseToken token, ServerCallContext context)
+        => await Edge.AskAsync(gateway.ActorRef, new UseGuest(id, token), LendTimeout, $"the guest of VM {id}", context) switch
+        {
+            GuestLent lent => lent.Guest,
+            var refused => throw GrpcErrors.From((VmRefused)refused),
+        };
+
+    /// <summary>Until the program has ended, or the caller did something that ends it.</summary>
+    private static async Task PumpAsync(
+        IGuestProgram program, IAsyncStreamReader<ExecRequest> from, IServerStreamWriter<ExecResponse> to, CancellationToken cancel)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var input = InputAsync(program, from, over.Token);
+        var output = OutputAsync(program, to, over.Token);
+        try
+        {
+            if (await Task.WhenAny(input, output) == input) await input;
+            await output;
+        }
+        finally
+        {
+            await over.CancelAsync();
+            // The caller may have sent its input's last bytes after the program's end: nobody misses them.
+            _ = input.ContinueWith(t => t.Exception, TaskScheduler.Default);
+            _ = output.ContinueWith(t => t.Exception, TaskScheduler.Default);
+        }
+    }
+
+    /// <summary>Ends without a fault when the guest takes no more input: how the program ends is told by its output.</summary>
+    private static async Task InputAsync(IGuestProgram program, IAsyncStreamReader<ExecRequest> from, CancellationToken cancel)
+    {
+        try
+        {
+            // A read that is cancelled by its token would end the whole call.
+            while (await from.MoveNext(CancellationToken.None).WaitAsync(cancel))
+            {
+                switch (from.Current.KindCase)
+                {
+                    case ExecRequest.KindOneofCase.Stdin:
+                        await program.WriteStdinAsync(from.Current.Stdin.Memory, cancel);
+                        break;
+                    case ExecRequest.KindOneofCase.StdinEof:
+                        await program.CloseStdinAsync(cancel);
+                        return;
+                    default:
+                        throw GrpcErrors.BadExec("only the first message of Exec is 'start'; then come 'stdin' and 'stdin_eof'");
+                }
+            }
+
+            await program.CloseStdinAsync(cancel);
+        }
+        catch (VmFailedException)
+        {
+        }
+    }
+
+    private static async Task OutputAsync(IGuestProgram program, IServerStreamWriter<ExecResponse> to, CancellationToken cancel)
+    {
+        await foreach (var output in program.ReadOutputAsync(cancel))
+        {
+            await to.WriteAsync(ToResponse(output), cancel);
+            if (output is GuestOutput.Exited) return;
+        }
+
+        throw new VmFailedException(new VmFailure(VmFailureKind.Agent, "the guest did not say how the program ended"));
+    }
+
+    private static ExecResponse ToResponse(GuestOutput output) => output switch
+    {
+        GuestOutput.Stdout o => new ExecResponse { Stdout = UnsafeByteOperations.UnsafeWrap(o.Data) },
+        GuestOutput.Stderr e => new ExecResponse { Stderr = UnsafeByteOperations.UnsafeWrap(e.Data) },
+        GuestOutput.Exited x => new ExecResponse { Exited = new ExecExited { Status = x.Status, Signal = x.Signal, TimedOut = x.TimedOut } },
+        _ => throw new InvalidOperationException($"a guest's output of an unknown kind: {output.GetType().Name}"),
+    };
+}
