@@ -24,11 +24,11 @@ public sealed class AgentClient(TtrpcClient client)
         client.CallAsync(AgentServices.Health, "Version", new CheckRequest(), VersionCheckResponse.Parser, cancel, timeout);
 
     /// <summary>
-    /// Brings hot-plugged vCPUs and memory online. Our guest gives up after 20 s and says how many vCPUs are online; a
+    /// Brings hot-plugged vCPUs and memory online. Our guest gives up after 10 s and says how many vCPUs are online; a
     /// shorter <paramref name="timeout"/> does not learn it.
     /// </summary>
     /// <param name="wait">Return only when <paramref name="cpus"/> are online. Our guest and Kata's agents always do.</param>
-    /// <param name="cpus">How many vCPUs are to be online in all; agents of Kata 2.x take it for how many more.</param>
+    /// <param name="cpus">How many vCPUs are to be online in all; older agents of Kata take it for how many more.</param>
     /// <param name="cpuOnly">Leave memory alone.</param>
     public Task OnlineCpuMemAsync(bool wait, uint cpus, bool cpuOnly, CancellationToken cancel, TimeSpan? timeout = null) =>
         AgentAsync("OnlineCPUMem", new OnlineCPUMemRequest { Wait = wait, NbCpus = cpus, CpuOnly = cpuOnly }, cancel, timeout);

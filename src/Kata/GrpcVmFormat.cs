@@ -16,34 +16,13 @@ public static class GrpcVmFormat
 {
     public static GrpcVM Write(VmFacts vm)
     {
-        var spec = vm.Spec;
-        var state = new KataHypervisorState
-        {
-            ID = vm.Id.Value,
-            QmpChannelpath = vm.Paths.Qmp,
-            State = new KataQemuState
-            {
-                UUID = vm.Id.Value,
-                HotPlugVFIO = "no-port",
-                ColdPlugVFIO = "no-port",
-                // The VMs have no PCI bridge, only root ports, which Kata keeps no list of.
-                Bridges = [],
-            },
-            QemuSMP = new KataSmp
-            {
-                CPUs = (uint)spec.Cpus,
-                Cores = 1,
-                Threads = 1,
-                Sockets = (uint)spec.MaxCpus,
-                MaxCPUs = (uint)spec.MaxCpus,
-            },
-        };
+        var template = GrpcVmTemplate.Of(vm.Spec, (id, path) => StateOf(vm.Spec, id, path));
         return new GrpcVM
         {
             Id = vm.Id.Value,
-            Hypervisor = UnsafeByteOperations.UnsafeWrap(state.ToJson()),
-            Cpu = (uint)spec.Cpus,
-            Memory = (uint)spec.MemoryMiB,
+            Hypervisor = UnsafeByteOperations.UnsafeWrap(template.Fill(vm.Id.Value, vm.Paths.Qmp)),
+            Cpu = (uint)vm.Spec.Cpus,
+            Memory = (uint)vm.Spec.MemoryMiB,
         };
     }
 
@@ -63,4 +42,26 @@ public static class GrpcVmFormat
             id, state.QmpChannelpath, Path.GetDirectoryName(state.QmpChannelpath)!,
             (int)message.Cpu, (int)message.Memory, state);
     }
+
+    private static KataHypervisorState StateOf(VmSpec spec, string id, string qmp) => new()
+    {
+        ID = id,
+        QmpChannelpath = qmp,
+        State = new KataQemuState
+        {
+            UUID = id,
+            HotPlugVFIO = "no-port",
+            ColdPlugVFIO = "no-port",
+            // The VMs have no PCI bridge, only root ports, which Kata keeps no list of.
+            Bridges = [],
+        },
+        QemuSMP = new KataSmp
+        {
+            CPUs = (uint)spec.Cpus,
+            Cores = 1,
+            Threads = 1,
+            Sockets = (uint)spec.MaxCpus,
+            MaxCPUs = (uint)spec.MaxCpus,
+        },
+    };
 }

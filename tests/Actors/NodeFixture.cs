@@ -105,7 +105,6 @@ public abstract class NodeFixture : TestKit
     protected async Task<BaseVmGranted> TakeAsync()
     {
         var granted = Assert.IsType<BaseVmGranted>(await AskAsync(Acquire()));
-        granted.Vm.Tell(new DeliverVm(granted.Facts.Id));
         return granted;
     }
 

@@ -42,7 +42,7 @@ public class PoolSpecs : NodeFixture
         Assert.Equal(Served.Warm, granted.Served);
         Assert.DoesNotContain(pool.Vms, v => v.Id == granted.Facts.Id && v.Life.Phase == VmPhase.Warm);
         Assert.Equal(
-            [VmOwnership.Warm, VmOwnership.Reserved, VmOwnership.Unconfirmed],
+            [VmOwnership.Warm, VmOwnership.Reserved],
             Hypervisor.Vms[granted.Facts.Id].Marks.Select(m => m.Ownership));
     }
 

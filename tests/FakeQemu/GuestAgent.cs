@@ -35,7 +35,10 @@ internal sealed class GuestAgent
         Add(AgentServices.Agent, "GetGuestDetails", GuestDetailsRequest.Parser, _ => new GuestDetailsResponse
         {
             MemBlockSizeBytes = MemoryBlock,
-            AgentDetails = new AgentDetails { Version = "fake", InitDaemon = true, ExtraFeatures = { AgentAbilities.Prepare, AgentAbilities.Exec } },
+            AgentDetails = new AgentDetails
+            {
+                Version = "fake", InitDaemon = true, ExtraFeatures = { AgentAbilities.Prepare, AgentAbilities.Exec },
+            },
         });
         Add(AgentServices.Guest, "Prepare", PrepareRequest.Parser, request => new PrepareResponse
         {

@@ -5,9 +5,11 @@ namespace VmCacheCluster.Actors.Gateway;
 /// the caller, who leaves. So a VM can be answered to nobody who has left, and the answer takes no detour through the
 /// actors that forwarded the claim. Never leaves the process.
 /// </summary>
-public sealed class AcquireTicket
+/// <param name="inline">The caller goes on on the thread that answers, which saves it a wake-up; it must not block there.</param>
+public sealed class AcquireTicket(bool inline = false)
 {
-    private readonly TaskCompletionSource<IAcquireAnswer> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<IAcquireAnswer> _answer = new(
+        inline ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Ends with the answer, or cancelled when the caller has left.</summary>
     public Task<IAcquireAnswer> Answer => _answer.Task;

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using VmCacheCluster.Actors.Pools;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 
@@ -15,12 +16,12 @@ public sealed record AcquireAbandoned(AcquireTicket Ticket, PoolName Pool);
 
 public interface IAcquireAnswer;
 
-/// <summary>A VM is promised to the caller, who now tells it which of the two became of it:
-/// <see cref="Vms.DeliverVm"/> or <see cref="Vms.ReturnVm"/>.</summary>
-/// <param name="Pool">Whom to ask the next time; it lives as long as the gateway.</param>
+/// <summary>A VM is the caller's. Should it turn out that the caller's own caller is gone and was told nothing, the VM is
+/// given back by <see cref="Vms.ReturnVm"/>.</summary>
+/// <param name="Door">Where to ask the next time.</param>
 /// <param name="Lease">For a caller of vmcache.v1; else null.</param>
 public sealed record BaseVmGranted(
-    VmFacts Facts, Served Served, TimeSpan Grace, IActorRef Vm, IActorRef Pool, LeaseGrant? Lease = null) : IAcquireAnswer;
+    VmFacts Facts, Served Served, TimeSpan Grace, IActorRef Vm, PoolDoor Door, LeaseGrant? Lease = null) : IAcquireAnswer;
 
 /// <param name="ConfirmBefore">The holder has to renew or use the VM before this; null: it has.</param>
 /// <param name="Timeline">What was done for this caller, in order, with its durations.</param>
@@ -73,6 +74,17 @@ public sealed record GetVm(VmId Id);
 
 public sealed record VmRefused(VmId Id, RefusalKind Kind, string Reason);
 
+/// <summary>To the gateway: make no more VMs on this host and give up what is warm; what is leased stays. Answered by
+/// <see cref="NodeDrained"/>.</summary>
+public sealed record DrainNode
+{
+    public static readonly DrainNode Instance = new();
+}
+
+/// <param name="GivenUp">VMs that were warm or being made, and now end.</param>
+/// <param name="Leased">VMs that their holders keep.</param>
+public sealed record NodeDrained(int GivenUp, int Leased);
+
 /// <summary>To the gateway: every pool's state. Answered by <see cref="NodeView"/>.</summary>
 public sealed record GetNodeView
 {
@@ -94,8 +106,12 @@ public sealed record PoolView(
     Accelerator Accelerator, string AcceleratorReason, IReadOnlyList<VmView> Vms, IReadOnlyList<PoolEvent> Events);
 
 /// <summary>A VM, as its status shows it.</summary>
+/// <param name="Lease">Of a VM handed out by vmcache.v1; else null.</param>
+/// <param name="ExpiresAt">When that lease ends; null without one.</param>
+/// <param name="Size">As it is now; null: as it was started.</param>
 public sealed record VmView(
-    VmId Id, PoolName Pool, VmLife Life, VmSpec Spec, VmFacts? Facts, DateTimeOffset? ConfirmBefore, TimeSpan Grace);
+    VmId Id, PoolName Pool, VmLife Life, VmSpec Spec, VmFacts? Facts, DateTimeOffset? ConfirmBefore, TimeSpan Grace,
+    LeaseRecord? Lease = null, DateTimeOffset? ExpiresAt = null, VmSize? Size = null);
 
 /// <summary>Something worth telling an operator. Equal ones in a row are counted, not listed.</summary>
 /// <param name="At">When it last happened.</param>

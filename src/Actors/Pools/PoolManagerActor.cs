@@ -21,10 +21,10 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     private readonly Refill _refill;
     private readonly WaitingCallers _waiting;
     private readonly Dictionary<VmId, Member> _members = [];
-    private readonly Dictionary<AcquireTicket, AcquireBaseVm> _reserving = [];
-    private readonly PoolLedger _ledger = new();
+    private readonly WarmShelf _shelf = new();
     private readonly Dictionary<VmId, List<IActorRef>> _releasing = [];
 
+    private int _making;
     private AcceleratorVerdict? _accelerator;
     private IActorRef? _stopAsker;
 
@@ -35,7 +35,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         _around = around;
         _events = new EventLog(around.Ports.Time);
         _refill = new Refill(_options.Backoff);
-        _waiting = new WaitingCallers(_options.MaxWaiting);
+        _waiting = new WaitingCallers(_options.MaxWaiting, () => Timers, around.Ports.Time);
 
         Receive<AcquireBaseVm>(OnAcquire);
         Receive<AcquireAbandoned>(OnAbandoned);
@@ -70,8 +70,11 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     /// <summary>Akka stops the children before a restart: that lets go of the VMs and ends none of them.</summary>
     protected override void PreRestart(Exception reason, object message)
     {
+        // Nobody may take a VM from here any more; who has taken one whose actor stops now is told.
+        _shelf.Withdraw(int.MaxValue);
         base.PreRestart(reason, message);
-        foreach (var caller in _waiting.Clear().Concat(_reserving.Values)) Refuse(caller, RefusalKind.Unavailable, "it is recovering from a fault");
+        var unanswered = _members.Values.Select(m => m.TakeCaller()).OfType<AcquireBaseVm>();
+        foreach (var caller in _waiting.Clear().Concat(unanswered)) Refuse(caller, RefusalKind.Unavailable, "it is recovering from a fault");
         foreach (var (id, askers) in _releasing)
         {
             askers.ForEach(a => a.Tell(new VmRefused(id, RefusalKind.Unavailable, $"pool {_options.Name} is recovering from a fault")));
@@ -98,65 +101,36 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     private void OnAcquire(AcquireBaseVm caller)
     {
         if (_stopAsker is not null) Refuse(caller, RefusalKind.Unavailable, "the daemon is stopping");
-        else if (_waiting.Count == 0 && _ledger.Next() is { } id) Reserve(caller, id, Served.Warm);
+        else if (_waiting.Count == 0 && _shelf.TryServe(caller, Served.Warm)) return;
         else if (_waiting.Full) Refuse(caller, RefusalKind.Exhausted, $"its queue is full ({_waiting.Count} callers wait)");
-        else
-        {
-            _waiting.Add(caller);
-            Timers.StartSingleTimer(caller.Ticket, new WaitOver(caller.Ticket), caller.Wait);
-        }
-
+        else _waiting.Add(caller);
         Balance();
     }
 
     private void OnAbandoned(AcquireAbandoned abandoned)
     {
-        if (_waiting.Remove(abandoned.Ticket) is null) return;
-        Timers.Cancel(abandoned.Ticket);
-        Balance();
+        if (_waiting.Remove(abandoned.Ticket) is not null) Balance();
     }
 
     private void OnWaitOver(WaitOver over)
     {
-        if (_waiting.Remove(over.Ticket) is not { } caller) return;
-        Refuse(caller, RefusalKind.Exhausted, $"no VM became warm within {caller.Wait.TotalSeconds:0.###} s: {WhyEmpty()}");
+        if (_waiting.Next is null || _waiting.Remove(over.Ticket) is not { } caller) return;
+        Refuse(caller, RefusalKind.Exhausted, $"no VM became warm in time: {WhyEmpty()}");
         Balance();
-    }
-
-    private void Serve()
-    {
-        while (_waiting.Next is { } caller && _ledger.Next() is { } id)
-        {
-            _waiting.Remove(caller.Ticket);
-            Timers.Cancel(caller.Ticket);
-            Reserve(caller, id, Served.OnDemand);
-        }
-    }
-
-    private void Reserve(AcquireBaseVm caller, VmId id, Served served)
-    {
-        var member = _members[id];
-        member.Promised = true;
-        member.Ticket = caller.Ticket;
-        Rank(id, member);
-        _reserving[caller.Ticket] = caller;
-        member.Actor.Tell(new ReserveVm(id, caller.Ticket, caller.Path, served));
     }
 
     private void OnReserveRefused(ReserveRefused refused)
     {
-        // The ticket goes on to another VM: this one has no part in it any more.
-        if (_members.TryGetValue(refused.Id, out var member)) member.Ticket = null;
-        if (!_reserving.Remove(refused.Ticket, out var caller) || caller.Ticket.Settled) return;
         _log.Info("pool {0}: VM {1} was not handed out: {2}", _options.Name, refused.Id, refused.Reason);
-        if (_ledger.Next() is { } id) Reserve(caller, id, Served.Warm);
-        else
-        {
-            _waiting.AddFirst(caller);
-            Timers.StartSingleTimer(caller.Ticket, new WaitOver(caller.Ticket), caller.Wait);
-        }
-
+        if (_members.TryGetValue(refused.Id, out var member)) member.Offer = null;
+        ServeAnew(refused.Caller);
         Balance();
+    }
+
+    /// <summary>Whoever was to have a VM that turned out to be unfit comes before those who wait.</summary>
+    private void ServeAnew(AcquireBaseVm caller)
+    {
+        if (!caller.Ticket.Settled && !_shelf.TryServe(caller, Served.Warm)) _waiting.AddFirst(caller);
     }
 
     private void Refuse(AcquireBaseVm caller, RefusalKind kind, string reason)
@@ -166,7 +140,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
 
     private string WhyEmpty()
     {
-        var reason = _refill.Reason(Math.Max(1, _options.VmCacheNumber), Warm(), Making(), Now);
+        var reason = _refill.Reason(Math.Max(1, _options.VmCacheNumber), Warm(), _making, Now);
         return reason.Length == 0 ? "others were served first" : reason;
     }
 
@@ -190,23 +164,24 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
 
     private void OnGetVm(GetVm get)
     {
-        if (_members.TryGetValue(get.Id, out var member)) Sender.Tell(ViewOf(get.Id, member));
+        if (_members.TryGetValue(get.Id, out var member)) Sender.Tell(ViewOf(member));
         else Sender.Tell(new VmRefused(get.Id, RefusalKind.NotFound, $"pool {_options.Name} has no VM {get.Id}"));
     }
 
     // ---- VMs ----
 
-    private void Spawn(VmId id, VmSpec spec, FoundVm? found)
+    private Member Spawn(VmId id, VmSpec spec, FoundVm? found)
     {
-        var plan = new VmPlan(id, spec, found, _options.GracePeriod, _options.BootTimeout);
+        var plan = new VmPlan(id, spec, found, _options.GracePeriod, _options.BootTimeout, new PoolDoor(Self, _shelf));
         var ports = _around.Ports;
         var actor = Context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value);
         Context.Watch(actor);
-        var life = found is null ? VmLife.New : new VmLife(VmPhase.Leased, found.Mark!.Path, found.Mark.Served, Answered: true);
-        var member = new Member(actor, spec, life) { Facts = found?.Facts };
+        var life = found is null ? VmLife.New : new VmLife(VmPhase.Leased, found.Mark!.Path, found.Mark.Served);
+        var member = new Member(id, actor, spec, life) { Facts = found?.Facts };
+        if (life.Making) _making++;
         _members[id] = member;
-        Rank(id, member);
         _around.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false));
+        return member;
     }
 
     private void OnVmChanged(VmChanged changed)
@@ -216,47 +191,56 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         member.Life = changed.Life;
         member.Facts = changed.Facts;
         member.ConfirmBefore = changed.ConfirmBefore;
-        if (before.Phase != changed.Life.Phase || before.Phase == VmPhase.Warm) OnPhase(changed.Id, member, before);
-        Rank(changed.Id, member);
-        Serve();
+        if (before.Making && !changed.Life.Making) OnMade(member);
+        if (before.Phase != changed.Life.Phase) OnPhase(member, before);
         Balance();
     }
 
-    private void OnPhase(VmId id, Member member, VmLife before)
+    private void OnMade(Member member)
     {
-        var life = member.Life;
-        if (before.Making && !life.Making && member.HoldsSlot)
-        {
-            member.HoldsSlot = false;
-            _around.BootSlots.Tell(ReturnBootSlot.Instance);
-        }
-
-        switch (life.Phase)
-        {
-            case VmPhase.Warm:
-                OnWarm(id, member, before);
-                break;
-            case VmPhase.Leased:
-                ForgetReservation(member);
-                break;
-            case VmPhase.Failed or VmPhase.Stopping or VmPhase.Gone when !before.Ended:
-                OnEnding(id, life);
-                break;
-        }
-
-        if (life.Phase != VmPhase.Gone) return;
-        ForgetReservation(member);
-        OnGone(id);
+        _making--;
+        if (!member.HoldsSlot) return;
+        member.HoldsSlot = false;
+        _around.BootSlots.Tell(ReturnBootSlot.Instance);
     }
 
-    private void OnWarm(VmId id, Member member, VmLife before)
+    private void OnPhase(Member member, VmLife before)
     {
-        member.Promised = false;
-        ForgetReservation(member);
+        if (before.Phase == VmPhase.Warm) _shelf.Withdraw(member.Id);
+        switch (member.Life.Phase)
+        {
+            case VmPhase.Warm:
+                OnWarm(member, before);
+                break;
+            case VmPhase.Leased:
+                member.Offer = null;
+                break;
+            case VmPhase.Failed or VmPhase.Stopping or VmPhase.Gone when !before.Ended:
+                OnEnding(member.Id, member.Life);
+                break;
+        }
+
+        if (member.Life.Phase == VmPhase.Gone) OnGone(member);
+    }
+
+    private void OnWarm(Member member, VmLife before)
+    {
         if (before.Making) _refill.Succeeded();
-        if (member.WarmSince is not null) return;
-        member.WarmSince = Uptime;
-        if (_options.MaxAge is { } age) Timers.StartSingleTimer((nameof(TooOld), id), new TooOld(id), age);
+        if (_options.MaxAge is { } age && !member.MaxAgeRuns)
+        {
+            member.MaxAgeRuns = true;
+            Timers.StartSingleTimer((nameof(TooOld), member.Id), new TooOld(member.Id), age);
+        }
+
+        member.Offer = new WarmOffer(member.Id, member.Actor);
+        if (_waiting.Next is { } first)
+        {
+            // Past the shelf: nobody who came later can snatch it.
+            var caller = _waiting.Remove(first.Ticket)!;
+            member.Offer.Caller = caller;
+            member.Actor.Tell(new ReserveVm(member.Id, caller, Served.OnDemand));
+        }
+        else if (_stopAsker is null) _shelf.Put(member.Offer, !Current(member));
     }
 
     private void OnEnding(VmId id, VmLife life)
@@ -277,19 +261,15 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         }
     }
 
-    private void OnGone(VmId id)
+    private void OnGone(Member member)
     {
-        _members.Remove(id);
-        if (_options.MaxAge is not null) Timers.Cancel((nameof(TooOld), id));
-        _around.Gateway.Tell(new VmOwned(id, _options.Name, Gone: true));
-        if (_releasing.Remove(id, out var askers)) askers.ForEach(a => a.Tell(new VmReleased(id)));
+        _members.Remove(member.Id);
+        if (member.MaxAgeRuns) Timers.Cancel((nameof(TooOld), member.Id));
+        // A caller who claimed it when its actor took no more messages had no answer.
+        if (member.TakeCaller() is { } caller) ServeAnew(caller);
+        _around.Gateway.Tell(new VmOwned(member.Id, _options.Name, Gone: true));
+        if (_releasing.Remove(member.Id, out var askers)) askers.ForEach(a => a.Tell(new VmReleased(member.Id)));
         if (_stopAsker is not null) FinishStop();
-    }
-
-    private void ForgetReservation(Member member)
-    {
-        if (member.Ticket is { } ticket) _reserving.Remove(ticket);
-        member.Ticket = null;
     }
 
     /// <summary>A VM's actor ended although its VM did not: it failed. The VM is looked up in the records.</summary>
@@ -301,7 +281,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         var failure = new VmFailure(VmFailureKind.Internal, "its actor failed");
         var life = member.Life with { Phase = VmPhase.Failed, Ending = new VmEnding(failure.Message, member.Life.Phase, failure) };
         OnVmChanged(new VmChanged(id, life, member.Spec, member.Facts, null));
-        if (member.Ticket is { } ticket) OnReserveRefused(new ReserveRefused(id, ticket, "its actor failed"));
+        if (member.TakeCaller() is { } caller) ServeAnew(caller);
         Recovery.TakeAsync(_around.Ports.Hypervisor, id).PipeTo(Self,
             success: found => new Refound(id, found),
             failure: e => new Refound(id, null));
@@ -321,47 +301,52 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     {
         if (_accelerator is null || _stopAsker is not null) return;
         var plan = PoolPolicy.Plan(Count());
-        for (var i = 0; i < plan.Start; i++)
+        // One question at a time is open: the next one is asked when it is answered.
+        if (plan.Start > 0 && !_refill.SlotAsked)
         {
-            _refill.SlotsAsked++;
+            _refill.SlotAsked = true;
             _around.BootSlots.Tell(AskBootSlot.Instance);
         }
 
-        foreach (var id in _ledger.Surplus(plan.Retire))
+        foreach (var offer in _shelf.Withdraw(plan.Retire))
         {
-            var member = _members[id];
-            member.Promised = true;
-            Rank(id, member);
-            member.Actor.Tell(new StopVm(id, member.TooOld ? "it reached max-age" : Current(member) ? "more were warm than wanted" : "it was made with another accelerator"));
+            var member = _members[offer.Id];
+            member.Actor.Tell(new StopVm(offer.Id, member.TooOld ? "it reached max-age" : Current(member) ? "more were warm than wanted" : "it was made with another accelerator"));
         }
     }
 
     private void OnSlot()
     {
-        if (_refill.SlotsAsked == 0) return;
-        _refill.SlotsAsked--;
+        if (!_refill.SlotAsked) return;
+        _refill.SlotAsked = false;
         if (PoolPolicy.Plan(Count()).Start == 0 || _stopAsker is not null)
         {
             _around.BootSlots.Tell(ReturnBootSlot.Instance);
             return;
         }
 
-        var id = VmId.New();
-        Spawn(id, _options.Spec with { Accelerator = _accelerator!.Accelerator }, found: null);
-        _members[id].HoldsSlot = true;
+        Spawn(VmId.New(), _options.Spec with { Accelerator = _accelerator!.Accelerator }, found: null).HoldsSlot = true;
+        Balance();
     }
 
     private void OnAccelerator(AcceleratorAnswer answer)
     {
         if (_accelerator is not null && _accelerator.Accelerator != answer.Verdict.Accelerator) _events.Add(null, answer.Verdict.Reason);
         _accelerator = answer.Verdict;
-        foreach (var (id, member) in _members) Rank(id, member);
+        foreach (var member in _members.Values) Reconsider(member);
         Balance();
+    }
+
+    /// <summary>An outdated VM is handed out after the others.</summary>
+    private void Reconsider(Member member)
+    {
+        if (member.Offer is { } offer && _shelf.Withdraw(member.Id)) _shelf.Put(offer, !Current(member));
     }
 
     private void OnStopPool(StopPool stop)
     {
         _stopAsker = Sender;
+        _shelf.Withdraw(int.MaxValue);
         foreach (var caller in _waiting.Clear()) Refuse(caller, RefusalKind.Unavailable, stop.Reason);
         foreach (var (id, member) in _members.Where(m => !m.Value.Life.Ended && m.Value.Life.Phase is not (VmPhase.Leased or VmPhase.Reserved)))
         {
@@ -381,56 +366,32 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     {
         if (!_members.TryGetValue(id, out var member)) return;
         member.TooOld = true;
-        Rank(id, member);
+        Reconsider(member);
         Balance();
     }
 
-    private PoolCount Count() => new(
-        _options.VmCacheNumber, _waiting.Count, _refill.SlotsAsked, _refill.FailuresInARow, _refill.BackingOff,
-        _ledger.Making, _ledger.Fresh, _ledger.Outdated);
-
-    /// <summary>Keeps the ledger true; to be called after every change of a member.</summary>
-    private void Rank(VmId id, Member member)
-        => _ledger.Set(id, _members.ContainsKey(id) ? PoolPolicy.StandingOf(member.Life, Current(member), member.Promised) : Standing.None);
+    private PoolCount Count()
+    {
+        var (fresh, outdated) = _shelf.Count;
+        return new PoolCount(
+            _options.VmCacheNumber, _waiting.Count, _refill.FailuresInARow, _refill.BackingOff, _making, fresh, outdated);
+    }
 
     private bool Current(Member member) => !member.TooOld && member.Spec.Accelerator == _accelerator?.Accelerator;
 
     private int Warm() => _members.Values.Count(m => m.Shown.Phase == VmPhase.Warm);
 
-    private int Making() => _members.Values.Count(m => m.Life.Making);
-
     private DateTimeOffset Now => _around.Ports.Time.GetUtcNow();
 
-    private TimeSpan Uptime => _around.Ports.Time.GetElapsedTime(0);
-
     private Gateway.PoolView View() => new(
-        _options.Name, _options.Endpoint, _options.VmCacheNumber, Warm(), Making(),
+        _options.Name, _options.Endpoint, _options.VmCacheNumber, Warm(), _making,
         _members.Values.Count(m => m.Shown.Phase is VmPhase.Leased or VmPhase.Reserved), _waiting.Count,
-        _refill.Reason(_options.VmCacheNumber, Warm(), Making(), Now),
+        _refill.Reason(_options.VmCacheNumber, Warm(), _making, Now),
         _accelerator?.Accelerator ?? Accelerator.Tcg, _accelerator?.Reason ?? "not resolved yet",
-        [.. _members.Select(m => ViewOf(m.Key, m.Value))], _events.Snapshot());
+        [.. _members.Values.Select(ViewOf)], _events.Snapshot());
 
-    private VmView ViewOf(VmId id, Member m) => new(id, _options.Name, m.Shown, m.Spec, m.Facts, m.ConfirmBefore, _options.GracePeriod);
+    private VmView ViewOf(Member m) => new(m.Id, _options.Name, m.Shown, m.Spec, m.Facts, m.ConfirmBefore, _options.GracePeriod);
 
-    private sealed class Member(IActorRef actor, VmSpec spec, VmLife life)
-    {
-        public IActorRef Actor { get; } = actor;
-        public VmSpec Spec { get; } = spec;
-        public VmLife Life { get; set; } = life;
-        public VmFacts? Facts { get; set; }
-        public DateTimeOffset? ConfirmBefore { get; set; }
-        public TimeSpan? WarmSince { get; set; }
-        public bool TooOld { get; set; }
-        public bool HoldsSlot { get; set; }
-        /// <summary>The caller it is being reserved for, until that is settled.</summary>
-        public AcquireTicket? Ticket { get; set; }
-        /// <summary>Its life as the outside sees it: one that is being reserved does not say so itself.</summary>
-        public VmLife Shown => Ticket is not null && Life.Phase == VmPhase.Warm ? Life with { Phase = VmPhase.Reserved } : Life;
-        /// <summary>Promised to a caller, or told to stop; its actor has not said so yet.</summary>
-        public bool Promised { get; set; }
-    }
-
-    private sealed record WaitOver(AcquireTicket Ticket);
     private sealed record TooOld(VmId Id);
     private sealed record TryAgain { public static readonly TryAgain Instance = new(); }
     private sealed record Recovered(IReadOnlyList<FoundVm> Found);

@@ -5,7 +5,8 @@ namespace VmCacheCluster.Actors.Pools;
 /// <summary>How a pool's boots have been going: what it has asked for, what failed, when it tries again.</summary>
 internal sealed class Refill(BackoffOptions options)
 {
-    public int SlotsAsked { get; set; }
+    /// <summary>A boot slot is asked for and not granted yet.</summary>
+    public bool SlotAsked { get; set; }
 
     public int FailuresInARow { get; private set; }
 

@@ -44,8 +44,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers
         Receive<VmEvent>(OnEvent);
 
         Receive<ReserveVm>(OnReserve);
-        Receive<DeliverVm>(_ => Apply(new VmInput.Deliver()));
-        Receive<ReturnVm>(_ => Apply(new VmInput.Return()));
+        Receive<ReturnVm>(_ => OnReturn());
         Receive<StopVm>(stop => Apply(new VmInput.Stop(stop.Reason)));
     }
 
@@ -109,9 +108,6 @@ public sealed class VmActor : ReceiveActor, IWithTimers
             case VmEffect.Reserve:
                 Reserve(_vm!);
                 break;
-            case VmEffect.RecordUnconfirmed:
-                RecordAside(VmOwnership.Unconfirmed);
-                break;
             case VmEffect.RecordConfirmed:
                 RecordAside(VmOwnership.Confirmed);
                 break;
@@ -135,8 +131,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers
                 Timers.StartSingleTimer(nameof(VmEffect.RetryStopLater), new VmInput.StopRetryDue(), StopRetry);
                 break;
             case VmEffect.AnswerReserved:
-                var granted = new BaseVmGranted(_facts!, _reserving!.Served, _plan.Grace, Self, Context.Parent);
-                if (!_reserving.Ticket.TryAnswer(granted)) Self.Tell(new ReturnVm(_plan.Id));
+                var granted = new BaseVmGranted(_facts!, _reserving!.Served, _plan.Grace, Self, _plan.Door);
+                if (!_reserving.Caller.Ticket.TryAnswer(granted)) Self.Tell(new ReturnVm(_plan.Id));
                 _reserving = null;
                 break;
             case VmEffect.AnswerRefused:
@@ -236,11 +232,18 @@ public sealed class VmActor : ReceiveActor, IWithTimers
         }
 
         _reserving = reserve;
-        Apply(new VmInput.Reserve(reserve.Path, reserve.Served));
+        Apply(new VmInput.Reserve(reserve.Caller.Path, reserve.Served));
+    }
+
+    /// <summary>What happened to it meanwhile is no concern of a holder, but of the next caller.</summary>
+    private void OnReturn()
+    {
+        var liveness = _vm!.Probe();
+        Apply(_life.Confirmed || liveness.Fit ? new VmInput.Return() : new VmInput.Stop($"it came back unfit: {liveness.Detail}"));
     }
 
     private static void Refuse(ReserveVm reserve, string reason)
-        => Context.Parent.Tell(new ReserveRefused(reserve.Id, reserve.Ticket, reason));
+        => Context.Parent.Tell(new ReserveRefused(reserve.Id, reserve.Caller, reason));
 
     private async Task PauseAsync(IVm vm, CancellationToken cancel)
     {

@@ -1,3 +1,4 @@
+using VmCacheCluster.Actors.Pools;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 
@@ -7,7 +8,8 @@ namespace VmCacheCluster.Actors.Vms;
 /// <param name="Found">A VM that was handed out before this daemon started; null: make a new one.</param>
 /// <param name="Grace">How long a holder may wait before it acts.</param>
 /// <param name="BootTimeout">From the start of QEMU until its agent answers; also the bound of each step after that.</param>
-public sealed record VmPlan(VmId Id, VmSpec Spec, FoundVm? Found, TimeSpan Grace, TimeSpan BootTimeout);
+/// <param name="Door">Its pool's; its callers learn it.</param>
+public sealed record VmPlan(VmId Id, VmSpec Spec, FoundVm? Found, TimeSpan Grace, TimeSpan BootTimeout, PoolDoor Door);
 
 /// <summary>The outside world, as VmActors reach it.</summary>
 public sealed record VmPorts(IHypervisor Hypervisor, IHostClock Clock, TimeProvider Time);

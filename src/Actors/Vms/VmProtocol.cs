@@ -9,17 +9,15 @@ public interface IVmMessage
     VmId Id { get; }
 }
 
-/// <summary>To a VmActor: promise the VM to a caller. Its ticket is answered by <see cref="BaseVmGranted"/>; when that cannot
-/// be, the pool is told by <see cref="ReserveRefused"/>. A ticket that was abandoned meanwhile leaves the VM warm.</summary>
-public sealed record ReserveVm(VmId Id, AcquireTicket Ticket, HandOutPath Path, Served Served) : IVmMessage;
+/// <summary>To a VmActor: hand the VM to a caller who has claimed it. The caller's ticket is answered by
+/// <see cref="BaseVmGranted"/>; when that cannot be, the pool is told by <see cref="ReserveRefused"/>. A ticket that was
+/// abandoned meanwhile leaves the VM warm.</summary>
+public sealed record ReserveVm(VmId Id, AcquireBaseVm Caller, Served Served) : IVmMessage;
 
-/// <summary>From a VmActor to its pool: the VM could not be promised; the caller is to be served otherwise.</summary>
-public sealed record ReserveRefused(VmId Id, AcquireTicket Ticket, string Reason) : IVmMessage;
+/// <summary>From a VmActor to its pool: the VM could not be handed out; the caller is to be served otherwise.</summary>
+public sealed record ReserveRefused(VmId Id, AcquireBaseVm Caller, string Reason) : IVmMessage;
 
-/// <summary>To a VmActor: the answer that hands the VM out is being sent.</summary>
-public sealed record DeliverVm(VmId Id) : IVmMessage;
-
-/// <summary>To a VmActor: the call that the VM was promised to has been given up before it was answered.</summary>
+/// <summary>To a VmActor: the call that the VM was handed to ended before it was answered.</summary>
 public sealed record ReturnVm(VmId Id) : IVmMessage;
 
 /// <summary>To a VmActor: end the VM.</summary>

@@ -3,11 +3,10 @@ namespace VmCacheCluster.Domain;
 /// <summary>What the policy decides on.</summary>
 /// <param name="Target">vm-cache-number.</param>
 /// <param name="Waiting">Callers in the queue.</param>
-/// <param name="Starting">Boot slots asked for and not yet granted.</param>
 /// <param name="Failures">Boots that failed in a row.</param>
 /// <param name="BackingOff">The pool waits before it tries again.</param>
 public readonly record struct PoolCount(
-    int Target, int Waiting, int Starting, int Failures, bool BackingOff, int Making, int Fresh, int Outdated);
+    int Target, int Waiting, int Failures, bool BackingOff, int Making, int Fresh, int Outdated);
 
 /// <param name="Start">How many more boots to ask for.</param>
 /// <param name="Retire">How many warm VMs to give up.</param>
@@ -19,21 +18,11 @@ public static class PoolPolicy
     public static RefillPlan Plan(PoolCount count)
     {
         var wanted = count.Target + count.Waiting;
-        var missing = wanted - count.Fresh - count.Making - count.Starting;
+        var missing = wanted - count.Fresh - count.Making;
         // One try at a time while boots fail: a broken pool must not fill the host's boot slots.
-        var allowed = count.BackingOff ? 0 : count.Failures > 0 ? Math.Max(0, 1 - count.Making - count.Starting) : int.MaxValue;
+        var allowed = count.BackingOff ? 0 : count.Failures > 0 ? Math.Max(0, 1 - count.Making) : int.MaxValue;
         // An outdated VM serves until its successor is warm.
         var surplus = count.Fresh + count.Outdated - wanted;
         return new RefillPlan(Math.Min(Math.Max(0, missing), allowed), Math.Max(0, surplus));
     }
-
-    /// <summary>What a VM counts as.</summary>
-    /// <param name="current">It is as the pool wants its VMs now.</param>
-    /// <param name="promised">It is promised to a caller, or told to end, and has not said so yet.</param>
-    public static Standing StandingOf(VmLife life, bool current, bool promised) => life switch
-    {
-        { Making: true } => Standing.Making,
-        { Phase: VmPhase.Warm } when !promised => current ? Standing.Fresh : Standing.Outdated,
-        _ => Standing.None,
-    };
 }

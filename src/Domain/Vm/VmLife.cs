@@ -7,14 +7,12 @@ public enum VmPhase { Creating, Booting, Checking, Pausing, Warm, Reserved, Leas
 /// <param name="Phase">Where it is in its life.</param>
 /// <param name="Path">By which interface it was handed out; None before that.</param>
 /// <param name="Served">How it came to its caller; Unknown before that.</param>
-/// <param name="Answered">Whoever it was reserved for has been told.</param>
 /// <param name="Confirmed">Its holder has acted.</param>
 /// <param name="Ending">Why it ends or ended; null while it lives.</param>
 public sealed record VmLife(
     VmPhase Phase,
     HandOutPath Path = HandOutPath.None,
     Served Served = Served.Unknown,
-    bool Answered = false,
     bool Confirmed = false,
     VmEnding? Ending = null)
 {
@@ -47,7 +45,7 @@ public abstract record VmInput
 
     // What is asked of it.
     public sealed record Reserve(HandOutPath Path, Served Served) : VmInput;
-    public sealed record Deliver : VmInput;
+    /// <summary>Whoever it was handed out to was not told of it.</summary>
     public sealed record Return : VmInput;
     public sealed record Stop(string Reason) : VmInput;
 
@@ -67,7 +65,6 @@ public enum VmEffect
     Pause,
     /// <summary>Prove it fit at this moment, then record it as reserved.</summary>
     Reserve,
-    RecordUnconfirmed,
     RecordConfirmed,
     RecordWarm,
     StartGrace,

@@ -12,7 +12,7 @@ public static class VmLifecycle
     /// </summary>
     public static VmDecision Resume(VmMark mark)
     {
-        var life = new VmLife(VmPhase.Leased, mark.Path, mark.Served, Answered: true);
+        var life = new VmLife(VmPhase.Leased, mark.Path, mark.Served);
         return mark.Ownership switch
         {
             VmOwnership.Reserved or VmOwnership.Unconfirmed => To(life, VmEffect.StartGrace),
@@ -40,19 +40,17 @@ public static class VmLifecycle
         VmInput.Reserve reserve => life.Phase is VmPhase.Warm
             ? To(life with { Phase = VmPhase.Reserved, Path = reserve.Path, Served = reserve.Served }, VmEffect.Reserve)
             : new VmDecision(life, [VmEffect.AnswerRefused]),
+        // The caller is told at once; from then on the VM is its, and unconfirmed until it acts.
         VmInput.ReserveRecorded => life.Phase is VmPhase.Reserved
-            ? To(life with { Answered = true }, VmEffect.StartGrace, VmEffect.AnswerReserved)
+            ? To(life with { Phase = VmPhase.Leased }, VmEffect.AnswerReserved, VmEffect.StartGrace)
             : Ignore(life),
-        VmInput.Deliver => life.Phase is VmPhase.Reserved
-            ? To(life with { Phase = VmPhase.Leased }, VmEffect.RecordUnconfirmed)
-            : Ignore(life),
-        VmInput.Return => life.Phase switch
+        VmInput.Return => life switch
         {
-            VmPhase.Reserved => To(VmLife.New with { Phase = VmPhase.Warm }, VmEffect.CancelGrace, VmEffect.RecordWarm),
-            VmPhase.Leased => End(life, "the call that it was for was given up, but somebody had run it", VmEffect.CancelGrace, VmEffect.Stop),
+            { Phase: VmPhase.Leased, Confirmed: false } => To(VmLife.New with { Phase = VmPhase.Warm }, VmEffect.CancelGrace, VmEffect.RecordWarm),
+            { Phase: VmPhase.Leased } => End(life, "the call that it was for was given up, but somebody had run it", VmEffect.Stop),
             _ => Ignore(life),
         },
-        VmInput.GraceExpired grace => life is { Phase: VmPhase.Reserved or VmPhase.Leased, Confirmed: false }
+        VmInput.GraceExpired grace => life is { Phase: VmPhase.Leased, Confirmed: false }
             ? End(life, $"its holder did not act within {grace.Grace.TotalSeconds:0.###} s", VmEffect.Stop)
             : Ignore(life),
 
@@ -84,7 +82,7 @@ public static class VmLifecycle
         VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing
             => End(life, reason, VmEffect.CancelOperation, VmEffect.Stop),
         VmPhase.Warm => End(life, reason, VmEffect.Stop),
-        VmPhase.Reserved => End(life, reason, VmEffect.AnswerRefused, VmEffect.CancelGrace, VmEffect.Stop),
+        VmPhase.Reserved => End(life, reason, VmEffect.AnswerRefused, VmEffect.Stop),
         VmPhase.Leased => End(life, reason, VmEffect.CancelGrace, VmEffect.Stop),
         _ => Ignore(life),
     };
@@ -100,8 +98,7 @@ public static class VmLifecycle
 
     private static VmDecision OnRan(VmLife life) => life switch
     {
-        { Phase: VmPhase.Reserved or VmPhase.Leased, Answered: true, Confirmed: false } => To(
-            life with { Phase = VmPhase.Leased, Confirmed = true }, VmEffect.CancelGrace, VmEffect.RecordConfirmed),
+        { Phase: VmPhase.Leased, Confirmed: false } => To(life with { Confirmed = true }, VmEffect.CancelGrace, VmEffect.RecordConfirmed),
         // Nobody was given it: whoever ran it, it is no base VM any more.
         { Phase: VmPhase.Warm or VmPhase.Reserved } => Fail(life, new VmFailure(VmFailureKind.GuestStopped, "it was resumed by somebody while in the pool")),
         _ => Ignore(life),
@@ -129,7 +126,7 @@ public static class VmLifecycle
     private static VmDecision Fail(VmLife life, VmFailure failure)
     {
         VmEffect[] before = life.Making ? [VmEffect.CancelOperation]
-            : life.Phase is VmPhase.Reserved ? [VmEffect.AnswerRefused, VmEffect.CancelGrace]
+            : life.Phase is VmPhase.Reserved ? [VmEffect.AnswerRefused]
             : [];
         return new VmDecision(
             life with { Phase = VmPhase.Failed, Ending = new VmEnding(failure.ToString(), life.Phase, failure) },

@@ -7,7 +7,7 @@ public enum VmOwnership
     Making = 1,
     /// <summary>In the pool.</summary>
     Warm = 2,
-    /// <summary>Promised to a caller, whose answer may or may not have arrived.</summary>
+    /// <summary>Handed to a caller, whose answer may or may not have arrived, and who has not acted yet.</summary>
     Reserved = 3,
     /// <summary>Handed out, and the holder has not acted yet.</summary>
     Unconfirmed = 4,

@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Hosting;
 using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Actors.Pools;
 using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 
@@ -20,29 +21,29 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, NodeOpt
     /// <summary>The call and its answer have to travel, on a busy host too: a refusal comes before the caller stops to listen.</summary>
     private static readonly TimeSpan MostMargin = TimeSpan.FromSeconds(1);
 
-    /// <summary>The pools that have served: they are asked directly. The gateway is the door to the others.</summary>
-    private readonly ConcurrentDictionary<PoolName, IActorRef> _known = new();
+    /// <summary>The doors of pools that have served. The gateway is the way to the others.</summary>
+    private readonly ConcurrentDictionary<PoolName, PoolDoor> _doors = new();
 
     /// <param name="deadline">The caller's; DateTime.MaxValue when it has none: then it waits for one boot of the pool.</param>
     /// <param name="aborted">Fires when the caller leaves.</param>
     public async Task<BaseVmGranted> AcquireAsync(PoolName pool, HandOutPath path, DateTime deadline, CancellationToken aborted)
     {
-        var ticket = new AcquireTicket();
+        var ticket = new AcquireTicket(inline: true);
         var wait = WaitFor(pool, deadline);
-        var door = _known.GetValueOrDefault(pool) ?? gateway.ActorRef;
-        door.Tell(new AcquireBaseVm(ticket, pool, path, wait));
+        var caller = new AcquireBaseVm(ticket, pool, path, wait);
+        if (_doors.TryGetValue(pool, out var door)) door.Ask(caller);
+        else gateway.ActorRef.Tell(caller);
         var answer = await AnswerAsync(ticket, pool, wait, aborted);
         if (answer is AcquireRefused refused) throw GrpcErrors.From(refused, pool.Value);
 
         var granted = (BaseVmGranted)answer;
-        _known.TryAdd(pool, granted.Pool);
+        if (!ReferenceEquals(door, granted.Door)) _doors[pool] = granted.Door;
         if (aborted.IsCancellationRequested)
         {
             granted.Vm.Tell(new ReturnVm(granted.Facts.Id));
             throw GrpcErrors.Cancelled();
         }
 
-        granted.Vm.Tell(new DeliverVm(granted.Facts.Id));
         return granted;
     }
 
@@ -56,7 +57,7 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, NodeOpt
         catch (Exception e) when (e is OperationCanceledException or TimeoutException)
         {
             if (!ticket.TryAbandon()) return await ticket.Answer;
-            if (e is TimeoutException) _known.TryRemove(pool, out _);
+            if (e is TimeoutException) _doors.TryRemove(pool, out _);
             gateway.ActorRef.Tell(new AcquireAbandoned(ticket, pool));
             throw e is TimeoutException ? GrpcErrors.NotAnswered("a base VM") : GrpcErrors.Cancelled();
         }

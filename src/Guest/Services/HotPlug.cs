@@ -10,26 +10,24 @@ internal static class HotPlug
     private const string Cpus = "/sys/devices/system/cpu";
     private const string Memory = "/sys/devices/system/memory";
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// Brings all vCPUs and memory blocks online that are there, and waits until the vCPUs are as many as wanted: QEMU
-    /// answers before the guest has seen what it plugged in. Like Kata's agent it always waits, whatever the request's wait
-    /// says.
+    /// Brings all vCPUs and memory blocks online that are there, and waits until the vCPUs are as many as wanted and all
+    /// memory that is plugged in is taken: QEMU answers before the guest has seen it. Like Kata's agent it always waits,
+    /// whatever the request's wait says.
     /// </summary>
     /// <param name="wanted">How many vCPUs are to be online in all; 0 for those that are there.</param>
-    /// <exception cref="TtrpcStatusException">DEADLINE_EXCEEDED, with what is online and what is not.</exception>
+    /// <exception cref="TtrpcStatusException">FAILED_PRECONDITION, with what is online and what is missing.</exception>
     public static async ValueTask OnlineAsync(uint wanted, bool cpuOnly, CancellationToken cancellation)
     {
         var deadline = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
         while (true)
         {
-            var (_, refusal) = OnlineAll(Cpus, "cpu");
-            var (offline, memoryRefusal) = cpuOnly ? default : OnlineAll(Memory, "memory");
-            var online = CpuList.Count(Descriptor.ReadSmallFile(Cpus + "/online") ?? "");
-            if (online >= wanted && offline == 0) return;
+            var missing = Missing(wanted, cpuOnly);
+            if (missing is null) return;
             if (Environment.TickCount64 > deadline)
-                throw new TtrpcStatusException(TtrpcStatusCode.DeadlineExceeded, TooFew(online, wanted, offline, refusal ?? memoryRefusal));
+                throw new TtrpcStatusException(TtrpcStatusCode.FailedPrecondition, $"after {Patience.TotalSeconds:0} s {missing}");
             await Task.Delay(Step, cancellation).ConfigureAwait(false);
         }
     }
@@ -41,11 +39,23 @@ internal static class HotPlug
 
     public static bool SupportsProbe() => File.Exists(Memory + "/probe");
 
-    private static string TooFew(int online, uint wanted, int offline, string? refusal)
+    /// <summary>Brings online what can be.</summary>
+    /// <returns>What is still missing, or null.</returns>
+    private static string? Missing(uint wanted, bool cpuOnly)
     {
-        var cpus = online >= wanted ? $"{online} vCPUs are online" : $"only {online} of {wanted} vCPUs are online (were as many plugged in?)";
-        var memory = offline == 0 ? "" : $", {offline} memory blocks are not";
-        return $"after {Patience.TotalSeconds:0} s {cpus}{memory}{(refusal is null ? "" : $": {refusal}")}";
+        var (_, refusal) = OnlineAll(Cpus, "cpu");
+        var online = CpuList.Count(Descriptor.ReadSmallFile(Cpus + "/online") ?? "");
+        var faults = new List<string>();
+        if (online < wanted) faults.Add($"only {online} of {wanted} vCPUs are online{(refusal is null ? "" : $" ({refusal})")}");
+        if (!cpuOnly)
+        {
+            // Counted first: what is taken between the two is seen by the second.
+            if (MemoryDevices.CountAwaited() is > 0 and var devices)
+                faults.Add($"the kernel has not taken the memory of {devices} plugged device(s); their sizes must be multiples of {MemoryBlockSize() >> 20} MiB");
+            if (OnlineAll(Memory, "memory") is (> 0 and var blocks, var why)) faults.Add($"{blocks} memory block(s) are offline ({why})");
+        }
+
+        return faults.Count == 0 ? null : string.Join(", and ", faults);
     }
 
     /// <returns>How many stay offline, and the kernel's words for the last of them. It may take at the next try what it

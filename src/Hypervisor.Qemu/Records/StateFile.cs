@@ -22,7 +22,12 @@ internal sealed class StateFile : IDisposable
         new(File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete));
 
     /// <summary>One write of one fixed-size record.</summary>
-    public void Write(VmMark mark) => RandomAccess.Write(_file, StateText.Format(mark), 0);
+    public void Write(VmMark mark)
+    {
+        Span<byte> line = stackalloc byte[StateText.Bytes];
+        StateText.Format(mark, line);
+        RandomAccess.Write(_file, line, 0);
+    }
 
     public void Dispose() => _file.Dispose();
 

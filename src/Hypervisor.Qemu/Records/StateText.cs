@@ -1,5 +1,7 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using System.Text;
+using System.Text.Unicode;
 using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Records;
@@ -16,13 +18,17 @@ internal static class StateText
     private const int BytesOfVersion1 = 160;
     private const string Magic = "vmcache-state";
     private const string None = "-";
+    private static readonly uint[] CrcTable = MakeCrcTable();
 
-    public static byte[] Format(VmMark mark)
+    /// <summary>Fills <paramref name="line"/>, of <see cref="Bytes"/> bytes. A hand-out waits for this.</summary>
+    public static void Format(VmMark mark, Span<byte> line)
     {
-        var text = string.Create(CultureInfo.InvariantCulture,
-            $"{Magic} 2 {Name(mark.Ownership)} {Name(mark.Path)} {Name(mark.Served)} {mark.Since.BootId:D} {mark.Since.SinceBoot.Ticks} {Expiry(mark)} {mark.GuestCpu.Ticks}");
-        var line = $"{text} {Checksum(text):x8}".PadRight(Bytes - 1) + "\n";
-        return Encoding.ASCII.GetBytes(line);
+        line.Fill((byte)' ');
+        line[^1] = (byte)'\n';
+        Utf8.TryWrite(line, CultureInfo.InvariantCulture,
+            $"{Magic} 2 {Name(mark.Ownership)} {Name(mark.Path)} {Name(mark.Served)} {mark.Since.BootId:D} {mark.Since.SinceBoot.Ticks} {Expiry(mark)} {mark.GuestCpu.Ticks}",
+            out var length);
+        Utf8.TryWrite(line[length..], CultureInfo.InvariantCulture, $" {Checksum(line[..length]):x8}", out _);
     }
 
     /// <summary>The mark, or null and what is wrong.</summary>
@@ -33,7 +39,7 @@ internal static class StateText
         var (bytes, count) = words[1] switch { "1" => (BytesOfVersion1, 8), "2" => (Bytes, 10), _ => (0, 0) };
         if (bytes == 0) return (null, $"it is of version {words[1]}, and this daemon reads versions 1 and 2");
         if (contents.Length != bytes) return (null, $"it has {contents.Length} bytes instead of {bytes}");
-        if (words.Length != count || words[^1] != Checksum(string.Join(' ', words[..^1])).ToString("x8", CultureInfo.InvariantCulture))
+        if (words.Length != count || words[^1] != Checksum(Encoding.ASCII.GetBytes(string.Join(' ', words[..^1]))).ToString("x8", CultureInfo.InvariantCulture))
             return (null, "its checksum is wrong");
         var mark = Value<VmOwnership>(words[2]) is { } ownership && Value<HandOutPath>(words[3]) is { } path
             && Value<Served>(words[4]) is { } served && Guid.TryParseExact(words[5], "D", out var boot) && Ticks(words[6]) is { } since
@@ -60,26 +66,40 @@ internal static class StateText
     private static TimeSpan? Ticks(string word) =>
         long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var ticks) ? new TimeSpan(ticks) : null;
 
-    private static string Name<T>(T value) where T : struct, Enum => Enum.IsDefined(value)
-        ? value.ToString().ToLowerInvariant()
+    private static string Name<T>(T value) where T : struct, Enum => Words<T>.Names.TryGetValue(value, out var name)
+        ? name
         : throw new ArgumentOutOfRangeException(nameof(value), value, "no such " + typeof(T).Name);
 
     private static T? Value<T>(string word) where T : struct, Enum
     {
-        foreach (var value in Enum.GetValues<T>())
-            if (value.ToString().ToLowerInvariant() == word) return value;
+        foreach (var (value, name) in Words<T>.Names)
+            if (name == word) return value;
         return null;
     }
 
     /// <summary>CRC-32 (IEEE 802.3).</summary>
-    private static uint Checksum(string text)
+    private static uint Checksum(ReadOnlySpan<byte> text)
     {
         var crc = uint.MaxValue;
-        foreach (var c in text)
-        {
-            crc ^= (byte)c;
-            for (var bit = 0; bit < 8; bit++) crc = (crc & 1) != 0 ? crc >> 1 ^ 0xEDB88320 : crc >> 1;
-        }
+        foreach (var b in text) crc = crc >> 8 ^ CrcTable[(byte)(crc ^ b)];
         return ~crc;
+    }
+
+    private static uint[] MakeCrcTable()
+    {
+        var table = new uint[256];
+        for (uint index = 0; index < table.Length; index++)
+        {
+            var crc = index;
+            for (var bit = 0; bit < 8; bit++) crc = (crc & 1) != 0 ? crc >> 1 ^ 0xEDB88320 : crc >> 1;
+            table[index] = crc;
+        }
+        return table;
+    }
+
+    private static class Words<T> where T : struct, Enum
+    {
+        public static readonly FrozenDictionary<T, string> Names =
+            Enum.GetValues<T>().ToFrozenDictionary(static value => value, static value => value.ToString().ToLowerInvariant());
     }
 }

@@ -93,6 +93,15 @@ public sealed class GuestAgentSpecs(BootedGuest guest) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Names_what_it_can_do_beyond_katas_agents()
+    {
+        var details = await _agent.GetGuestDetailsAsync(CancellationToken.None);
+
+        Assert.True(details.Can(AgentAbilities.Prepare));
+        Assert.True(details.Can(AgentAbilities.Exec));
+    }
+
+    [Fact]
     public async Task Answers_at_once_when_nothing_is_to_be_brought_online() =>
         await _agent.OnlineCpuMemAsync(wait: true, cpus: 0, cpuOnly: false, CancellationToken.None);
 

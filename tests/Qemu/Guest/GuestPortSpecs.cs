@@ -117,6 +117,31 @@ public sealed class GuestPortSpecs(BootedGuest guest)
         await AssertAnswersAsync(client);
     }
 
+    [Fact]
+    public async Task Ends_the_program_of_a_client_when_the_next_ones_request_comes_without_its_leaving_being_seen()
+    {
+        using var socket = await guest.ConnectRawAsync();
+        var begun = new TaskCompletionSource();
+        var old = new TtrpcClient(new NetworkStream(socket), new TtrpcClientOptions { FirstStreamId = 1_000_001 });
+        var run = new AgentClient(old).ExecAsync(
+            Start("sh", "-c", "echo begun; sleep 7531"), null, _ =>
+            {
+                begun.TrySetResult();
+                return ValueTask.CompletedTask;
+            }, _ => ValueTask.CompletedTask, CancellationToken.None);
+        await begun.Task.WaitAsync(BootedGuest.Patience);
+        await old.DisposeAsync();
+        await Assert.ThrowsAsync<TtrpcConnectionException>(() => run);
+
+        // The same connection goes on: only the count that begins again tells the guest.
+        await using var next = new TtrpcClient(new NetworkStream(socket), new TtrpcClientOptions { FirstStreamId = 1 });
+        for (var i = 0; i < 2; i++) Assert.True(await new AgentClient(next).CheckAsync(CancellationToken.None, BootedGuest.Patience));
+
+        // Before programs are run: the end of their streams comes after their exit, when nobody waits for it any more.
+        Assert.Equal(0, next.IgnoredFrames);
+        Assert.True(await next.BecomesAsync("ps | grep -c '[s]leep 7531'", "0"));
+    }
+
     private async Task AssertServesAsync()
     {
         await using var client = await guest.ConnectAsync();

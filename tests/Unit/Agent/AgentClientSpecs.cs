@@ -52,6 +52,57 @@ public sealed class AgentClientSpecs
         Assert.Equal(new OnlineCPUMemRequest { Wait = true, NbCpus = 3 }, await got.Task);
     }
 
+    [Fact]
+    public async Task Tells_what_was_done_when_the_guest_is_prepared()
+    {
+        var server = new TtrpcServer().AddUnary(AgentServices.Guest, "Prepare", PrepareRequest.Parser, (request, _) =>
+            ValueTask.FromResult(new PrepareResponse { Reseeded = true, Hostname = request.Hostname }));
+        await using var pair = new TtrpcPair(server);
+
+        var done = await new AgentClient(pair.Client).PrepareAsync(new PrepareRequest { Hostname = "name" }, default, TtrpcPair.Generous);
+
+        Assert.Equal(new PrepareResponse { Reseeded = true, Hostname = "name" }, done);
+    }
+
+    [Theory]
+    [InlineData(TtrpcStatusCode.Unimplemented, "Prepare method")]
+    [InlineData(TtrpcStatusCode.NotFound, "no such service")]
+    [InlineData(TtrpcStatusCode.InvalidArgument, "vmcache.guest.v1.Guest service does not exist")]
+    [InlineData(TtrpcStatusCode.InvalidArgument, "/vmcache.guest.v1.Guest/Prepare does not exist")]
+    public async Task Says_that_the_agent_cannot_when_it_has_no_prepare(TtrpcStatusCode code, string message)
+    {
+        await using var pair = new TtrpcPair(Refusing(code, message));
+
+        Assert.Null(await new AgentClient(pair.Client).PrepareAsync(new PrepareRequest(), default, TtrpcPair.Generous));
+    }
+
+    [Theory]
+    [InlineData(TtrpcStatusCode.InvalidArgument, "files[0]: '/vmcache.guest.v1.Guest does not exist' is a directory")]
+    [InlineData(TtrpcStatusCode.Internal, "cannot write '/a': no space is left")]
+    public async Task Fails_when_the_guest_refuses_to_be_prepared(TtrpcStatusCode code, string message)
+    {
+        await using var pair = new TtrpcPair(Refusing(code, message));
+
+        var fault = await Assert.ThrowsAsync<TtrpcStatusException>(
+            () => new AgentClient(pair.Client).PrepareAsync(new PrepareRequest(), default, TtrpcPair.Generous));
+
+        Assert.Equal((code, message), (fault.Code, fault.Message));
+    }
+
+    [Fact]
+    public void Knows_an_agent_by_what_its_details_name()
+    {
+        var ours = new GuestDetailsResponse { AgentDetails = new AgentDetails { ExtraFeatures = { AgentAbilities.Prepare } } };
+
+        Assert.True(ours.Can(AgentAbilities.Prepare));
+        Assert.False(ours.Can(AgentAbilities.Exec));
+        Assert.False(new GuestDetailsResponse().Can(AgentAbilities.Prepare));
+    }
+
+    private static TtrpcServer Refusing(TtrpcStatusCode code, string message) =>
+        new TtrpcServer().AddUnary<PrepareRequest, PrepareResponse>(
+            AgentServices.Guest, "Prepare", PrepareRequest.Parser, (_, _) => throw new TtrpcStatusException(code, message));
+
     private static TtrpcServer AgentServer<T>(string method, MessageParser<T> parser, TaskCompletionSource<T> got) where T : IMessage<T> =>
         new TtrpcServer().AddUnary("grpc.AgentService", method, parser, (T request, CancellationToken _) =>
         {

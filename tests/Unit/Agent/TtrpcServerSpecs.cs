@@ -110,6 +110,57 @@ public sealed class TtrpcServerSpecs
         Assert.Equal("first", VersionCheckResponse.Parser.ParseFrom(answer.Payload).AgentVersion);
     }
 
+    [Theory]
+    [InlineData(7u)]
+    [InlineData(5u)]
+    public async Task Ends_the_old_clients_calls_unanswered_when_a_new_one_begins_to_count_again(uint id)
+    {
+        var (left, right) = DuplexPair.Make();
+        var (started, cancelled) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var server = TtrpcCallSpecs.Echo(new TtrpcServerOptions { ClientsChangeUnseen = true })
+            .AddUnary("s", "Wait", CheckRequest.Parser, async (CheckRequest _, CancellationToken cancel) =>
+            {
+                await using var seen = cancel.Register(() => cancelled.TrySetResult());
+                started.SetResult();
+                await Task.Delay(Timeout.Infinite, cancel);
+                return new VersionCheckResponse();
+            });
+        _ = server.ServeAsync(right, default);
+        await SendAsync(left, Frames.Request(7, "s", "Wait", new CheckRequest()));
+        await started.Task.WaitAsync(TtrpcPair.Generous);
+
+        await SendAsync(left, Frames.Request(id, "s", "Echo", new CheckRequest { Service = "new" }));
+
+        await cancelled.Task.WaitAsync(TtrpcPair.Generous);
+        var reader = new TtrpcFrameReader(left);
+        await AssertNextAsync(reader, id, "new");
+        // Nothing came between: neither the old call's result nor that it was cancelled.
+        await SendAsync(left, Frames.Request(id + 2, "s", "Echo", new CheckRequest { Service = "newer" }));
+        await AssertNextAsync(reader, id + 2, "newer");
+    }
+
+    [Fact]
+    public async Task Keeps_calls_running_when_the_same_client_goes_on()
+    {
+        var (left, right) = DuplexPair.Make();
+        var gate = new TaskCompletionSource();
+        var server = TtrpcCallSpecs.Echo(new TtrpcServerOptions { ClientsChangeUnseen = true })
+            .AddUnary("s", "Wait", CheckRequest.Parser, async (CheckRequest _, CancellationToken cancel) =>
+            {
+                await gate.Task.WaitAsync(cancel);
+                return new VersionCheckResponse { AgentVersion = "waited" };
+            });
+        _ = server.ServeAsync(right, default);
+        var reader = new TtrpcFrameReader(left);
+        await SendAsync(left, Frames.Request(7, "s", "Wait", new CheckRequest()));
+        await SendAsync(left, Frames.Request(9, "s", "Echo", new CheckRequest { Service = "next" }));
+        await AssertNextAsync(reader, 9, "next");
+
+        gate.SetResult();
+
+        await AssertNextAsync(reader, 7, "waited");
+    }
+
     [Fact]
     public async Task Reports_invalid_argument_when_the_payload_is_no_such_message()
     {
@@ -121,6 +172,19 @@ public sealed class TtrpcServerSpecs
         await left.FlushAsync();
         var answer = Wire(await new TtrpcFrameReader(left).ReadAsync(default).AsTask().WaitAsync(TtrpcPair.Generous));
         Assert.Equal((int)TtrpcStatusCode.InvalidArgument, answer.Status.Code);
+    }
+
+    private static async Task SendAsync(Stream stream, byte[] frame)
+    {
+        await stream.WriteAsync(frame);
+        await stream.FlushAsync();
+    }
+
+    private static async Task AssertNextAsync(TtrpcFrameReader reader, uint id, string version)
+    {
+        var frame = await reader.ReadAsync(default).AsTask().WaitAsync(TtrpcPair.Generous);
+        Assert.Equal(id, frame!.Value.StreamId);
+        Assert.Equal(version, VersionCheckResponse.Parser.ParseFrom(Wire(frame).Payload).AgentVersion);
     }
 
     private static VmCacheCluster.Agent.Wire.Response Wire(TtrpcFrame? frame) =>

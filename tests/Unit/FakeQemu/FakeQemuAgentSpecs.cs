@@ -33,6 +33,18 @@ public sealed class FakeQemuAgentSpecs
     }
 
     [SkippableFact]
+    public async Task Can_be_prepared_as_our_guest_can()
+    {
+        using var vm = new FakeVm("");
+        (await vm.ConnectAsync("qmp")).Dispose();
+        await using var client = await TtrpcClient.ConnectUnixAsync(vm.At("agent"), null, default);
+        var agent = new AgentClient(client);
+
+        Assert.True((await agent.GetGuestDetailsAsync(default, FakeVm.Generous)).Can(AgentAbilities.Prepare));
+        Assert.True((await agent.PrepareAsync(new PrepareRequest(), default, FakeVm.Generous))!.Reseeded);
+    }
+
+    [SkippableFact]
     public async Task Breaks_the_connection_when_told_to_send_garbage()
     {
         using var vm = new FakeVm("agent=garbage");
