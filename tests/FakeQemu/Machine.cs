@@ -138,6 +138,7 @@ internal sealed class Machine(CommandLine line, Directives directives)
         {
             if (!IsRunning) return;
             Status = status;
+            _vcpu.Stop();
             _running = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             Emit("STOP");
         }
