@@ -47,6 +47,7 @@ public abstract class NodeFixture : TestKit
             Name = new PoolName(name), Spec = Spec with { Pool = new PoolName(name) }, VmCacheNumber = number,
             Accelerator = AcceleratorChoice.Tcg,
             GracePeriod = TimeSpan.FromSeconds(30),
+            Lease = new LeaseLimits(TimeSpan.FromMinutes(10), TimeSpan.FromHours(24)),
             BootTimeout = TimeSpan.FromSeconds(60),
             MaxWaiting = 256,
             Backoff = new BackoffOptions(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60), 0.2),

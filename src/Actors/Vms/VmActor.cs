@@ -203,12 +203,13 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     {
         _life = VmLifecycle.WhileTakenOver(_plan.Found!.Mark!);
         TakeOver.RunAsync(_ports, _plan.Found!, NewCancellation(Timeout.InfiniteTimeSpan))
-            .PipeTo(Self, success: vm => new VmAttached(vm), failure: e => new AttachFailed(Failures.From(e, TimeSpan.Zero)));
+            .PipeTo(Self, success: taken => new VmAttached(taken), failure: e => new AttachFailed(Failures.From(e, TimeSpan.Zero)));
     }
 
     private void OnAttached(VmAttached attached)
     {
-        Hold(attached.Vm);
+        var taken = attached.Taken;
+        Hold(taken.Vm);
         if (_life.Ended)
         {
             // Told to end meanwhile.
@@ -225,7 +226,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
             _lease.Restore(mark.Expires, _ports);
         }
 
-        Adopt(VmLifecycle.Resume(mark, AdoptionRules.Consider(mark, attached.Vm.Condition, attached.Vm.ReadGuestCpu())));
+        Adopt(VmLifecycle.Resume(mark, AdoptionRules.Consider(mark, taken.Condition, taken.GuestCpu)));
+        if (taken.Condition == VmCondition.Saving) RecordGuestCpu();
         Report();
         Stash.UnstashAll();
     }
@@ -507,9 +509,11 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
     private void OnCommandDone(CommandDone done)
     {
-        var (_, asker) = _command!.Value;
+        var (command, asker) = _command!.Value;
         _command = null;
         _guest = done.Performed.Guest;
+        // To end a save the guest is let run for a moment.
+        if (command is VmCommand.Save) RecordGuestCpu();
         asker.Tell(new VmPerformed(_plan.Id, _vm!.Size, done.Performed.Plugged, done.Failure ?? done.Performed.Plugged?.Failure));
         if (!_life.Ended) Report();
     }
@@ -539,6 +543,14 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
     private Task RecordAsync(VmOwnership ownership, Task? first = null)
         => _marks!.WriteAsync(new VmMark(ownership, _life.Path, _life.Served, _ports.Clock.Now, _lease?.Expires, _guestCpu), first);
+
+    /// <summary>A warm VM whose guest has used more than its mark says is one that somebody ran.</summary>
+    private void RecordGuestCpu()
+    {
+        if (_life.Phase != VmPhase.Warm) return;
+        _guestCpu = _vm!.ReadGuestCpu() ?? TimeSpan.Zero;
+        RecordAside(VmOwnership.Warm);
+    }
 
     private void RecordAside(VmOwnership ownership)
     {
@@ -586,7 +598,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     private sealed record OperationDone(int Operation, VmInput Input);
     private sealed record VmMade(IVm Vm);
     private sealed record VmStilled(int Operation, TimeSpan GuestCpu);
-    private sealed record VmAttached(IVm Vm);
+    private sealed record VmAttached(TakenVm Taken);
     private sealed record AttachFailed(VmFailure Failure);
     private sealed record AttachDue { public static readonly AttachDue Instance = new(); }
     private sealed record VmPrepared(int Operation, PreparedVm Prepared);

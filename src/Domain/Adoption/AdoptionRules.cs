@@ -8,8 +8,8 @@ namespace VmCacheCluster.Domain;
 /// </summary>
 public static class AdoptionRules
 {
-    /// <summary>A guest's CPU time comes in the kernel's ticks: less than this is none.</summary>
-    private static readonly TimeSpan CpuTick = TimeSpan.FromMilliseconds(10);
+    /// <summary>The shortest run by a client's monitor takes several times as much; a paused guest takes none.</summary>
+    private static readonly TimeSpan NoRun = TimeSpan.FromMicroseconds(20);
 
     /// <param name="wanted">What its pool makes now; null when there is no such pool.</param>
     public static AdoptionVerdict Classify(FoundVm found, VmSpec? wanted) => found switch
@@ -32,7 +32,7 @@ public static class AdoptionRules
     /// <param name="guestCpu">CPU time that its guest has used; null when that is not known.</param>
     public static TakeOverVerdict Consider(VmMark mark, VmCondition condition, TimeSpan? guestCpu)
     {
-        var ran = condition == VmCondition.Running || (mark.GuestCpu > TimeSpan.Zero && guestCpu - mark.GuestCpu > CpuTick);
+        var ran = condition == VmCondition.Running || (mark.GuestCpu > TimeSpan.Zero && guestCpu - mark.GuestCpu > NoRun);
         return (mark.Ownership, mark.Path) switch
         {
             (VmOwnership.Warm, _) when condition == VmCondition.Ended => Spoilt("its guest had shut down or panicked"),
