@@ -26,6 +26,7 @@ public sealed class NodeActor : ReceiveActor
     private readonly IActorRef _gateway;
     private readonly IActorRef _slots;
     private readonly IActorRef _accelerators;
+    private readonly List<IActorRef> _drainAskers = [];
     private IActorRef? _stopAsker;
     private bool _open;
 
@@ -43,11 +44,7 @@ public sealed class NodeActor : ReceiveActor
         Receive<Looked>(looked => Open(looked.Found));
         Receive<LookFailed>(failed => OnLookFailed(failed.Cause));
         Receive<Reaped>(OnReaped);
-        Receive<DrainNode>(_ =>
-        {
-            var (pools, asker) = (_pools.Values.ToList(), Sender);
-            Context.ActorOf(Props.Create(() => new DrainCollector(pools, asker)));
-        });
+        Receive<DrainNode>(_ => OnDrain(Sender));
         Receive<StopNode>(OnStop);
         Receive<PoolStopped>(stopped => { _stopping.Remove(stopped.Name); FinishStop(); });
     }
@@ -105,6 +102,15 @@ public sealed class NodeActor : ReceiveActor
 
         _open = true;
         Introduce();
+        _drainAskers.ForEach(OnDrain);
+        _drainAskers.Clear();
+    }
+
+    private void OnDrain(IActorRef asker)
+    {
+        var pools = _pools.Values.ToList();
+        if (_open) Context.ActorOf(Props.Create(() => new DrainCollector(pools, asker)));
+        else _drainAskers.Add(asker);
     }
 
     private VmSpec? WantedBy(PoolName? pool) => _plan.Pools.FirstOrDefault(p => p.Name == pool)?.Spec;
