@@ -71,17 +71,17 @@ public sealed class LeasedVmSpecs
         var again = await AskedAsync(host, 2);
         again.To.TryWrite(new NodeEvent("f", 1, ServiceHost.Noon, NodeEventKind.Reset, null, null, ""));
         Assert.True(await second);
+        Assert.Equal(WatchEventKind.Reset, events.Current.Kind);
         var third = events.MoveNextAsync();
         again.To.Complete(new InvalidOperationException("slow"));
         var anew = await AskedAsync(host, 3);
         await leave.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await third);
 
         Assert.Equal(("e", 4UL), (asked.Epoch, asked.After));
         Assert.Equal(("e", 5UL), (again.Epoch, again.After));
         // The snapshot that follows a reset was cut off.
         Assert.Equal(("", 0UL), (anew.Epoch, anew.After));
-        Assert.Equal(WatchEventKind.Reset, events.Current.Kind);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await third);
     }
 
     private static async Task<WatchEvents> AskedAsync(ServiceHost host, int times)
