@@ -20,7 +20,7 @@ public class DrainSpecs : NodeFixture
         Assert.Equal(new NodeDrained(3, 2), await AskVmAsync(DrainNode.Instance));
 
         var pool = await UntilAsync(p => p is { Warm: 0, Warming: 0, Leased: 2 } && p.Vms.Count == 2);
-        Assert.Equal("this host is drained", pool.Reason);
+        Assert.StartsWith("this host is drained", pool.Reason);
         Assert.Equal(new[] { leased.Facts.Id, taken.Facts.Id }.ToHashSet(), Hypervisor.Alive.Select(v => v.Facts.Id).ToHashSet());
         Assert.IsType<LeaseRenewed>(await AskVmAsync(new RenewLease(leased.Facts.Id, leased.Lease!.Record.Token, null)));
     }
