@@ -5,6 +5,8 @@ using VmCacheCluster.Agent.Guest;
 using VmCacheCluster.Cli;
 using VmCacheCluster.Contracts.V1;
 using Xunit;
+using ExecExited = VmCacheCluster.Agent.Guest.ExecExited;
+using ExecStart = VmCacheCluster.Agent.Guest.ExecStart;
 
 namespace VmCacheCluster.Tests.Unit.Cli;
 
