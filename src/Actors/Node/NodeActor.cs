@@ -22,6 +22,7 @@ public sealed class NodeActor : ReceiveActor
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Dictionary<PoolName, IActorRef> _pools = [];
     private readonly HashSet<PoolName> _stopping = [];
+    private readonly List<IActorRef> _drainAskers = [];
     private readonly EventJournal _journal;
     private readonly IActorRef _gateway;
     private readonly IActorRef _slots;
@@ -43,11 +44,7 @@ public sealed class NodeActor : ReceiveActor
         Receive<Looked>(looked => Open(looked.Found));
         Receive<LookFailed>(failed => OnLookFailed(failed.Cause));
         Receive<Reaped>(OnReaped);
-        Receive<DrainNode>(_ =>
-        {
-            var (pools, asker) = (_pools.Values.ToList(), Sender);
-            Context.ActorOf(Props.Create(() => new DrainCollector(pools, asker)));
-        });
+        Receive<DrainNode>(_ => { if (_open) Drain(Sender); else _drainAskers.Add(Sender); });
         Receive<StopNode>(OnStop);
         Receive<PoolStopped>(stopped => { _stopping.Remove(stopped.Name); FinishStop(); });
     }
@@ -105,6 +102,14 @@ public sealed class NodeActor : ReceiveActor
 
         _open = true;
         Introduce();
+        foreach (var asker in _drainAskers) Drain(asker);
+        _drainAskers.Clear();
+    }
+
+    private void Drain(IActorRef asker)
+    {
+        var pools = _pools.Values.ToList();
+        Context.ActorOf(Props.Create(() => new DrainCollector(pools, asker)));
     }
 
     private VmSpec? WantedBy(PoolName? pool) => _plan.Pools.FirstOrDefault(p => p.Name == pool)?.Spec;

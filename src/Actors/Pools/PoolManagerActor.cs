@@ -290,6 +290,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         _around.Journal.Add(
             changed.Life.Phase == VmPhase.Gone ? NodeEventKind.Gone : NodeEventKind.Changed, _options.Name, ViewOf(member), changed.Life.Ending?.Reason ?? "");
         Balance();
+        if (_stopAsker is not null) FinishStop();
     }
 
     private void OnMade(Member member)
@@ -373,7 +374,6 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         if (member.TakeCaller() is { } caller) ServeAnew(caller);
         _around.Gateway.Tell(new VmOwned(member.Id, _options.Name, Gone: true));
         if (_releasing.Remove(member.Id, out var askers)) askers.ForEach(a => a.Tell(new VmReleased(member.Id)));
-        if (_stopAsker is not null) FinishStop();
     }
 
     /// <summary>A VM's actor ended although its VM did not: it failed. The VM is looked up in the records.</summary>
@@ -456,9 +456,10 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         FinishStop();
     }
 
+    /// <summary>What is warm is left for the next daemon, unless it was given up: then it is on its way out, told so or not yet.</summary>
     private void FinishStop()
     {
-        if (_members.Values.Any(m => !m.Life.Held && m.Life.Phase is not (VmPhase.Warm or VmPhase.Adopting))) return;
+        if (_members.Values.Any(m => !m.Life.Held && (_drained is not null || m.Life.Phase is not (VmPhase.Warm or VmPhase.Adopting)))) return;
         _stopAsker!.Tell(new PoolStopped(_options.Name));
     }
 

@@ -34,6 +34,9 @@ public sealed class FakeHypervisor : IHypervisor
 
     public Func<FoundVm, Task>? Attaching { get; set; }
 
+    /// <summary>What a look at the run directory waits for.</summary>
+    public Task Looking { get; set; } = Task.CompletedTask;
+
     public int MostAtOnce { get; private set; }
 
     public IEnumerable<FakeVm> Alive => Vms.Values.Where(v => v.Alive);
@@ -76,11 +79,10 @@ public sealed class FakeHypervisor : IHypervisor
     }
 
     /// <summary>As a run directory would have it: each VM whose directory is there, and <see cref="Found"/>.</summary>
-    public Task<IReadOnlyList<FoundVm>> FindAsync(CancellationToken cancel)
+    public async Task<IReadOnlyList<FoundVm>> FindAsync(CancellationToken cancel)
     {
-        lock (Found)
-            return Task.FromResult<IReadOnlyList<FoundVm>>(
-                [.. Found, .. Vms.Values.Where(v => v.Machine.OnDisk).Select(v => v.Machine.Found())]);
+        await Looking;
+        lock (Found) return [.. Found, .. Vms.Values.Where(v => v.Machine.OnDisk).Select(v => v.Machine.Found())];
     }
 
     public Task<IVm> AttachAsync(FoundVm found, CancellationToken cancel) => AttachAsync(found, _life, cancel);
