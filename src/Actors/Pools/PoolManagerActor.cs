@@ -263,6 +263,13 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         Context.Watch(actor);
         var life = found is null ? VmLife.New : VmLifecycle.WhileTakenOver(found.Mark!);
         var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.Lease, Size = found?.Size, WarmBefore = WarmBefore(found) };
+        if (found is { Lease: { } known, Mark: { } mark })
+        {
+            var held = new HeldLease(known);
+            held.Restore(mark.Expires, ports);
+            member.ExpiresAt = held.ExpiresAt;
+        }
+
         if (life.Making) _making++;
         if (found?.Lease is { } lease) _keys.Leased(id, lease);
         _members[id] = member;
