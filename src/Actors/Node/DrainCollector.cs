@@ -23,7 +23,7 @@ internal sealed class DrainCollector : ReceiveActor
 
     protected override void PreStart()
     {
-        foreach (var pool in _pools) pool.Tell(new DrainPool("this host is drained"));
+        foreach (var pool in _pools) pool.Tell(new DrainPool("this host is drained: it takes callers again when vmcached is started anew"));
         if (_pools.Count == 0) Finish();
     }
 

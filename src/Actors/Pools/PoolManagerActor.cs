@@ -207,7 +207,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     }
 
     private void Refuse(AcquireBaseVm caller, RefusalKind kind, string reason)
-        => caller.Ticket.TryAnswer(new AcquireRefused(kind, $"pool {_options.Name}: {reason}", RetryAfter()));
+        => caller.Ticket.TryAnswer(new AcquireRefused(
+            kind, $"pool {_options.Name}: {reason}", kind is RefusalKind.Exhausted or RefusalKind.Unavailable ? RetryAfter() : TimeSpan.Zero));
 
     private TimeSpan RetryAfter() => _refill.NextTry is { } at && at > Now ? at - Now : TimeSpan.FromSeconds(1);
 

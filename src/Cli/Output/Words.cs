@@ -20,6 +20,7 @@ internal static class Words
         VmState.Stopping => "stopping",
         VmState.Failed => "failed",
         VmState.Preparing => "preparing",
+        VmState.Adopting => "adopting",
         _ => Unknown,
     };
 

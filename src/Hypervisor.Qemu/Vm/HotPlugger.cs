@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu.Records;
 using VmCacheCluster.Qmp;
@@ -34,16 +32,16 @@ internal sealed class HotPlugger(SupervisorMonitor monitor, VmFacts facts)
         if (before + count > _spec.MaxCpus) return new HotPlug(count, 0, TooManyCpus(before, count));
         try
         {
-            var places = await PlacesAsync(cancel).ConfigureAwait(false);
-            var free = places.Where(p => !SupervisorMonitor.IsTaken(p)).Take(count).ToList();
-            foreach (var place in free)
+            var slots = HotPlugCommands.FreeCpuSlots(await monitor.ExecuteAsync(HotPlugCommands.CpuSlots, null, cancel).ConfigureAwait(false));
+            var free = slots.Take(count).ToList();
+            foreach (var slot in free)
             {
-                await AddCpuAsync(place, Size.Cpus, cancel).ConfigureAwait(false);
+                await monitor.ExecuteAsync(HotPlugCommands.AddDevice, HotPlugCommands.Cpu(slot, $"cpu-{Size.Cpus}"), cancel).ConfigureAwait(false);
                 Resize(Size with { Cpus = Size.Cpus + 1 });
             }
             return free.Count == count ? new HotPlug(count, count, null) : new HotPlug(count, free.Count, TooManyCpus(before, count));
         }
-        catch (Exception fault) when (fault is VmFailedException or OperationCanceledException)
+        catch (Exception fault) when (fault is VmFailedException or OperationCanceledException or FormatException)
         {
             await MeasureAsync().ConfigureAwait(false);
             return Outcome(count, Size.Cpus - before, fault, "vCPUs");
@@ -57,64 +55,30 @@ internal sealed class HotPlugger(SupervisorMonitor monitor, VmFacts facts)
         if (_spec.MemorySlots == 0 || before + mebibytes > _spec.MaxMemoryMiB) return new HotPlug(mebibytes, 0, TooMuchMemory(before, mebibytes));
         try
         {
-            await AddDimmAsync(await NextMemoryAsync(cancel).ConfigureAwait(false), mebibytes, cancel).ConfigureAwait(false);
+            await AddDimmAsync(mebibytes, cancel).ConfigureAwait(false);
             Resize(Size with { MemoryMiB = before + mebibytes });
             return new HotPlug(mebibytes, mebibytes, null);
         }
-        catch (Exception fault) when (fault is VmFailedException or OperationCanceledException)
+        catch (Exception fault) when (fault is VmFailedException or OperationCanceledException or FormatException)
         {
             await MeasureAsync().ConfigureAwait(false);
             return Outcome(mebibytes, Size.MemoryMiB - before, fault, "MiB of memory");
         }
     }
 
-    private async Task<List<JsonElement>> PlacesAsync(CancellationToken cancel)
+    private async Task AddDimmAsync(int mebibytes, CancellationToken cancel)
     {
-        var places = await monitor.ExecuteAsync("query-hotpluggable-cpus", null, cancel).ConfigureAwait(false);
-        // QEMU names the last socket first.
-        return [.. places.EnumerateArray().Reverse()];
-    }
-
-    private Task AddCpuAsync(JsonElement place, int number, CancellationToken cancel) => monitor.ExecuteAsync("device_add", json =>
-    {
-        json.WriteString("driver", place.GetProperty("type").GetString());
-        json.WriteString("id", $"cpu-{number}");
-        foreach (var property in place.GetProperty("props").EnumerateObject()) property.WriteTo(json);
-    }, cancel);
-
-    private async Task AddDimmAsync(int number, int mebibytes, CancellationToken cancel)
-    {
-        var (memory, dimm) = ($"mem-{number}", $"dimm-{number}");
-        await monitor.ExecuteAsync("object-add", json =>
-        {
-            json.WriteString("qom-type", "memory-backend-ram");
-            json.WriteString("id", memory);
-            json.WriteNumber("size", (long)mebibytes * 1024 * 1024);
-        }, cancel).ConfigureAwait(false);
+        var number = HotPlugCommands.NextMemory(await monitor.ExecuteAsync(HotPlugCommands.MemoryBackends, null, cancel).ConfigureAwait(false));
+        await monitor.ExecuteAsync(HotPlugCommands.AddObject, HotPlugCommands.Memory(number, mebibytes), cancel).ConfigureAwait(false);
         try
         {
-            await monitor.ExecuteAsync("device_add", json =>
-            {
-                json.WriteString("driver", "pc-dimm");
-                json.WriteString("id", dimm);
-                json.WriteString("memdev", memory);
-            }, cancel).ConfigureAwait(false);
+            await monitor.ExecuteAsync(HotPlugCommands.AddDevice, HotPlugCommands.Dimm(number), cancel).ConfigureAwait(false);
         }
         catch (VmFailedException fault) when (fault.InnerException is QmpCommandException)
         {
-            await monitor.ExecuteAsync("object-del", json => json.WriteString("id", memory), CancellationToken.None).ConfigureAwait(false);
+            await monitor.ExecuteAsync(HotPlugCommands.DeleteObject, HotPlugCommands.NoMemory(number), CancellationToken.None).ConfigureAwait(false);
             throw;
         }
-    }
-
-    /// <summary>One more than the highest number that any memory of ours has, plugged or not.</summary>
-    private async Task<int> NextMemoryAsync(CancellationToken cancel)
-    {
-        var backends = await monitor.ExecuteAsync("query-memdev", null, cancel).ConfigureAwait(false);
-        return backends.EnumerateArray()
-            .Select(b => b.TryGetProperty("id", out var id) && id.GetString() is { } text && text.StartsWith("mem-", StringComparison.Ordinal)
-                && int.TryParse(text.AsSpan(4), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0)
-            .Prepend(0).Max() + 1;
     }
 
     private async Task MeasureAsync()
@@ -161,6 +125,7 @@ internal sealed class HotPlugger(SupervisorMonitor monitor, VmFacts facts)
             $"QEMU plugged {done} of {wanted} {what}: {refused.Desc}",
             "see what the host has left, and the pool's memory-slots and max-memory"),
         VmFailedException failed => failed.Failure,
+        FormatException form => new VmFailure(VmFailureKind.Monitor, form.Message),
         _ => new VmFailure(VmFailureKind.Cancelled, $"the plugging of {wanted} {what} was given up after {done}"),
     });
 }

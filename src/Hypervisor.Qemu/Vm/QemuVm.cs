@@ -3,6 +3,7 @@ using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
 using VmCacheCluster.Hypervisor.Qemu.Records;
+using VmCacheCluster.Qmp;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Vm;
 
@@ -162,7 +163,7 @@ internal sealed class QemuVm : IVm
     }
 
     public Task<HotPlug> AddMemoryAsync(int mebibytes, int blockMiB, CancellationToken cancel) =>
-        _plugger.AddMemoryAsync((mebibytes + blockMiB - 1) / blockMiB * blockMiB, cancel);
+        _plugger.AddMemoryAsync(HotPlugCommands.WholeBlocks(mebibytes, blockMiB), cancel);
 
     public async Task SaveAsync(string stateFile, CancellationToken cancel)
     {

@@ -72,7 +72,7 @@ internal sealed class SupervisorMonitor(QmpClient qmp) : IAsyncDisposable
     }
 
     /// <summary>Whether a place of query-hotpluggable-cpus has a vCPU in it.</summary>
-    public static bool IsTaken(JsonElement place) => place.TryGetProperty("qom-path", out _);
+    private static bool IsTaken(JsonElement place) => place.TryGetProperty("qom-path", out _);
 
     /// <summary>"running", "paused", "shutdown", ...</summary>
     public async Task<string> StatusAsync(CancellationToken cancel)

@@ -124,7 +124,7 @@ internal sealed class ServiceHost : IAsyncDisposable
         _directory.Delete(recursive: true);
     }
 
-    private static PoolOptions Pool() => new()
+    public static PoolOptions Pool() => new()
     {
         Name = PoolName.Default, Spec = Spec, VmCacheNumber = 1, Accelerator = AcceleratorChoice.Tcg,
         GracePeriod = TimeSpan.FromSeconds(30), BootTimeout = TimeSpan.FromSeconds(60), MaxWaiting = 8,
