@@ -24,7 +24,7 @@ public sealed class DrainSpecs : NodeFixture
 
         Assert.Equal(new NodeDrained(2, 1), drained);
         var pool = await UntilAsync(p => p is { Warm: 0, Warming: 0, Leased: 1, Vms.Count: 1 });
-        Assert.Equal("this host is drained", pool.Reason);
+        Assert.StartsWith("this host is drained", pool.Reason, StringComparison.Ordinal);
         Assert.Equal(held.Facts.Id, Assert.Single(Hypervisor.Alive).Facts.Id);
         Assert.Equal(RefusalKind.Unavailable, Assert.IsType<AcquireRefused>(await AskAsync(Acquire())).Kind);
     }

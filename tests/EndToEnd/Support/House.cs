@@ -90,7 +90,7 @@ internal sealed class House : IAsyncDisposable
         """;
 
     /// <summary>Settings with which every pool's VMs are real, with the embedded guest.</summary>
-    public static string RealVms(int number)
+    public static string RealVms(int number, int mebibytes = 128)
     {
         _ = Dist.Guest;
         return $$"""
@@ -98,7 +98,7 @@ internal sealed class House : IAsyncDisposable
             boot-timeout = 180s
             pool-defaults {
               accelerator = tcg
-              memory = 128MiB
+              memory = {{mebibytes}}MiB
               vm-cache-number = {{number}}
             }
             """;
