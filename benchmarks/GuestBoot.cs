@@ -6,20 +6,23 @@ using System.Net.Sockets;
 
 var (kernel, nothing, guest, work, pairs, parameters) =
     (args[0], args[1], args[2], args[3], int.Parse(args[4], CultureInfo.InvariantCulture), args[5]);
-var floor = new List<double>();
-var agent = new List<double>();
+var floor = new List<Figure>();
+var agent = new List<Figure>();
 for (var i = 0; i < pairs; i++)
 {
     floor.Add(await MeasureAsync(nothing, UntilInitSpeaksAsync));
     agent.Add(await MeasureAsync(guest, (_, socket) => UntilAgentAnswersAsync(socket)));
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"pair {i + 1}: init that does nothing {floor[^1]:0.00} s, agent answers {agent[^1]:0.00} s"));
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"pair {i + 1}: init that does nothing {floor[^1]}, agent answers {agent[^1]}"));
 }
 
+var (time, bare) = (Median(agent, f => f.Seconds), Median(floor, f => f.Seconds));
 Console.WriteLine(string.Create(
-    CultureInfo.InvariantCulture,
-    $"medians of {pairs}: {Median(floor):0.00} s and {Median(agent):0.00} s, ratio {Median(agent) / Median(floor):0.00} (promised: at most 1.20)"));
+    CultureInfo.InvariantCulture, $"medians of {pairs}: {bare:0.00} s and {time:0.00} s, ratio {time / bare:0.00} (promised: at most 1.20)"));
+// A busy host stretches the one more than the other; QEMU's CPU time says what the guest does.
+var (agentCpu, floorCpu) = (Median(agent, f => f.Cpu), Median(floor, f => f.Cpu));
+Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"in CPU time of QEMU: {floorCpu:0.00} s and {agentCpu:0.00} s, ratio {agentCpu / floorCpu:0.00}"));
 
-async Task<double> MeasureAsync(string initrd, Func<Process, string, Task> reached)
+async Task<Figure> MeasureAsync(string initrd, Func<Process, string, Task> reached)
 {
     var socket = Path.Combine(work, "agent.sock");
     File.Delete(socket);
@@ -36,7 +39,7 @@ async Task<double> MeasureAsync(string initrd, Func<Process, string, Task> reach
     try
     {
         await reached(qemu, socket).WaitAsync(TimeSpan.FromMinutes(2));
-        return clock.Elapsed.TotalSeconds;
+        return new Figure(clock.Elapsed.TotalSeconds, qemu.TotalProcessorTime.TotalSeconds);
     }
     finally
     {
@@ -77,4 +80,9 @@ static async Task UntilAgentAnswersAsync(string path)
     if (await socket.ReceiveAsync(new byte[64]) == 0) throw new InvalidOperationException("QEMU ended before the agent answered");
 }
 
-static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+static double Median(List<Figure> figures, Func<Figure, double> of) => figures.Select(of).Order().ElementAt(figures.Count / 2);
+
+internal sealed record Figure(double Seconds, double Cpu)
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Seconds:0.00} s (CPU {Cpu:0.00})");
+}

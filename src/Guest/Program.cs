@@ -1,7 +1,6 @@
 using VmCacheCluster.Guest;
 using VmCacheCluster.Guest.Boot;
 using VmCacheCluster.Guest.Port;
-using VmCacheCluster.Guest.Preparing;
 using VmCacheCluster.Guest.Processes;
 using VmCacheCluster.Guest.Services;
 
@@ -14,7 +13,6 @@ if (Environment.ProcessId != 1)
 }
 
 Startup.Run();
-PrepareService.Rehearse();
 var reactor = new Reactor();
 
 // Before the agent answers: what the host asks for right after that must not be missed.

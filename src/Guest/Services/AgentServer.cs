@@ -20,6 +20,8 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
     private static readonly TimeSpan FrameTimeout = TimeSpan.FromSeconds(1.5);
     private static readonly TimeSpan Idle = TimeSpan.FromMilliseconds(50);
 
+    private bool _rehearsed;
+
     public async Task RunAsync()
     {
         var server = Build();
@@ -39,7 +41,12 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
         var preparing = new PrepareService(environment);
         return new TtrpcServer(new TtrpcServerOptions { FrameTimeout = FrameTimeout, ClientsChangeUnseen = true })
             .AddUnary(AgentServices.Health, "Check", CheckRequest.Parser, (_, _) => ValueTask.FromResult(HealthService.Check()))
-            .AddUnary(AgentServices.Health, "Version", CheckRequest.Parser, (_, _) => ValueTask.FromResult(HealthService.Version()))
+            .AddUnary(AgentServices.Health, "Version", CheckRequest.Parser, (_, _) =>
+            {
+                // A host asks once, when the agent has answered and before it uses the guest: that is the time to rehearse.
+                if (!Interlocked.Exchange(ref _rehearsed, true)) PrepareService.Rehearse();
+                return ValueTask.FromResult(HealthService.Version());
+            })
             .AddUnary(AgentServices.Agent, "OnlineCPUMem", OnlineCPUMemRequest.Parser, async (request, cancellation) =>
             {
                 await HotPlug.OnlineAsync(request.NbCpus, request.CpuOnly, cancellation).ConfigureAwait(false);
