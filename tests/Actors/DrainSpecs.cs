@@ -1,5 +1,6 @@
 using Akka.Actor;
 using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Actors.Node;
 using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Tests.TestSupport.Fakes;
@@ -105,5 +106,23 @@ public class DrainSpecs : NodeFixture
 
         await UntilAsync(p => p is { Warm: 0, Leased: 1 } && p.Vms.Count == 1);
         Assert.Equal(leased.Facts.Id, Assert.Single(Hypervisor.Alive).Facts.Id);
+    }
+
+    [Fact]
+    public async Task Stops_only_when_its_warm_vms_are_gone_when_it_was_drained()
+    {
+        var hold = new TaskCompletionSource();
+        Hypervisor.Script = (_, step, cancel) => step == VmStep.Stop ? hold.Task.WaitAsync(cancel) : Task.CompletedTask;
+        await StartAsync(Pool(number: 2));
+        await UntilAsync(p => p.Warm == 2);
+
+        await Gateway.Ask<NodeDrained>(DrainNode.Instance, TimeSpan.FromSeconds(20));
+        var stopped = Node.Ask<NodeStopped>(new StopNode("the daemon is stopping"), TimeSpan.FromSeconds(20));
+        await UntilAsync(p => p.Vms.All(v => v.Life.Phase == VmPhase.Stopping));
+
+        Assert.False(stopped.IsCompleted);
+        hold.SetResult();
+        await stopped;
+        Assert.Empty(Hypervisor.Alive);
     }
 }

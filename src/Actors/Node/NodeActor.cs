@@ -22,11 +22,11 @@ public sealed class NodeActor : ReceiveActor
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Dictionary<PoolName, IActorRef> _pools = [];
     private readonly HashSet<PoolName> _stopping = [];
+    private readonly List<IActorRef> _drainAskers = [];
     private readonly EventJournal _journal;
     private readonly IActorRef _gateway;
     private readonly IActorRef _slots;
     private readonly IActorRef _accelerators;
-    private readonly List<IActorRef> _drainAskers = [];
     private IActorRef? _stopAsker;
     private bool _open;
 
