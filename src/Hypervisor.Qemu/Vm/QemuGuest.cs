@@ -34,6 +34,8 @@ internal sealed class QemuGuest : IGuest
         throw AgentProbe.Failed("it says that it does not serve", null);
     });
 
+    public bool IsOpen => !_channel.Closed.IsCompleted;
+
     public Task<GuestFacts> DescribeAsync(CancellationToken cancel) => AskAsync(async () =>
     {
         var details = await _agent.GetGuestDetailsAsync(cancel, _options.AgentDeadline).ConfigureAwait(false);
@@ -53,12 +55,22 @@ internal sealed class QemuGuest : IGuest
 
     public async Task PrepareAsync(GuestPreparation preparation, CancellationToken cancel)
     {
-        if (await AskAsync(() => _agent.PrepareAsync(Request(preparation), cancel, _options.AgentDeadline)).ConfigureAwait(false) is not null) return;
-        if (AsksForMore(preparation))
-            throw new VmFailedException(new VmFailure(VmFailureKind.Agent, "the guest's agent takes neither an identity nor late binding",
-                "use our own guest, or ask for neither"));
-        await ReseedAsync(cancel).ConfigureAwait(false);
-        await SetClockAsync(cancel).ConfigureAwait(false);
+        if (await AskAsync(() => RequestAsync(preparation, cancel)).ConfigureAwait(false) is not null) return;
+        throw new VmFailedException(new VmFailure(VmFailureKind.Configuration,
+            "the guest's agent takes neither an identity nor late binding, so its VMs cannot be leased", "use our own guest for this pool"));
+    }
+
+    /// <summary>What the guest finds wrong with a request is its caller's to put right.</summary>
+    private async Task<PrepareResponse?> RequestAsync(GuestPreparation preparation, CancellationToken cancel)
+    {
+        try
+        {
+            return await _agent.PrepareAsync(Request(preparation), cancel, _options.AgentDeadline).ConfigureAwait(false);
+        }
+        catch (TtrpcStatusException fault) when (fault.Code == TtrpcStatusCode.InvalidArgument)
+        {
+            throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, $"the guest cannot be prepared so: {fault.Message}"), fault);
+        }
     }
 
     public Task<IGuestProgram> ExecAsync(GuestCommand command, CancellationToken cancel) => AskAsync<IGuestProgram>(async () =>
@@ -121,8 +133,4 @@ internal sealed class QemuGuest : IGuest
         }));
         return request;
     }
-
-    private static bool AsksForMore(GuestPreparation preparation) =>
-        preparation.Identity.MachineId.Length > 0 || preparation.Identity.Hostname.Length > 0
-        || preparation.Binding.Hostname.Length > 0 || preparation.Binding.Environment.Count > 0 || preparation.Binding.Files.Count > 0;
 }
