@@ -7,6 +7,8 @@ namespace VmCacheCluster.Actors.Pools;
 /// <summary>A VM, as its pool knows it.</summary>
 internal sealed class Member(VmId id, IActorRef actor, VmSpec spec, VmLife life)
 {
+    private readonly List<AcquireBaseVm> _afterwards = [];
+
     public VmId Id { get; } = id;
     public IActorRef Actor { get; } = actor;
     public VmSpec Spec { get; } = spec;
@@ -24,8 +26,6 @@ internal sealed class Member(VmId id, IActorRef actor, VmSpec spec, VmLife life)
     /// <summary>Its actor failed, and it is being looked up whether the VM goes on.</summary>
     public bool Lost { get; set; }
 
-    /// <summary>Callers to be served when it is gone.</summary>
-    public List<AcquireBaseVm> Afterwards { get; } = [];
 
     /// <summary>Since it became warm, until it is known what became of it.</summary>
     public WarmOffer? Offer { get; set; }
@@ -33,10 +33,24 @@ internal sealed class Member(VmId id, IActorRef actor, VmSpec spec, VmLife life)
     /// <summary>Its life as the outside sees it: one that is being handed out does not say so itself.</summary>
     public VmLife Shown => Life.Phase == VmPhase.Warm && Offer?.Caller is not null ? Life with { Phase = VmPhase.Reserved } : Life;
 
+    /// <summary>The caller is to be served when it is gone, if it has had no answer by then.</summary>
+    public void ServeAfterwards(AcquireBaseVm caller)
+    {
+        _afterwards.RemoveAll(c => c.Ticket.Settled || c.Ticket == caller.Ticket);
+        _afterwards.Add(caller);
+    }
+
+    /// <summary>It told the caller that it is not to be had.</summary>
+    public void Refused(AcquireBaseVm caller)
+    {
+        _afterwards.RemoveAll(c => c.Ticket == caller.Ticket);
+        if (Offer?.Caller?.Ticket == caller.Ticket) Offer = null;
+    }
+
     public IReadOnlyList<AcquireBaseVm> TakeAfterwards()
     {
-        AcquireBaseVm[] callers = [.. Afterwards];
-        Afterwards.Clear();
+        AcquireBaseVm[] callers = [.. _afterwards];
+        _afterwards.Clear();
         return callers;
     }
 

@@ -154,8 +154,12 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         {
             var member = _members[known.Vm];
             if (known.Digest != LeaseRules.Digest(wish)) RefuseKey(caller, wish);
-            else if (member.Lost) member.Afterwards.Add(caller);
-            else member.Actor.Tell(new ReserveVm(known.Vm, caller, Served.Warm));
+            else
+            {
+                // Its actor may have taken its last message, or have failed.
+                member.ServeAfterwards(caller);
+                if (!member.Lost) member.Actor.Tell(new ReserveVm(known.Vm, caller, Served.Warm));
+            }
         }
         else
         {
@@ -183,7 +187,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         if (wish.Sandbox is { } sandbox && _members.Values.FirstOrDefault(m => m.Lease?.Sandbox == sandbox) is { } other)
         {
-            if (other.Life.Ended) other.Afterwards.Add(caller);
+            if (other.Life.Ended) other.ServeAfterwards(caller);
             else Refuse(caller, RefusalKind.WrongState, $"sandbox {sandbox} has VM {other.Id} already: release that, or use another id");
         }
         else if (wish.Warm == WarmWish.Never) Queue(caller, _waitingForNew);
@@ -217,7 +221,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void OnReserveRefused(ReserveRefused refused)
     {
         _log.Info("pool {0}: VM {1} was not handed out: {2}", _options.Name, refused.Id, refused.Reason);
-        if (_members.TryGetValue(refused.Id, out var member)) member.Offer = null;
+        if (_members.TryGetValue(refused.Id, out var member)) member.Refused(refused.Caller);
         ServeAnew(refused.Failure is null ? refused.Caller : refused.Caller with { Failures = refused.Caller.Failures + 1 }, refused.Failure);
         Balance();
     }
