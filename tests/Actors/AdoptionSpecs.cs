@@ -42,8 +42,9 @@ public class AdoptionSpecs : NodeFixture
         await StartAsync(Pool(number: 1));
         var id = (await UntilAsync(p => p.Warm == 1)).Vms[0].Id;
         await CrashAsync(Pool(number: 1));
+        await UntilAsync(p => p.Warm == 1);
 
-        var granted = await LeaseAsync(Wish(warm: WarmWish.Prefer));
+        var granted = await LeaseAsync(Wish(warm: WarmWish.Require));
 
         Assert.Equal(id, granted.Facts.Id);
         Assert.Single(Machine(id).Guest.Preparations);

@@ -67,14 +67,12 @@ public class CommandSpecs : NodeFixture
     }
 
     [Fact]
-    public async Task Saves_a_warm_vm_and_does_nothing_else_to_it()
+    public async Task Does_nothing_to_a_warm_vm()
     {
         await StartAsync(Pool(number: 1));
         var warm = (await UntilAsync(p => p.Warm == 1)).Vms[0].Id;
 
-        await DoneAsync(warm, new VmCommand.Save("/var/tmp/state"));
-
-        foreach (var command in new VmCommand[] { new VmCommand.Resume(), new VmCommand.AddCpus(1), new VmCommand.Reseed(), new VmCommand.Assign(SandboxOf("s1")) })
+        foreach (var command in new VmCommand[] { new VmCommand.Resume(), new VmCommand.Save("/var/tmp/state"), new VmCommand.AddCpus(1), new VmCommand.Reseed(), new VmCommand.Assign(SandboxOf("s1")) })
         {
             var refused = Assert.IsType<VmRefused>(await AskVmAsync(new RunVmCommand(warm, command)));
             Assert.Equal(RefusalKind.WrongState, refused.Kind);

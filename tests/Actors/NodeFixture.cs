@@ -15,7 +15,6 @@ namespace VmCacheCluster.Tests.Actors;
 public abstract class NodeFixture : TestKit
 {
     private const string Hocon = """
-        akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit"
         akka.loglevel = WARNING
         akka.test.default-timeout = 20s
         """;
@@ -25,7 +24,9 @@ public abstract class NodeFixture : TestKit
         Pool = PoolName.Default, Qemu = "/usr/bin/qemu-system-x86_64", Kernel = "/k", Initrd = "/i",
     };
 
-    protected NodeFixture() : base(Hocon)
+    /// <param name="scheduler">Of timers; the default one's time passes when a test says so.</param>
+    protected NodeFixture(string scheduler = "Akka.TestKit.TestScheduler, Akka.TestKit")
+        : base($"akka.scheduler.implementation = \"{scheduler}\"\n{Hocon}")
     {
     }
 

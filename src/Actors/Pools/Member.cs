@@ -1,6 +1,5 @@
 using Akka.Actor;
 using VmCacheCluster.Actors.Gateway;
-using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Actors.Pools;
@@ -8,6 +7,8 @@ namespace VmCacheCluster.Actors.Pools;
 /// <summary>A VM, as its pool knows it.</summary>
 internal sealed class Member(VmId id, IActorRef actor, VmSpec spec, VmLife life)
 {
+    private readonly List<AcquireBaseVm> _afterwards = [];
+
     public VmId Id { get; } = id;
     public IActorRef Actor { get; } = actor;
     public VmSpec Spec { get; } = spec;
@@ -25,36 +26,30 @@ internal sealed class Member(VmId id, IActorRef actor, VmSpec spec, VmLife life)
     /// <summary>Its actor failed, and it is being looked up whether the VM goes on.</summary>
     public bool Lost { get; set; }
 
-    /// <summary>Callers to be served when it is gone.</summary>
-    public List<AcquireBaseVm> Afterwards { get; } = [];
-
-    /// <summary>Callers who asked again for this very VM, and may have no answer yet.</summary>
-    private readonly List<AcquireBaseVm> _asking = [];
-
-    public void Ask(AcquireBaseVm caller)
-    {
-        _asking.RemoveAll(c => c.Ticket.Settled);
-        _asking.Add(caller);
-        Actor.Tell(new ReserveVm(Id, caller, Served.Warm), ActorRefs.NoSender);
-    }
-
-    public IReadOnlyList<AcquireBaseVm> TakeAsking()
-    {
-        AcquireBaseVm[] callers = [.. _asking.Where(c => !c.Ticket.Settled)];
-        _asking.Clear();
-        return callers;
-    }
-
     /// <summary>Since it became warm, until it is known what became of it.</summary>
     public WarmOffer? Offer { get; set; }
 
     /// <summary>Its life as the outside sees it: one that is being handed out does not say so itself.</summary>
     public VmLife Shown => Life.Phase == VmPhase.Warm && Offer?.Caller is not null ? Life with { Phase = VmPhase.Reserved } : Life;
 
+    /// <summary>The caller is to be served when it is gone, if it has had no answer by then.</summary>
+    public void ServeAfterwards(AcquireBaseVm caller)
+    {
+        _afterwards.RemoveAll(c => c.Ticket.Settled || c.Ticket == caller.Ticket);
+        _afterwards.Add(caller);
+    }
+
+    /// <summary>It told the caller that it is not to be had.</summary>
+    public void Refused(AcquireBaseVm caller)
+    {
+        _afterwards.RemoveAll(c => c.Ticket == caller.Ticket);
+        if (Offer?.Caller?.Ticket == caller.Ticket) Offer = null;
+    }
+
     public IReadOnlyList<AcquireBaseVm> TakeAfterwards()
     {
-        AcquireBaseVm[] callers = [.. Afterwards];
-        Afterwards.Clear();
+        AcquireBaseVm[] callers = [.. _afterwards];
+        _afterwards.Clear();
         return callers;
     }
 

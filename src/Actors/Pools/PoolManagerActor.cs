@@ -200,8 +200,12 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         var member = _members[known.Vm];
         if (known.Digest != LeaseRules.Digest(wish)) RefuseKey(caller, wish);
-        else if (member.Lost) member.Afterwards.Add(caller);
-        else member.Ask(caller);
+        else
+        {
+            // Its actor may have taken its last message, or have failed.
+            member.ServeAfterwards(caller);
+            if (!member.Lost) member.Actor.Tell(new ReserveVm(known.Vm, caller, Served.Warm));
+        }
     }
 
     private void OnWish(AcquireBaseVm caller, LeaseWish wish)
@@ -229,7 +233,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         if (wish.Sandbox is { } sandbox && _members.Values.FirstOrDefault(m => m.Lease?.Sandbox == sandbox) is { } other)
         {
-            if (other.Life.Ended) other.Afterwards.Add(caller);
+            if (other.Life.Ended) other.ServeAfterwards(caller);
             else Refuse(caller, RefusalKind.WrongState, $"sandbox {sandbox} has VM {other.Id} already: release that, or use another id");
         }
         else if (wish.Warm == WarmWish.Never) Queue(caller, _waitingForNew);
@@ -263,8 +267,12 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void OnReserveRefused(ReserveRefused refused)
     {
         _log.Info("pool {0}: VM {1} was not handed out: {2}", _options.Name, refused.Id, refused.Reason);
-        if (_members.TryGetValue(refused.Id, out var member)) member.Offer = null;
-        if (member is { Life.Phase: VmPhase.Warm, Lost: false } && refused.Failure is null) PutOnShelf(member);
+        if (_members.TryGetValue(refused.Id, out var member))
+        {
+            member.Refused(refused.Caller);
+            if (refused.Failure is null && member is { Life.Phase: VmPhase.Warm, Lost: false, Offer: null }) PutOnShelf(member);
+        }
+
         ServeAnew(refused.Failure is null ? refused.Caller : refused.Caller with { Failures = refused.Caller.Failures + 1 }, refused.Failure);
         Balance();
     }
@@ -466,7 +474,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (member.MaxAgeRuns) Timers.Cancel((nameof(TooOld), member.Id));
         // A caller who claimed it when its actor took no more messages had no answer.
         if (member.TakeCaller() is { } caller) ServeAnew(caller);
-        foreach (var delayed in member.TakeAfterwards().Concat(member.TakeAsking())) ServeAnew(delayed);
+        foreach (var delayed in member.TakeAfterwards()) ServeAnew(delayed);
         _around.Gateway.Tell(new VmOwned(member.Id, _options.Name, Gone: true));
         if (_releasing.Remove(member.Id, out var askers)) askers.ForEach(a => a.Tell(new VmReleased(member.Id)));
     }
@@ -481,7 +489,6 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         var life = member.Life with { Phase = VmPhase.Failed, Ending = new VmEnding(failure.Message, member.Life.Phase, failure) };
         member.Lost = true;
         OnVmChanged(new VmChanged(id, life, member.Spec, member.Facts, null, member.Lease));
-        foreach (var asking in member.TakeAsking()) member.Afterwards.Add(asking);
         if (member.TakeCaller() is { } caller) ServeAnew(caller);
         LookFor(id);
     }

@@ -82,7 +82,6 @@ public class VmLifecycleSpecs
         [("Adopting", "stop")] = (Stopping, [CancelOperation, Stop]),
         [("Adopting", "exited")] = (Failed, [CancelOperation, Stop]),
         [("Warm", "reserve")] = (Reserved, [Reserve]),
-        [("Warm", "save")] = (Warm, [Perform]),
         [("Warm", "stop")] = (Stopping, [Stop]),
         [("Warm", "ran")] = (Failed, [Stop]),
         [("Warm", "guest")] = (Failed, [Stop]),
