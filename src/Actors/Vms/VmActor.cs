@@ -482,8 +482,11 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
     private void Lend(IGuest guest, IActorRef borrower)
     {
+        if (_life.Confirmed && _marks!.Last.IsFaulted) RecordAside(VmOwnership.Confirmed);
         Apply(new VmInput.Use());
-        borrower.Tell(new GuestLent(_plan.Id, guest));
+        var lent = new GuestLent(_plan.Id, guest);
+        // A use that is not on disk confirms nothing: after a restart the grace period would end the lease.
+        _marks!.Last.PipeTo(borrower, success: () => lent, failure: e => Refused(RefusalKind.Unavailable, $"the use could not be recorded: {e.Message}"));
     }
 
     private void OnCommand(RunVmCommand run)
