@@ -30,6 +30,9 @@ internal sealed class CrashRound
 
     public string Kills => string.Join(", ", _kills);
 
+    /// <summary>What the last life's pool had to tell.</summary>
+    public string Told { get; private set; } = "";
+
     public async Task RunAsync()
     {
         if (_random.Next(2) == 0) _host.FailSometimes();
@@ -121,7 +124,7 @@ internal sealed class CrashRound
             if (!_clients.Waiting && view.Warm == view.Target && view.Warming == 0 && view.Vms.All(Settled) && living.SetEquals(view.Vms.Select(v => v.Id)))
             {
                 _host.History.Add(new HistoryEvent.AtRest());
-                await daemon.LookAsync();
+                Told = string.Join('\n', (await daemon.LookAsync())!.Events);
                 _host.History.Add(new HistoryEvent.Ended(living, [.. view.Vms.Select(v => v.Id)]));
                 return;
             }

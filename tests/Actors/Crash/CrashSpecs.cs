@@ -49,5 +49,5 @@ public class CrashSpecs() : TestKit("""
     }
 
     private static string Report(int seed, CrashRound round, string faults)
-        => $"seed {seed}, kills: {round.Kills}\n{faults}\n{string.Join('\n', round.History.Select((happened, at) => $"{at} {happened}"))}";
+        => $"seed {seed}, kills: {round.Kills}\n{faults}\n{round.Told}\n{string.Join('\n', round.History.Select((happened, at) => $"{at} {happened}"))}";
 }

@@ -72,9 +72,6 @@ public sealed class HistoryChecker
                 if (_holdings.TryGetValue(destroyed.Vm, out var ended) && ended.LivesAt(destroyed.At))
                     Fault($"VM {destroyed.Vm} is ended at {destroyed.At} although {ended.Holder} holds it: {ended}");
                 break;
-            case HistoryEvent.DaemonKilled:
-                _waiting = 0;
-                break;
             case HistoryEvent.Looked looked:
                 OnLooked(looked);
                 break;

@@ -39,7 +39,7 @@ public abstract record HistoryEvent
     /// <summary>A daemon is about to end it.</summary>
     public sealed record Destroyed(VmId Vm, TimeSpan At) : HistoryEvent;
 
-    /// <summary>The daemon is dead: whoever waited has no answer.</summary>
+    /// <summary>From here on the daemon does nothing more.</summary>
     public sealed record DaemonKilled : HistoryEvent;
 
     public sealed record DaemonStarted : HistoryEvent;
