@@ -45,4 +45,24 @@ public class AdoptedHandOutSpecs : NodeFixture
         await use;
         Assert.Equal(VmOwnership.Confirmed, Hypervisor.Vms[granted.Facts.Id].LastMark.Ownership);
     }
+
+    [Fact]
+    public async Task Serves_the_caller_of_a_key_whose_lease_was_cut_off_before_its_mark()
+    {
+        var id = VmId.New();
+        var wish = new LeaseWish(0, 0, null, new Dictionary<string, string>(), null, "key", WarmWish.Prefer, LateBinding.None, ClientHoldsAgent: false);
+        var lease = new LeaseRecord(LeaseToken.New(), "key", LeaseRules.Digest(wish), null, wish.Labels, TimeSpan.FromMinutes(1));
+        Hypervisor.Found.Add(new FoundVm(
+            id, FakeHypervisor.FactsOf(id, Spec, 77), new VmMark(VmOwnership.Warm, HandOutPath.None, Served.Unknown, Clock.Now), FoundProcess.Alive, null)
+        {
+            Lease = lease,
+        });
+        await StartAsync(Pool(number: 1));
+        await UntilAsync(p => p.Warm == 1);
+        Assert.Equal(id, (await TakeAsync()).Facts.Id);
+
+        var granted = Assert.IsType<BaseVmGranted>(await AskAsync(Acquire() with { Path = HandOutPath.V1, Wish = wish }));
+
+        Assert.NotEqual(id, granted.Facts.Id);
+    }
 }

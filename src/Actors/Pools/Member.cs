@@ -1,5 +1,6 @@
 using Akka.Actor;
 using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Actors.Pools;
@@ -7,6 +8,8 @@ namespace VmCacheCluster.Actors.Pools;
 /// <summary>A VM, as its pool knows it.</summary>
 internal sealed class Member(VmId id, IActorRef actor, VmSpec spec, VmLife life)
 {
+    private readonly List<AcquireBaseVm> _claims = [];
+
     public VmId Id { get; } = id;
     public IActorRef Actor { get; } = actor;
     public VmSpec Spec { get; } = spec;
@@ -28,11 +31,27 @@ internal sealed class Member(VmId id, IActorRef actor, VmSpec spec, VmLife life)
     /// <summary>Its life as the outside sees it: one that is being handed out does not say so itself.</summary>
     public VmLife Shown => Life.Phase == VmPhase.Warm && Offer?.Caller is not null ? Life with { Phase = VmPhase.Reserved } : Life;
 
-    /// <summary>The caller who claimed it, if that one is still without an answer. It is not this VM's any more.</summary>
-    public AcquireBaseVm? TakeCaller()
+    /// <summary>A caller asks for the VM of its key.</summary>
+    public void ClaimAgain(AcquireBaseVm caller)
     {
-        var caller = Offer?.Caller;
+        _claims.RemoveAll(c => c.Ticket.Settled);
+        _claims.Add(caller);
+        Actor.Tell(new ReserveVm(Id, caller, Served.Warm));
+    }
+
+    /// <summary>The VM has not been given to a caller who had claimed it.</summary>
+    public void Refused(AcquireBaseVm caller)
+    {
         Offer = null;
-        return caller is { Ticket.Settled: false } ? caller : null;
+        _claims.RemoveAll(c => c.Ticket == caller.Ticket);
+    }
+
+    /// <summary>Callers who claimed it and are still without an answer. They are not this VM's any more.</summary>
+    public IReadOnlyList<AcquireBaseVm> TakeCallers()
+    {
+        var callers = _claims.Append(Offer?.Caller).OfType<AcquireBaseVm>().Where(c => !c.Ticket.Settled).ToList();
+        Offer = null;
+        _claims.Clear();
+        return callers;
     }
 }

@@ -87,7 +87,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         // Nobody may take a VM from here any more; who has taken one whose actor stops now is told.
         _shelf.Withdraw(int.MaxValue);
         base.PreRestart(reason, message);
-        var unanswered = _members.Values.Select(m => m.TakeCaller()).OfType<AcquireBaseVm>();
+        var unanswered = _members.Values.SelectMany(m => m.TakeCallers());
         foreach (var caller in _waiting.Clear().Concat(_waitingForNew.Clear()).Concat(unanswered)) Refuse(caller, RefusalKind.Unavailable, "it is recovering from a fault");
         foreach (var (id, askers) in _releasing)
         {
@@ -127,7 +127,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         else if (wish.IdempotencyKey.Length == 0) ServeWish(caller, wish);
         else if (_keys.VmOf(wish.IdempotencyKey) is { } known)
         {
-            if (known.Digest == LeaseRules.Digest(wish)) _members[known.Vm].Actor.Tell(new ReserveVm(known.Vm, caller, Served.Warm));
+            if (known.Digest == LeaseRules.Digest(wish)) _members[known.Vm].ClaimAgain(caller);
             else RefuseKey(caller, wish);
         }
         else
@@ -187,7 +187,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     private void OnReserveRefused(ReserveRefused refused)
     {
         _log.Info("pool {0}: VM {1} was not handed out: {2}", _options.Name, refused.Id, refused.Reason);
-        if (_members.TryGetValue(refused.Id, out var member)) member.Offer = null;
+        if (_members.TryGetValue(refused.Id, out var member)) member.Refused(refused.Caller);
         ServeAnew(refused.Failure is null ? refused.Caller : refused.Caller with { Failures = refused.Caller.Failures + 1 }, refused.Failure);
         Balance();
     }
@@ -262,9 +262,9 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         var actor = Context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value);
         Context.Watch(actor);
         var life = found is null ? VmLife.New : VmLifecycle.WhileTakenOver(found.Mark!);
-        var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.Lease, Size = found?.Size, WarmBefore = WarmBefore(found) };
+        var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.HeldLease, Size = found?.Size, WarmBefore = WarmBefore(found) };
         if (life.Making) _making++;
-        if (found?.Lease is { } lease) _keys.Leased(id, lease);
+        if (member.Lease is { } lease) _keys.Leased(id, lease);
         _members[id] = member;
         _around.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false));
         return member;
@@ -312,7 +312,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
                 member.Offer = null;
                 break;
             case VmPhase.Failed or VmPhase.Stopping or VmPhase.Gone when !before.Ended:
-                _keys.Ended(member.Id, member.Lease);
+                _keys.Ended(member.Id);
                 OnEnding(member.Id, member.Life);
                 break;
         }
@@ -370,7 +370,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         _members.Remove(member.Id);
         if (member.MaxAgeRuns) Timers.Cancel((nameof(TooOld), member.Id));
         // A caller who claimed it when its actor took no more messages had no answer.
-        if (member.TakeCaller() is { } caller) ServeAnew(caller);
+        foreach (var caller in member.TakeCallers()) ServeAnew(caller);
         _around.Gateway.Tell(new VmOwned(member.Id, _options.Name, Gone: true));
         if (_releasing.Remove(member.Id, out var askers)) askers.ForEach(a => a.Tell(new VmReleased(member.Id)));
         if (_stopAsker is not null) FinishStop();
@@ -385,7 +385,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         var failure = new VmFailure(VmFailureKind.Internal, "its actor failed");
         var life = member.Life with { Phase = VmPhase.Failed, Ending = new VmEnding(failure.Message, member.Life.Phase, failure) };
         OnVmChanged(new VmChanged(id, life, member.Spec, member.Facts, null));
-        if (member.TakeCaller() is { } caller) ServeAnew(caller);
+        foreach (var caller in member.TakeCallers()) ServeAnew(caller);
         Recovery.TakeAsync(_around.Ports.Hypervisor, id).PipeTo(Self,
             success: found => new Refound(id, found),
             failure: e => new Refound(id, null));

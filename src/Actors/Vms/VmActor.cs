@@ -220,7 +220,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
         var (found, mark) = (_plan.Found!, _plan.Found!.Mark!);
         _guestCpu = mark.GuestCpu;
         _handedOutBefore = mark.Ownership == VmOwnership.Warm ? null : mark.Since;
-        if (found.Lease is { } record)
+        if (found.HeldLease is { } record)
         {
             _lease = new HeldLease(record);
             _lease.Restore(mark.Expires, _ports);

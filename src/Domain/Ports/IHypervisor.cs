@@ -74,6 +74,9 @@ public sealed record FoundVm(VmId Id, VmFacts? Facts, VmMark? Mark, FoundProcess
     /// <summary>Null when it has none, or none that can be read (then <see cref="Problem"/> says so).</summary>
     public LeaseRecord? Lease { get; init; }
 
+    /// <summary>Under which it is held. What was saved for a hand-out that a crash cut off before its mark holds nothing.</summary>
+    public LeaseRecord? HeldLease => Mark?.Ownership == VmOwnership.Warm ? null : Lease;
+
     /// <summary>CPU time that the guest has used by now; null when it is not known.</summary>
     public TimeSpan? GuestCpu { get; init; }
 

@@ -80,7 +80,7 @@ internal sealed class CrashRound
                 break;
             case 9:
                 await daemon.LookAsync();
-                if (!_clients.Waiting) Die();
+                if (!_clients.Waiting && Die() is { } dead) await NoticedAsync(daemon, dead);
                 break;
             case 10:
                 _host.Advance(TimeSpan.FromSeconds(_random.Next(1, 40)));
@@ -105,13 +105,22 @@ internal sealed class CrashRound
         if (_random.Next(2) == 0) _host.Advance(TimeSpan.FromSeconds(_random.Next(1, 60)));
     }
 
-    private void Die()
+    private VmId? Die()
     {
         var living = _host.Hypervisor.Alive.OrderBy(v => v.Facts.Process.Pid).ToList();
-        if (living.Count == 0) return;
+        if (living.Count == 0) return null;
         var vm = living[_random.Next(living.Count)];
         _host.History.Add(new HistoryEvent.Died(vm.Facts.Id));
         vm.Die("was killed by signal 9 (SIGKILL)");
+        return vm.Facts.Id;
+    }
+
+    /// <summary>Whoever asks in the moment before that may still be given what is dead.</summary>
+    private static async Task NoticedAsync(DaemonLife daemon, VmId dead)
+    {
+        while (await daemon.LookAsync() is { } view && view.Vms.Any(v => v.Id == dead && !v.Life.Ended))
+        {
+        }
     }
 
     /// <summary>Waits until the pool is at its target and nothing is on its way, and looks at what there is then.</summary>
