@@ -75,6 +75,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     protected override void PostStop()
     {
         _cancel.Cancel();
+        foreach (var borrower in _borrowers) borrower.Tell(Refused(RefusalKind.NotFound, $"VM {_plan.Id} has ended"));
         _ = LetGoAsync(_guest, _vm);
     }
 

@@ -52,12 +52,12 @@ internal sealed class Clients(CrashHost host, PoolOptions pool, Random random)
         if (held.Token is not { } token) await RunAsync(daemon, held.Vm);
         else if (random.Next(2) == 0)
         {
-            if (await daemon.AskAsync(new UseGuest(held.Vm, token)) is GuestLent) host.History.Add(new HistoryEvent.Confirmed(held.Vm));
+            if (await daemon.AskOfVmAsync(new UseGuest(held.Vm, token)) is GuestLent) host.History.Add(new HistoryEvent.Confirmed(held.Vm));
         }
         else
         {
             var (asked, ttl) = (host.Now, TimeSpan.FromSeconds(random.Next(20, 400)));
-            if (await daemon.AskAsync(new RenewLease(held.Vm, token, ttl)) is LeaseRenewed) host.History.Add(new HistoryEvent.Renewed(held.Vm, asked + ttl));
+            if (await daemon.AskOfVmAsync(new RenewLease(held.Vm, token, ttl)) is LeaseRenewed) host.History.Add(new HistoryEvent.Renewed(held.Vm, asked + ttl));
         }
     }
 
@@ -66,13 +66,13 @@ internal sealed class Clients(CrashHost host, PoolOptions pool, Random random)
         if (AnyOf(_held) is not { } held) return;
         if (held.Token is not null && random.Next(4) == 0)
         {
-            var stale = await daemon.AskAsync(new ReleaseVm(held.Vm, LeaseToken.New()));
+            var stale = await daemon.AskOfVmAsync(new ReleaseVm(held.Vm, LeaseToken.New()));
             Assert.IsNotType<VmReleased>(stale);
             return;
         }
 
         host.History.Add(new HistoryEvent.Released(held.Vm));
-        if (await daemon.AskAsync(new ReleaseVm(held.Vm, held.Token)) is VmReleased)
+        if (await daemon.AskOfVmAsync(new ReleaseVm(held.Vm, held.Token)) is VmReleased)
             lock (_gate) _held.RemoveAll(h => h.Vm == held.Vm);
     }
 

@@ -60,6 +60,14 @@ internal sealed class DaemonLife : IStepObserver
         return await Task.WhenAny(answer, _dead.Task) == answer ? await answer : null;
     }
 
+    /// <summary>The answer of a VM's holder; null also when the VM ended at that moment, which leaves its last mail unanswered.</summary>
+    public async Task<object?> AskOfVmAsync(object question)
+    {
+        var answer = Gateway.Ask<object>(question, TimeSpan.FromSeconds(2));
+        await Task.WhenAny(answer, _dead.Task);
+        return answer.IsCompletedSuccessfully ? await answer : null;
+    }
+
     /// <summary>Its only pool; null when the daemon died first.</summary>
     public async Task<PoolView?> LookAsync()
     {
