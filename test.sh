@@ -2,12 +2,16 @@
 # Runs every test that can run on this machine. The last line is `N passed, N failed, N skipped`.
 #   ./test.sh              everything
 #   ./test.sh --fast       without real QEMU
+#   ./test.sh --long       everything, and what takes minutes more
 set -euo pipefail
 cd "$(dirname "$0")"
 source ./scripts/common.sh
 
-filter=()
-[ "${1:-}" = --fast ] && filter=(--filter 'Category!=Qemu')
+filter=(--filter 'Category!=Long')
+case "${1:-}" in
+  --fast) filter=(--filter 'Category!=Qemu&Category!=Long') ;;
+  --long) filter=() ;;
+esac
 
 need_dotnet
 need ip:iproute2

@@ -5,6 +5,7 @@ using VmCacheCluster.Actors.Hosting;
 using VmCacheCluster.Actors.Node;
 using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Gateway.Services;
 using VmCacheCluster.Hypervisor.Qemu;
@@ -14,7 +15,9 @@ namespace VmCacheCluster.Gateway;
 /// <summary>The composition root: the only place that knows every part.</summary>
 public static class Daemon
 {
-    public static WebApplication Build(NodeOptions options, OwnedEndpoints endpoints, Action<IServiceCollection>? also = null)
+    /// <param name="through">What the node sees its hypervisor through; null: as it is.</param>
+    public static WebApplication Build(
+        NodeOptions options, OwnedEndpoints endpoints, Action<IServiceCollection>? also = null, Func<IHypervisor, IHypervisor>? through = null)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
         builder.Logging.ClearProviders().AddSimpleConsole(o =>
@@ -30,7 +33,7 @@ public static class Daemon
             endpoints.ListenOn(kestrel);
         });
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = NodeLifetime.StopTimeout(options) + TimeSpan.FromSeconds(5));
-        AddNode(builder.Services, options);
+        AddNode(builder.Services, options, through ?? (static hypervisor => hypervisor));
         builder.Services.AddVmCacheServices(options);
         also?.Invoke(builder.Services);
 
@@ -40,7 +43,7 @@ public static class Daemon
         return app;
     }
 
-    private static void AddNode(IServiceCollection services, NodeOptions options)
+    private static void AddNode(IServiceCollection services, NodeOptions options, Func<IHypervisor, IHypervisor> through)
     {
         var qemu = new QemuHypervisorOptions
         {
@@ -53,7 +56,7 @@ public static class Daemon
         var clock = new LinuxHostClock();
         var hypervisor = new QemuHypervisor(qemu, clock);
         var ports = new NodePorts(
-            new VmPorts(hypervisor, clock, TimeProvider.System), new KvmProof(qemu, hypervisor, clock), Random.Shared.NextDouble);
+            new VmPorts(through(hypervisor), clock, TimeProvider.System), new KvmProof(qemu, hypervisor, clock), Random.Shared.NextDouble);
 
         services.AddSingleton(options);
         services.AddAkka("vmcache", akka => akka

@@ -24,7 +24,7 @@ internal sealed class IdempotencyKeys
 
     public void Ended(VmId id)
     {
-        if (_keys.Remove(id, out var key) && _vms[key].Vm == id) _vms.Remove(key);
+        if (_keys.Remove(id, out var key) && _vms.TryGetValue(key, out var known) && known.Vm == id) _vms.Remove(key);
     }
 
     public Admission Admit(AcquireBaseVm caller)

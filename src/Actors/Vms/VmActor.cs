@@ -512,7 +512,9 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     private void Lend(IGuest guest, IActorRef borrower)
     {
         Apply(new VmInput.Use());
-        borrower.Tell(new GuestLent(_plan.Id, guest));
+        // A use that is not on disk is none: a restart would take the lease for one that nobody confirmed.
+        _marks!.Last.PipeTo(borrower, success: () => new GuestLent(_plan.Id, guest),
+            failure: e => Refused(RefusalKind.Unavailable, $"the use could not be recorded: {e.Message}"));
     }
 
     private void OnCommand(RunVmCommand run)

@@ -45,9 +45,13 @@ internal sealed class DaemonProcess : IDisposable
         }
     }
 
-    public static DaemonProcess Start(string endpoint, TimeSpan patience, params string[] arguments)
+    public static DaemonProcess Start(string endpoint, TimeSpan patience, params string[] arguments) =>
+        StartProgram(Dist.Daemon, endpoint, patience, arguments);
+
+    /// <summary>A daemon of the tests' own, in the place of vmcached.</summary>
+    public static DaemonProcess StartProgram(string program, string endpoint, TimeSpan patience, params string[] arguments)
     {
-        var start = new ProcessStartInfo(Dist.Daemon, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("VMCACHE_", StringComparison.Ordinal)).ToList())
             start.Environment.Remove(name);
         return new DaemonProcess(Process.Start(start)!, endpoint) { Patience = patience };

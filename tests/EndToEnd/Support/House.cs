@@ -66,6 +66,18 @@ internal sealed class House : IAsyncDisposable
         return daemon;
     }
 
+    /// <summary>Starts a daemon that kills itself at a step, such as "after:Record:Reserved".</summary>
+    public DaemonProcess StartDoomed(string settings, string step)
+    {
+        var config = Write($"{_daemons.Count}.conf", $"vmcache {{\n{settings}\n}}\n");
+        var daemon = DaemonProcess.StartProgram(CrashDaemon, Endpoint, Patience, step, config, Endpoint, RunDirectory);
+        _daemons.Add(daemon);
+        return daemon;
+    }
+
+    /// <summary>Built beside the tests, by the same configuration.</summary>
+    private static string CrashDaemon => AppContext.BaseDirectory.Replace("/tests/EndToEnd/", "/tests/CrashDaemon/", StringComparison.Ordinal) + "crash-daemon";
+
     /// <summary>What a test gives replaces what every daemon of the house is given.</summary>
     private string[] Flags(string config, string endpoint, string[] own)
     {

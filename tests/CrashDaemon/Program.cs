@@ -1,0 +1,18 @@
+using VmCacheCluster.Gateway;
+using VmCacheCluster.Gateway.Configuration;
+using VmCacheCluster.Gateway.Endpoints;
+using VmCacheCluster.Tests.CrashDaemon;
+using VmCacheCluster.Tests.TestSupport.Steps;
+
+// vmcached, but that it kills itself at a step. Arguments: WHEN:STEP CONFIG ENDPOINT RUN-DIRECTORY, such as after:Record:Reserved.
+var loaded = ConfigurationLoader.Load(new CommandLineValues(args[1], args[2], null, args[3]), new Dictionary<string, string>(), HostFacts.Read());
+if (loaded.Options is not { } options || RunDirectories.Prepare(options) is not null)
+{
+    Console.Error.WriteLine("crash-daemon: the configuration is refused; vmcached says why");
+    return 78;
+}
+
+using var endpoints = OwnedEndpoints.Take(options);
+await using var app = Daemon.Build(options, endpoints, through: hypervisor => new ObservedHypervisor(hypervisor, new Failpoint(args[0])));
+await app.RunAsync();
+return 0;
