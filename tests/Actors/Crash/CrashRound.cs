@@ -116,10 +116,14 @@ internal sealed class CrashRound
     }
 
     /// <summary>Whoever asks in the moment before that may still be given what is dead.</summary>
-    private static async Task NoticedAsync(DaemonLife daemon, VmId dead)
+    private async Task NoticedAsync(DaemonLife daemon, VmId dead)
     {
-        while (await daemon.LookAsync() is { } view && view.Vms.Any(v => v.Id == dead && !v.Life.Ended))
+        for (var looks = 0; looks < 2000; looks++)
         {
+            if (await daemon.LookAsync() is not { } view || view.Vms.All(v => v.Id != dead || v.Life.Ended)) return;
+            // A look at what there is may be due again, or a take-over.
+            if (looks % 20 == 19) _host.Advance(TimeSpan.FromSeconds(1));
+            if (looks == 1999) Assert.Fail($"the end of {dead} is not noticed:\n{string.Join('\n', view.Vms)}\n{string.Join('\n', view.Events)}");
         }
     }
 
