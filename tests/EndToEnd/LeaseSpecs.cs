@@ -41,7 +41,7 @@ public sealed class LeaseSpecs : HouseSpecs
         Assert.Equal("warm", lease.GetProperty("served").GetString());
         Assert.Equal(Environment.MachineName, lease.GetProperty("host").GetString());
         Assert.Equal(
-            ["assign", "resume", "agent", "plug-cpus", "online", "prepare"],
+            ["assign", "resume", "prepare", "plug-cpus", "online"],
             lease.GetProperty("timeline").EnumerateArray().Select(s => s.GetProperty("stage").GetString()!));
         foreach (var path in new[] { "qmp", "agent", "console", "share" }) Assert.True(Path.Exists(lease.GetProperty(path).GetString()), path);
         Assert.True(Path.Exists(Path.Combine(House.RunDirectory, "client/sandbox/box-1/qmp.sock")));

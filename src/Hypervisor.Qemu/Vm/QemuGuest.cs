@@ -34,6 +34,16 @@ internal sealed class QemuGuest : IGuest
         throw AgentProbe.Failed("it says that it does not serve", null);
     });
 
+    /// <summary>As <see cref="OpenAsync"/>, with the preparation for the question. A guest may be prepared twice.</summary>
+    /// <exception cref="VmFailedException">The agent does not answer, or cannot do it.</exception>
+    public static Task<QemuGuest> PreparedAsync(
+        string socket, GuestPreparation preparation, QemuHypervisorOptions options, CancellationToken cancel) => AskAsync(async () =>
+    {
+        var (channel, _) = await AgentConnection.OpenAsync(
+            socket, (agent, timeout) => PrepareAsync(agent, preparation, timeout, cancel), options.AgentDeadline, cancel).ConfigureAwait(false);
+        return new QemuGuest(channel, options);
+    });
+
     public Task<GuestFacts> DescribeAsync(CancellationToken cancel) => AskAsync(async () =>
     {
         var details = await _agent.GetGuestDetailsAsync(cancel, _options.AgentDeadline).ConfigureAwait(false);
@@ -45,21 +55,12 @@ internal sealed class QemuGuest : IGuest
     public Task OnlineAsync(int cpus, CancellationToken cancel) =>
         AskAsync(() => _agent.OnlineCpuMemAsync(wait: true, (uint)cpus, cpuOnly: false, cancel, _options.OnlineDeadline));
 
-    public Task ReseedAsync(CancellationToken cancel) =>
-        AskAsync(() => _agent.ReseedRandomDevAsync(RandomNumberGenerator.GetBytes(EntropyBytes), cancel, _options.AgentDeadline));
+    public Task ReseedAsync(CancellationToken cancel) => AskAsync(() => ReseedAsync(_agent, _options.AgentDeadline, cancel));
 
-    public Task SetClockAsync(CancellationToken cancel) =>
-        AskAsync(() => _agent.SetGuestDateTimeAsync(DateTimeOffset.UtcNow, cancel, _options.AgentDeadline));
+    public Task SetClockAsync(CancellationToken cancel) => AskAsync(() => SetClockAsync(_agent, _options.AgentDeadline, cancel));
 
-    public async Task PrepareAsync(GuestPreparation preparation, CancellationToken cancel)
-    {
-        if (await AskAsync(() => _agent.PrepareAsync(Request(preparation), cancel, _options.AgentDeadline)).ConfigureAwait(false) is not null) return;
-        if (AsksForMore(preparation))
-            throw new VmFailedException(new VmFailure(VmFailureKind.Agent, "the guest's agent takes neither an identity nor late binding",
-                "use our own guest, or ask for neither"));
-        await ReseedAsync(cancel).ConfigureAwait(false);
-        await SetClockAsync(cancel).ConfigureAwait(false);
-    }
+    public Task PrepareAsync(GuestPreparation preparation, CancellationToken cancel) =>
+        AskAsync(() => PrepareAsync(_agent, preparation, _options.AgentDeadline, cancel));
 
     public Task<IGuestProgram> ExecAsync(GuestCommand command, CancellationToken cancel) => AskAsync<IGuestProgram>(async () =>
     {
@@ -99,6 +100,24 @@ internal sealed class QemuGuest : IGuest
         await ask().ConfigureAwait(false);
         return true;
     });
+
+    /// <returns>Whether our own agent did it, in one call.</returns>
+    private static async Task<bool> PrepareAsync(AgentClient agent, GuestPreparation preparation, TimeSpan timeout, CancellationToken cancel)
+    {
+        if (await agent.PrepareAsync(Request(preparation), cancel, timeout).ConfigureAwait(false) is not null) return true;
+        if (AsksForMore(preparation))
+            throw new VmFailedException(new VmFailure(VmFailureKind.Agent, "the guest's agent takes neither an identity nor late binding",
+                "use our own guest, or ask for neither"));
+        await ReseedAsync(agent, timeout, cancel).ConfigureAwait(false);
+        await SetClockAsync(agent, timeout, cancel).ConfigureAwait(false);
+        return false;
+    }
+
+    private static Task ReseedAsync(AgentClient agent, TimeSpan timeout, CancellationToken cancel) =>
+        agent.ReseedRandomDevAsync(RandomNumberGenerator.GetBytes(EntropyBytes), cancel, timeout);
+
+    private static Task SetClockAsync(AgentClient agent, TimeSpan timeout, CancellationToken cancel) =>
+        agent.SetGuestDateTimeAsync(DateTimeOffset.UtcNow, cancel, timeout);
 
     private static PrepareRequest Request(GuestPreparation preparation)
     {
