@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Shows what it is for: starts a node that keeps two real VMs warm, takes one, runs a command in it, and puts the time
+# Shows what it is for: starts a node that keeps two real VMs warm, runs a command in one, takes one, and puts the time
 # beside that of a cold boot. Builds and installs what is missing first.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -13,6 +13,8 @@ vmcached=dist/vmcached vmcache=dist/vmcache
 daemon=""
 finish() {
   if [ -n "$daemon" ]; then
+    # Without this the warm VMs would stay for the next daemon.
+    "$vmcache" node drain >/dev/null 2>&1 || true
     kill "$daemon" 2>/dev/null || true
     wait "$daemon" 2>/dev/null || true
   fi
@@ -50,14 +52,21 @@ done
 printf '\r    2 of 2 VMs warm after %s ms       \n' $(($(now_ms) - began)) >&2
 "$vmcache" status >&2
 
+step "a warm VM for one command: reseeded, its clock set, an identity of its own, and gone when the command ends"
+from=$(now_us)
+command='uname -a; hostname; nproc; echo "GREETING=$GREETING"'
+output=$("$vmcache" acquire --vcpus 2 --memory 512 --env GREETING=hello -- sh -c "$command") || fail "no VM was acquired"
+whole=$(($(now_us) - from))
+
 step "taking a warm VM: resumed, reseeded, its clock set, its agent asked"
+until [ "$(ready)" != 0 ]; do sleep 0.5; done
 from=$(now_us)
 id=$("$vmcache" get-base-vm --resume -o json | field id) || fail "no VM was handed out"
 warm=$(($(now_us) - from))
-uname=$("$vmcache" exec "$id" -- uname -a)
 "$vmcache" release "$id" >&2
 
 step "and one that has to boot first (a pool of its own, with nothing warm)"
+"$vmcache" node drain >&2
 kill "$daemon"; wait "$daemon" 2>/dev/null || true
 start 0
 from=$(now_us)
@@ -71,4 +80,6 @@ printf '  %-44s %12s\n' "until the agent of the VM has answered" "time"
 printf '  %-44s %9s ms\n' "cold boot" "$(ms "$cold")"
 printf '  %-44s %9s ms\n' "warm acquire" "$(ms "$warm")"
 printf '  %-44s %10d x\n' "ratio" $((cold / (warm > 0 ? warm : 1)))
-printf '\n  $ vmcache exec %s -- uname -a\n  %s\n\n' "$id" "$uname"
+printf '\n  $ vmcache acquire --vcpus 2 --memory 512 --env GREETING=hello -- sh -c '"'%s'"'\n' "$command"
+printf '%s\n' "$output" | sed 's/^/  /'
+printf '  (%s ms from nothing until the VM was gone)\n\n' "$(ms "$whole")"

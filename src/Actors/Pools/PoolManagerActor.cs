@@ -294,7 +294,18 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         var actor = Context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value);
         Context.Watch(actor);
         var life = found is null ? VmLife.New : VmLifecycle.WhileTakenOver(found.Mark!);
+<<<<<<< HEAD
         var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.HeldBy, Size = found?.Size, WarmBefore = WarmBefore(found) };
+=======
+        var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.Lease, Size = found?.Size, WarmBefore = WarmBefore(found) };
+        if (found is { Lease: { } known, Mark: { } mark })
+        {
+            var held = new HeldLease(known);
+            held.Restore(mark.Expires, ports);
+            member.ExpiresAt = held.ExpiresAt;
+        }
+
+>>>>>>> e2e3
         if (life.Making) _making++;
         if (found?.HeldBy is { } lease) _keys.Leased(id, lease);
         _members[id] = member;
@@ -322,6 +333,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _around.Journal.Add(
             changed.Life.Phase == VmPhase.Gone ? NodeEventKind.Gone : NodeEventKind.Changed, _options.Name, ViewOf(member), changed.Life.Ending?.Reason ?? "");
         Balance();
+        if (_stopAsker is not null) FinishStop();
     }
 
     private void OnMade(Member member)
@@ -409,7 +421,6 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         foreach (var delayed in member.TakeAfterwards()) ServeAnew(delayed);
         _around.Gateway.Tell(new VmOwned(member.Id, _options.Name, Gone: true));
         if (_releasing.Remove(member.Id, out var askers)) askers.ForEach(a => a.Tell(new VmReleased(member.Id)));
-        if (_stopAsker is not null) FinishStop();
     }
 
     /// <summary>A VM's actor ended although its VM did not: it failed. The VM is looked up in the records.</summary>
@@ -496,9 +507,10 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         FinishStop();
     }
 
+    /// <summary>What is warm is left for the next daemon, unless it was given up: then it is on its way out, told so or not yet.</summary>
     private void FinishStop()
     {
-        if (_members.Values.Any(m => !m.Life.Held && m.Life.Phase is not (VmPhase.Warm or VmPhase.Adopting))) return;
+        if (_members.Values.Any(m => !m.Life.Held && (_drained is not null || m.Life.Phase is not (VmPhase.Warm or VmPhase.Adopting)))) return;
         _stopAsker!.Tell(new PoolStopped(_options.Name));
     }
 

@@ -1,3 +1,4 @@
+using Akka.Actor;
 using Akka.Hosting;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -15,6 +16,8 @@ public sealed class KataCacheService(
 {
     /// <summary>As Kata's server does: the answer first, then the end.</summary>
     private static readonly TimeSpan QuitDelay = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(60);
 
     private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(5);
 
@@ -45,7 +48,24 @@ public sealed class KataCacheService(
 
     public override Task<Empty> Quit(Empty request, ServerCallContext context)
     {
-        _ = Task.Delay(QuitDelay, CancellationToken.None).ContinueWith(_ => lifetime.StopApplication(), TaskScheduler.Default);
+        _ = QuitAsync();
         return Task.FromResult(new Empty());
+    }
+
+    /// <summary>Whoever says Quit wants the cache gone, and its warm VMs with it: other than a signal, after which the next
+    /// daemon goes on with them. That they end is told at once; that they are gone is what the stop waits for.</summary>
+    private async Task QuitAsync()
+    {
+        try
+        {
+            await Task.Delay(QuitDelay, lifetime.ApplicationStopping);
+            await gateway.ActorRef.Ask<NodeDrained>(DrainNode.Instance, DrainTimeout, lifetime.ApplicationStopping);
+        }
+        catch (Exception e) when (e is AskTimeoutException or OperationCanceledException)
+        {
+            // Stopping already, or too busy to answer: then the warm VMs stay, for the next daemon.
+        }
+
+        lifetime.StopApplication();
     }
 }

@@ -25,9 +25,14 @@ internal static class HandedOut
     }
 
     /// <summary>Resumes the VM as its holder, over the client's monitor.</summary>
-    public static async Task ResumeAsync(Vm vm)
+    public static Task ResumeAsync(Vm vm) => ExecuteAsync(vm, "cont");
+
+    /// <summary>The other way round.</summary>
+    public static Task PauseAsync(Vm vm) => ExecuteAsync(vm, "stop");
+
+    private static async Task ExecuteAsync(Vm vm, string command)
     {
         await using var monitor = await QmpClient.ConnectUnixAsync(vm.Qmp, null, CancellationToken.None);
-        await monitor.ExecuteAsync("cont", null, CancellationToken.None);
+        await monitor.ExecuteAsync(command, null, CancellationToken.None);
     }
 }

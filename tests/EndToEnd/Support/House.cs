@@ -4,8 +4,8 @@ using VmCacheCluster.Tests.TestSupport;
 namespace VmCacheCluster.Tests.EndToEnd.Support;
 
 /// <summary>
-/// Directories of a test's own and the daemons that it starts on them. At its end the daemon that still runs is stopped in
-/// good order, and nothing may be left but the VMs that are handed out; these are ended then.
+/// Directories of a test's own and the daemons that it starts on them. At its end the daemon that still runs is drained and
+/// stopped in good order, and nothing may be left but the VMs that are handed out; these are ended then.
 /// </summary>
 internal sealed class House : IAsyncDisposable
 {
@@ -90,7 +90,7 @@ internal sealed class House : IAsyncDisposable
         """;
 
     /// <summary>Settings with which every pool's VMs are real, with the embedded guest.</summary>
-    public static string RealVms(int number)
+    public static string RealVms(int number, int mebibytes = 128)
     {
         _ = Dist.Guest;
         return $$"""
@@ -98,7 +98,7 @@ internal sealed class House : IAsyncDisposable
             boot-timeout = 180s
             pool-defaults {
               accelerator = tcg
-              memory = 128MiB
+              memory = {{mebibytes}}MiB
               vm-cache-number = {{number}}
             }
             """;
@@ -107,10 +107,10 @@ internal sealed class House : IAsyncDisposable
     /// <summary>Living processes of this house's VMs.</summary>
     public IReadOnlyList<int> VmProcesses() => Processes.Naming(RunDirectory + "/");
 
-    /// <summary>The VMs that have a directory of ours or of the clients'.</summary>
+    /// <summary>The VMs that have a directory of ours or of the clients'; the links of sandboxes stand beside these.</summary>
     public IReadOnlySet<string> VmDirectories() => new[] { "vm", "client" }
         .Select(d => Path.Combine(RunDirectory, d)).Where(Directory.Exists)
-        .SelectMany(Directory.EnumerateFileSystemEntries).Select(p => Path.GetFileName(p)!).ToHashSet();
+        .SelectMany(Directory.EnumerateFileSystemEntries).Select(p => Path.GetFileName(p)!).Where(n => n != "sandbox").ToHashSet();
 
     /// <summary>Neither process nor directory of a VM is left but those of the given ones.</summary>
     public void AssertNoVmLeft(params IReadOnlyCollection<string> except)
@@ -144,8 +144,10 @@ internal sealed class House : IAsyncDisposable
 
     private async Task StopAsync(DaemonProcess daemon)
     {
-        var status = await daemon.ReadyAsync();
-        var handedOut = status.Pools.SelectMany(p => p.Vms).Where(v => v.State is VmState.Leased or VmState.Reserved).Select(v => v.Id).ToArray();
+        await daemon.ReadyAsync();
+        await daemon.Client.DrainAsync(HandedOut.Timeout);
+        var status = await daemon.UntilAsync(s => s.Pools.SelectMany(p => p.Vms).All(v => v.State == VmState.Leased), "only what is leased is left");
+        var handedOut = status.Pools.SelectMany(p => p.Vms).Select(v => v.Id).ToArray();
         var exit = await daemon.TerminateAsync();
         Assert.True(exit == 0, $"vmcached ended with status {exit} after SIGTERM\n{daemon.Log}");
         AssertNothingLeft(handedOut);
