@@ -1,12 +1,72 @@
 using Akka.Actor;
 using VmCacheCluster.Actors.Gateway;
+<<<<<<< HEAD
+using VmCacheCluster.Actors.Vms;
+using VmCacheCluster.Domain;
+=======
 using VmCacheCluster.Actors.Node;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
+>>>>>>> e2e3
 using VmCacheCluster.Tests.TestSupport.Fakes;
 
 namespace VmCacheCluster.Tests.Actors;
 
+<<<<<<< HEAD
+public class DrainSpecs : NodeFixture
+{
+    [Fact]
+    public async Task Gives_up_what_is_warm_and_leaves_what_is_leased_alone()
+    {
+        await StartAsync(Pool(number: 2), Pool("other", 1));
+        var leased = await LeaseAsync();
+        var taken = await TakeAsync();
+        await UntilAsync(p => p is { Warm: 2, Leased: 2 });
+        await UntilAsync(p => p.Warm == 1, "other");
+
+        Assert.Equal(new NodeDrained(3, 2), await AskVmAsync(DrainNode.Instance));
+
+        var pool = await UntilAsync(p => p is { Warm: 0, Warming: 0, Leased: 2 } && p.Vms.Count == 2);
+        Assert.StartsWith("this host is drained", pool.Reason);
+        Assert.Equal(new[] { leased.Facts.Id, taken.Facts.Id }.ToHashSet(), Hypervisor.Alive.Select(v => v.Facts.Id).ToHashSet());
+        Assert.IsType<LeaseRenewed>(await AskVmAsync(new RenewLease(leased.Facts.Id, leased.Lease!.Record.Token, null)));
+    }
+
+    [Fact]
+    public async Task Refuses_whoever_asks_or_waits()
+    {
+        Hypervisor.Script = (_, step, cancel) => step == VmStep.Create ? Never(cancel) : Task.CompletedTask;
+        await StartAsync(Pool(number: 0));
+        var waiting = AcquireV1(Wish(key: "k"));
+        var behind = AcquireV1(Wish(key: "k"));
+        Gateway.Tell(waiting);
+        Gateway.Tell(behind);
+        await UntilAsync(p => p is { Waiting: 1, Warming: 1 });
+
+        Assert.Equal(new NodeDrained(1, 0), await AskVmAsync(DrainNode.Instance));
+
+        foreach (var answer in new[] { waiting.Ticket.Answer, behind.Ticket.Answer, AskAsync(Acquire()), AskAsync(AcquireV1()) })
+        {
+            var refused = Assert.IsType<AcquireRefused>(await answer.WaitAsync(TimeSpan.FromSeconds(20)));
+            Assert.Equal(RefusalKind.Unavailable, refused.Kind);
+            Assert.Contains("this host is drained", refused.Reason);
+        }
+
+        await UntilAsync(p => p.Vms.Count == 0);
+    }
+
+    [Fact]
+    public async Task Ends_a_vm_that_comes_back_to_a_drained_pool()
+    {
+        await StartAsync(Pool(number: 1));
+        var granted = await TakeAsync();
+        await UntilAsync(p => p is { Warm: 1, Leased: 1 });
+        await AskVmAsync(DrainNode.Instance);
+
+        granted.Vm.Tell(new ReturnVm(granted.Facts.Id));
+
+        await UntilAsync(p => p.Vms.Count == 0);
+=======
 /// <summary>A host that makes no more VMs and gives up what nobody holds.</summary>
 public sealed class DrainSpecs : NodeFixture
 {
@@ -44,10 +104,55 @@ public sealed class DrainSpecs : NodeFixture
         Assert.False(stopped.IsCompleted);
         hold.SetResult();
         await stopped;
+>>>>>>> e2e3
         Assert.Empty(Hypervisor.Alive);
     }
 
     [Fact]
+<<<<<<< HEAD
+    public async Task Answers_a_caller_whose_vm_fails_while_the_pool_is_drained()
+    {
+        var hold = new TaskCompletionSource();
+        await StartAsync(Pool(number: 1));
+        await UntilAsync(p => p.Warm == 1);
+        Hypervisor.Script = async (_, step, cancel) =>
+        {
+            if (step != VmStep.Record) return;
+            await hold.Task.WaitAsync(cancel);
+            throw new IOException("No space left on device");
+        };
+        var acquire = Acquire();
+        Gateway.Tell(acquire);
+        await UntilAsync(p => p.Leased == 1);
+        await AskVmAsync(DrainNode.Instance);
+        hold.SetResult();
+
+        var refused = Assert.IsType<AcquireRefused>(await acquire.Ticket.Answer.WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.Equal(RefusalKind.Unavailable, refused.Kind);
+    }
+
+    [Fact]
+    public async Task Drains_what_an_earlier_daemon_left_when_it_is_told_so_before_it_has_looked()
+    {
+        await StartAsync(Pool(number: 2));
+        await UntilAsync(p => p.Warm == 2);
+        var leased = await LeaseAsync();
+        await UntilAsync(p => p is { Warm: 2, Leased: 1 });
+        await KillAsync();
+        var (looking, attaching) = (new TaskCompletionSource(), new TaskCompletionSource());
+        Hypervisor.Finding = () => looking.Task;
+        Hypervisor.Attaching = _ => attaching.Task;
+        await StartAsync(Pool(number: 2));
+
+        var draining = AskVmAsync(DrainNode.Instance);
+        Assert.True((await LookAsync()).Starting);
+        looking.SetResult();
+        Assert.Equal(new NodeDrained(2, 1), await draining);
+        attaching.SetResult();
+
+        await UntilAsync(p => p is { Warm: 0, Leased: 1 } && p.Vms.Count == 1);
+        Assert.Equal(leased.Facts.Id, Assert.Single(Hypervisor.Alive).Facts.Id);
+=======
     public async Task Is_drained_once_it_has_looked_when_told_so_at_its_start()
     {
         var hold = new TaskCompletionSource();
@@ -63,5 +168,6 @@ public sealed class DrainSpecs : NodeFixture
 
         await UntilAsync(p => p is { Warm: 0, Warming: 0, Vms.Count: 0 });
         Assert.Empty(Hypervisor.Alive);
+>>>>>>> e2e3
     }
 }

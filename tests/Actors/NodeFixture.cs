@@ -6,6 +6,7 @@ using VmCacheCluster.Actors.Hosting;
 using VmCacheCluster.Actors.Node;
 using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Tests.TestSupport.Fakes;
 
 namespace VmCacheCluster.Tests.Actors;
@@ -34,6 +35,10 @@ public abstract class NodeFixture : TestKit
 
     protected FakeProof Proof { get; } = new();
 
+    private IActorRef _daemon = ActorRefs.Nobody;
+
+    protected EventJournal Journal { get; private set; } = null!;
+
     protected IActorRef Node { get; private set; } = null!;
 
     protected IActorRef Gateway { get; private set; } = null!;
@@ -57,14 +62,61 @@ public abstract class NodeFixture : TestKit
 
     protected async Task StartAsync(int parallelism, params PoolOptions[] pools)
     {
-        var ports = new NodePorts(new VmPorts(Hypervisor, Clock, TimeProvider.System), Proof, () => 0.5);
+        var ports = new NodePorts(new VmPorts(Hypervisor.ForOneDaemon(), Clock, TimeProvider.System), Proof, () => 0.5);
         var started = CreateTestProbe();
-        Sys.ActorOf(Props.Create(() => new Guardian(new NodePlan(pools, parallelism), ports, started)), "host");
+        _daemon = Sys.ActorOf(Props.Create(() => new Guardian(new NodePlan(pools, parallelism), ports, started)));
+        Journal = ports.Journal;
         Node = await started.ExpectMsgAsync<IActorRef>();
         Gateway = await VmCacheNodeHosting.GatewayAsync(Node);
     }
 
     protected Task StartAsync(params PoolOptions[] pools) => StartAsync(4, pools);
+
+    /// <summary>kill -9 of the daemon, then another one over the same VMs.</summary>
+    protected async Task CrashAsync(params PoolOptions[] pools)
+    {
+        await KillAsync();
+        await StartAsync(pools);
+    }
+
+    protected async Task KillAsync()
+    {
+        Hypervisor.Kill();
+        await EndActorsAsync();
+    }
+
+    /// <summary>SIGTERM of the daemon.</summary>
+    protected async Task TerminateAsync()
+    {
+        await Node.Ask<NodeStopped>(new StopNode("the daemon is stopping"), TimeSpan.FromSeconds(20));
+        await EndActorsAsync();
+    }
+
+    protected FakeMachine Machine(VmId id) => Hypervisor.Vms[id].Machine;
+
+    protected Task<object> AskVmAsync(object message) => Gateway.Ask<object>(message, TimeSpan.FromSeconds(20));
+
+    protected AcquireBaseVm AcquireV1(LeaseWish? wish = null, double seconds = 30)
+        => Acquire(seconds: seconds) with { Path = HandOutPath.V1, Wish = wish ?? Wish() };
+
+    protected async Task<BaseVmGranted> LeaseAsync(LeaseWish? wish = null)
+        => Assert.IsType<BaseVmGranted>(await AskAsync(AcquireV1(wish)));
+
+    protected async Task<AcquireRefused> RefusedAsync(LeaseWish? wish = null)
+        => Assert.IsType<AcquireRefused>(await AskAsync(AcquireV1(wish)));
+
+    protected static LeaseWish Wish(
+        int cpus = 0, int memory = 0, string? sandbox = null, double? ttl = null, string key = "", WarmWish warm = WarmWish.Prefer,
+        LateBinding? binding = null, bool holdsAgent = false)
+        => new(cpus, memory, sandbox is null ? null : SandboxOf(sandbox), new Dictionary<string, string> { ["app"] = "spec" },
+            ttl is { } seconds ? TimeSpan.FromSeconds(seconds) : null, key, warm, binding ?? LateBinding.None, holdsAgent);
+
+    protected static SandboxId SandboxOf(string text) => SandboxId.TryParse(text, out var id) ? id : throw new ArgumentException(text);
+
+    protected static PoolOptions Growing(PoolOptions pool)
+        => pool with { Spec = pool.Spec with { MaxCpus = 4, MemorySlots = 2, MaxMemoryMiB = 1024 } };
+
+    private async Task EndActorsAsync() => Assert.True(await _daemon.GracefulStop(TimeSpan.FromSeconds(20)));
 
     protected Task<NodeView> LookAsync() => Gateway.Ask<NodeView>(GetNodeView.Instance, TimeSpan.FromSeconds(20));
 

@@ -14,7 +14,9 @@ public sealed class GatewayActor : ReceiveActor
     private readonly EventJournal _journal;
     private readonly Dictionary<PoolName, IActorRef> _pools = [];
     private readonly Dictionary<VmId, IActorRef> _owners = [];
+    private readonly HashSet<PoolName> _unheard = [];
     private readonly List<AcquireBaseVm> _early = [];
+    private readonly List<(VmId Id, object Message, IActorRef Sender)> _earlyForVms = [];
     private bool _open;
 
     public GatewayActor(EventJournal journal)
@@ -23,6 +25,7 @@ public sealed class GatewayActor : ReceiveActor
         Receive<PoolOpened>(OnPoolOpened);
         Receive<NodeOpened>(_ => OnNodeOpened());
         Receive<VmOwned>(OnOwned);
+        Receive<VmsAnnounced>(OnAnnounced);
 
         Receive<AcquireBaseVm>(OnAcquire);
         Receive<AcquireAbandoned>(OnAbandoned);
@@ -48,12 +51,18 @@ public sealed class GatewayActor : ReceiveActor
             acquire.Ticket.TryAnswer(new AcquireRefused(RefusalKind.Unavailable, "the gateway is recovering from a fault", TimeSpan.FromSeconds(1)));
         }
 
+        foreach (var (id, _, sender) in _earlyForVms)
+        {
+            sender.Tell(new VmRefused(id, RefusalKind.Unavailable, "the gateway is recovering from a fault"));
+        }
+
         base.PreRestart(reason, message);
     }
 
     private void OnPoolOpened(PoolOpened opened)
     {
         _pools[opened.Name] = opened.Pool;
+        _unheard.Add(opened.Name);
         opened.Pool.Tell(new AnnounceVms(Self));
     }
 
@@ -62,6 +71,21 @@ public sealed class GatewayActor : ReceiveActor
         _open = true;
         foreach (var acquire in _early) Forward(acquire);
         _early.Clear();
+        ForwardToVms();
+    }
+
+    private void OnAnnounced(VmsAnnounced announced)
+    {
+        _unheard.Remove(announced.Pool);
+        ForwardToVms();
+    }
+
+    /// <summary>While it is not known yet whose each VM is, nobody is told that one is not there.</summary>
+    private void ForwardToVms()
+    {
+        if (!_open || _unheard.Count > 0) return;
+        foreach (var (id, message, sender) in _earlyForVms) ToOwner(id, message, sender);
+        _earlyForVms.Clear();
     }
 
     private void OnOwned(VmOwned owned)
@@ -107,9 +131,12 @@ public sealed class GatewayActor : ReceiveActor
         Context.ActorOf(Props.Create(() => new WatchStarter(watch, journal, pools, starting)));
     }
 
-    private void ToOwner(VmId id, object message)
+    private void ToOwner(VmId id, object message) => ToOwner(id, message, Sender);
+
+    private void ToOwner(VmId id, object message, IActorRef sender)
     {
-        if (_owners.TryGetValue(id, out var owner)) owner.Forward(message);
-        else Sender.Tell(new VmRefused(id, RefusalKind.NotFound, $"there is no VM {id} on this host"));
+        if (_owners.TryGetValue(id, out var owner)) owner.Tell(message, sender);
+        else if (!_open || _unheard.Count > 0) _earlyForVms.Add((id, message, sender));
+        else sender.Tell(new VmRefused(id, RefusalKind.NotFound, $"there is no VM {id} on this host"));
     }
 }

@@ -11,14 +11,14 @@ internal sealed class WatchStarter : ReceiveActor
     public WatchStarter(WatchEvents watch, EventJournal journal, IReadOnlyList<IActorRef> pools, bool starting)
     {
         var since = journal.Last;
-        Context.ActorOf(Props.Create(() => new ViewCollector(pools, Self, starting)));
+        var self = Self;
+        Context.ActorOf(Props.Create(() => new ViewCollector(pools, self, starting)));
         Receive<NodeView>(node =>
         {
-            watch.To.TryWrite(journal.At(since, NodeEventKind.Reset, watch.Pool, null));
-            foreach (var pool in node.Pools.Where(p => watch.Pool is null || p.Name == watch.Pool))
-                foreach (var vm in pool.Vms)
-                    watch.To.TryWrite(journal.At(since, NodeEventKind.Snapshot, pool.Name, vm));
-            if (!journal.TryWatch(watch.Pool, journal.Epoch, since, watch.To)) watch.To.TryComplete(new WatcherTooSlowException());
+            var pools = node.Pools.Where(p => watch.Pool is null || p.Name == watch.Pool);
+            var snapshot = pools.SelectMany(p => p.Vms.Select(vm => journal.At(since, NodeEventKind.Snapshot, p.Name, vm)));
+            var told = snapshot.Prepend(journal.At(since, NodeEventKind.Reset, watch.Pool, null)).All(watch.To.TryWrite);
+            if (!told || !journal.TryWatch(watch.Pool, journal.Epoch, since, watch.To)) watch.To.TryComplete(new WatcherTooSlowException());
             Context.Stop(Self);
         });
     }

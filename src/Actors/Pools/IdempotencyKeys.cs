@@ -10,18 +10,21 @@ namespace VmCacheCluster.Actors.Pools;
 internal sealed class IdempotencyKeys
 {
     private readonly Dictionary<string, (VmId Vm, string Digest)> _vms = [];
+    private readonly Dictionary<VmId, string> _keys = [];
     private readonly Dictionary<string, Pending> _pending = [];
 
     public (VmId Vm, string Digest)? VmOf(string key) => _vms.TryGetValue(key, out var known) ? known : null;
 
     public void Leased(VmId id, LeaseRecord lease)
     {
-        if (lease.IdempotencyKey.Length > 0) _vms[lease.IdempotencyKey] = (id, lease.RequestDigest);
+        if (lease.IdempotencyKey.Length == 0) return;
+        _vms[lease.IdempotencyKey] = (id, lease.RequestDigest);
+        _keys[id] = lease.IdempotencyKey;
     }
 
-    public void Ended(VmId id, LeaseRecord? lease)
+    public void Ended(VmId id)
     {
-        if (lease is not null && _vms.TryGetValue(lease.IdempotencyKey, out var known) && known.Vm == id) _vms.Remove(lease.IdempotencyKey);
+        if (_keys.Remove(id, out var key) && _vms[key].Vm == id) _vms.Remove(key);
     }
 
     public Admission Admit(AcquireBaseVm caller)
@@ -42,6 +45,9 @@ internal sealed class IdempotencyKeys
 
     /// <summary>The first caller has its answer, or has left: whoever waited for it is to be served now.</summary>
     public IReadOnlyList<AcquireBaseVm> Settled(string key) => _pending.Remove(key, out var pending) ? pending.Others : [];
+
+    /// <summary>Everybody who waits for another's answer.</summary>
+    public IReadOnlyList<AcquireBaseVm> Clear() => [.. _pending.Keys.ToList().SelectMany(Settled)];
 
     private sealed record Pending(AcquireTicket First, string Digest)
     {

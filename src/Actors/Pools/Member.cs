@@ -21,12 +21,24 @@ internal sealed class Member(VmId id, IActorRef actor, VmSpec spec, VmLife life)
     public bool MaxAgeRuns { get; set; }
     public bool TooOld { get; set; }
     public bool HoldsSlot { get; set; }
+    /// <summary>Its actor failed, and it is being looked up whether the VM goes on.</summary>
+    public bool Lost { get; set; }
+
+    /// <summary>Callers to be served when it is gone.</summary>
+    public List<AcquireBaseVm> Afterwards { get; } = [];
 
     /// <summary>Since it became warm, until it is known what became of it.</summary>
     public WarmOffer? Offer { get; set; }
 
     /// <summary>Its life as the outside sees it: one that is being handed out does not say so itself.</summary>
     public VmLife Shown => Life.Phase == VmPhase.Warm && Offer?.Caller is not null ? Life with { Phase = VmPhase.Reserved } : Life;
+
+    public IReadOnlyList<AcquireBaseVm> TakeAfterwards()
+    {
+        AcquireBaseVm[] callers = [.. Afterwards];
+        Afterwards.Clear();
+        return callers;
+    }
 
     /// <summary>The caller who claimed it, if that one is still without an answer. It is not this VM's any more.</summary>
     public AcquireBaseVm? TakeCaller()

@@ -11,7 +11,7 @@ namespace VmCacheCluster.Actors.Pools;
 /// One pool: owns its count, keeps vm-cache-number VMs warm, and serves its callers in order. How many to make and which to
 /// retire is decided by <see cref="PoolPolicy"/>. When it is restarted, its VMs come back to it from the records.
 /// </summary>
-public sealed class PoolManagerActor : ReceiveActor, IWithTimers
+public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 {
     /// <summary>So many VMs are spent on one request; then the fault is taken to be the request's.</summary>
     private const int MostFailures = 3;
@@ -33,6 +33,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     private AcceleratorVerdict? _accelerator;
     private IActorRef? _stopAsker;
     private string? _drained;
+    private bool _recovering;
 
     public PoolManagerActor(PoolPlan plan, PoolSurroundings around)
     {
@@ -44,20 +45,20 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         _waiting = new WaitingCallers(() => Timers, around.Ports.Time);
         _waitingForNew = new WaitingCallers(() => Timers, around.Ports.Time);
 
-        Receive<AcquireBaseVm>(OnAcquire);
+        Receive<AcquireBaseVm>(WhenRecovered<AcquireBaseVm>(OnAcquire));
         Receive<AcquireAbandoned>(OnAbandoned);
         Receive<WaitOver>(OnWaitOver);
         Receive<VmChanged>(OnVmChanged);
         Receive<ReserveRefused>(OnReserveRefused);
         Receive<KeySettled>(settled => { foreach (var caller in _keys.Settled(settled.Key)) OnAcquire(caller); });
-        Receive<ReleaseVm>(OnRelease);
+        Receive<ReleaseVm>(WhenRecovered<ReleaseVm>(OnRelease));
         Receive<ReleaseRefused>(OnReleaseRefused);
-        Receive<RenewLease>(renew => ToVm(renew.Id, renew));
-        Receive<UseGuest>(use => ToVm(use.Id, use));
-        Receive<RunVmCommand>(run => ToVm(run.Id, run));
-        Receive<GetVm>(OnGetVm);
+        Receive<RenewLease>(WhenRecovered<RenewLease>(renew => ToVm(renew.Id, renew)));
+        Receive<UseGuest>(WhenRecovered<UseGuest>(use => ToVm(use.Id, use)));
+        Receive<RunVmCommand>(WhenRecovered<RunVmCommand>(run => ToVm(run.Id, run)));
+        Receive<GetVm>(WhenRecovered<GetVm>(OnGetVm));
         Receive<GetPoolView>(_ => Sender.Tell(View()));
-        Receive<AnnounceVms>(announce => { foreach (var id in _members.Keys) announce.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false)); });
+        Receive<AnnounceVms>(WhenRecovered<AnnounceVms>(OnAnnounce));
         Receive<BootSlotGranted>(_ => OnSlot());
         Receive<AcceleratorAnswer>(OnAccelerator);
         Receive<TryAgain>(_ => { _refill.MayTry(); Balance(); });
@@ -70,6 +71,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
+
+    public IStash Stash { get; set; } = null!;
 
     /// <summary>The state of a VM's actor that failed is beyond trust; its VM lives on, see <see cref="OnTerminated"/>.</summary>
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
@@ -88,7 +91,9 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         _shelf.Withdraw(int.MaxValue);
         base.PreRestart(reason, message);
         var unanswered = _members.Values.Select(m => m.TakeCaller()).OfType<AcquireBaseVm>();
-        foreach (var caller in _waiting.Clear().Concat(_waitingForNew.Clear()).Concat(unanswered)) Refuse(caller, RefusalKind.Unavailable, "it is recovering from a fault");
+        var delayed = _members.Values.SelectMany(m => m.TakeAfterwards());
+        foreach (var caller in _waiting.Clear().Concat(_waitingForNew.Clear()).Concat(unanswered).Concat(delayed).Concat(_keys.Clear()))
+            Refuse(caller, RefusalKind.Unavailable, "it is recovering from a fault");
         foreach (var (id, askers) in _releasing)
         {
             askers.ForEach(a => a.Tell(new VmRefused(id, RefusalKind.Unavailable, $"pool {_options.Name} is recovering from a fault")));
@@ -97,6 +102,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
 
     protected override void PostRestart(Exception reason)
     {
+        _recovering = true;
         _events.Add(null, $"the pool recovered from a fault of its own: {reason.Message}");
         _around.BootSlots.Tell(ForgetBootSlots.Instance);
         Recovery.TakeAllAsync(_around.Ports.Hypervisor, _options.Spec).PipeTo(Self,
@@ -107,15 +113,34 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     private void OnRecovered(Recovered recovered)
     {
         foreach (var found in recovered.Found) Spawn(found.Id, found.Facts!.Spec, found);
+        _recovering = false;
+        Stash.UnstashAll();
         _around.Accelerators.Tell(new ResolveAccelerator(_options.Spec, _options.Accelerator));
+    }
+
+    /// <summary>Until it knows its VMs again, a restarted pool can say nothing about them.</summary>
+    private Action<T> WhenRecovered<T>(Action<T> handle) => message =>
+    {
+        if (_recovering) Stash.Stash();
+        else handle(message);
+    };
+
+    private void OnAnnounce(AnnounceVms announce)
+    {
+        foreach (var id in _members.Keys) announce.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false));
+        announce.Gateway.Tell(new VmsAnnounced(_options.Name));
     }
 
     // ---- callers ----
 
+    /// <summary>Why nobody is served here any more; null: callers are.</summary>
+    private string? Closed => _stopAsker is not null ? "the daemon is stopping" : _drained;
+
     private void OnAcquire(AcquireBaseVm caller)
     {
-        if (_stopAsker is not null) Refuse(caller, RefusalKind.Unavailable, "the daemon is stopping");
-        else if (_drained is not null) Refuse(caller, RefusalKind.Unavailable, _drained);
+        // No VM is spent on one who has left.
+        if (caller.Ticket.Settled) return;
+        if (Closed is { } reason) Refuse(caller, RefusalKind.Unavailable, reason);
         else if (caller.Wish is { } wish) OnWish(caller, wish);
         else Serve(caller);
         Balance();
@@ -127,8 +152,10 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         else if (wish.IdempotencyKey.Length == 0) ServeWish(caller, wish);
         else if (_keys.VmOf(wish.IdempotencyKey) is { } known)
         {
-            if (known.Digest == LeaseRules.Digest(wish)) _members[known.Vm].Actor.Tell(new ReserveVm(known.Vm, caller, Served.Warm));
-            else RefuseKey(caller, wish);
+            var member = _members[known.Vm];
+            if (known.Digest != LeaseRules.Digest(wish)) RefuseKey(caller, wish);
+            else if (member.Lost) member.Afterwards.Add(caller);
+            else member.Actor.Tell(new ReserveVm(known.Vm, caller, Served.Warm));
         }
         else
         {
@@ -155,7 +182,10 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     private void ServeWish(AcquireBaseVm caller, LeaseWish wish)
     {
         if (wish.Sandbox is { } sandbox && _members.Values.FirstOrDefault(m => m.Lease?.Sandbox == sandbox) is { } other)
-            Refuse(caller, RefusalKind.WrongState, $"sandbox {sandbox} has VM {other.Id} already: release that, or use another id");
+        {
+            if (other.Life.Ended) other.Afterwards.Add(caller);
+            else Refuse(caller, RefusalKind.WrongState, $"sandbox {sandbox} has VM {other.Id} already: release that, or use another id");
+        }
         else if (wish.Warm == WarmWish.Never) Queue(caller, _waitingForNew);
         else if (wish.Warm == WarmWish.Prefer) Serve(caller);
         else if (_waiting.Count > 0 || !_shelf.TryServe(caller, Served.Warm)) Refuse(caller, RefusalKind.Exhausted, $"no VM is warm: {WhyEmpty()}");
@@ -196,7 +226,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     private void ServeAnew(AcquireBaseVm caller, VmFailure? failure = null)
     {
         if (caller.Ticket.Settled) return;
-        if (caller.Wish is null)
+        if (Closed is { } reason) Refuse(caller, RefusalKind.Unavailable, reason);
+        else if (caller.Wish is null)
         {
             if (!_shelf.TryServe(caller, Served.Warm)) _waiting.AddFirst(caller);
         }
@@ -263,6 +294,9 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         var actor = Context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value);
         Context.Watch(actor);
         var life = found is null ? VmLife.New : VmLifecycle.WhileTakenOver(found.Mark!);
+<<<<<<< HEAD
+        var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.HeldBy, Size = found?.Size, WarmBefore = WarmBefore(found) };
+=======
         var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.Lease, Size = found?.Size, WarmBefore = WarmBefore(found) };
         if (found is { Lease: { } known, Mark: { } mark })
         {
@@ -271,8 +305,9 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
             member.ExpiresAt = held.ExpiresAt;
         }
 
+>>>>>>> e2e3
         if (life.Making) _making++;
-        if (found?.Lease is { } lease) _keys.Leased(id, lease);
+        if (found?.HeldBy is { } lease) _keys.Leased(id, lease);
         _members[id] = member;
         _around.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false));
         return member;
@@ -317,11 +352,11 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
             case VmPhase.Warm:
                 OnWarm(member, before);
                 break;
-            case VmPhase.Reserved or VmPhase.Preparing or VmPhase.Leased:
+            case VmPhase.Leased:
                 member.Offer = null;
                 break;
             case VmPhase.Failed or VmPhase.Stopping or VmPhase.Gone when !before.Ended:
-                _keys.Ended(member.Id, member.Lease);
+                if (!member.Lost) _keys.Ended(member.Id);
                 OnEnding(member.Id, member.Life);
                 break;
         }
@@ -346,7 +381,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         }
 
         member.Offer = new WarmOffer(member.Id, member.Actor);
-        if ((_waiting.Next ?? (before.Making ? _waitingForNew.Next : null)) is { } first)
+        var made = before.Making && before.Phase != VmPhase.Adopting;
+        if ((_waiting.Next ?? (made ? _waitingForNew.Next : null)) is { } first)
         {
             // Past the shelf: nobody who came later can snatch it.
             var caller = (_waiting.Remove(first.Ticket) ?? _waitingForNew.Remove(first.Ticket))!;
@@ -359,7 +395,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     private void OnEnding(VmId id, VmLife life)
     {
         var ending = life.Ending!;
-        if (ending.Failure is { } failure && new VmLife(ending.During).Making)
+        // One that was made by an earlier daemon says nothing about how this pool's boots go.
+        if (ending.Failure is { } failure && ending.During != VmPhase.Adopting && new VmLife(ending.During).Making)
         {
             var news = _refill.LastFailure != failure;
             var delay = _refill.Failed(failure, Now, _around.Random());
@@ -377,9 +414,11 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     private void OnGone(Member member)
     {
         _members.Remove(member.Id);
+        _keys.Ended(member.Id);
         if (member.MaxAgeRuns) Timers.Cancel((nameof(TooOld), member.Id));
         // A caller who claimed it when its actor took no more messages had no answer.
         if (member.TakeCaller() is { } caller) ServeAnew(caller);
+        foreach (var delayed in member.TakeAfterwards()) ServeAnew(delayed);
         _around.Gateway.Tell(new VmOwned(member.Id, _options.Name, Gone: true));
         if (_releasing.Remove(member.Id, out var askers)) askers.ForEach(a => a.Tell(new VmReleased(member.Id)));
     }
@@ -392,7 +431,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         // As a failure it also counts for the back-off: an actor that fails at every boot must not do so in a loop.
         var failure = new VmFailure(VmFailureKind.Internal, "its actor failed");
         var life = member.Life with { Phase = VmPhase.Failed, Ending = new VmEnding(failure.Message, member.Life.Phase, failure) };
-        OnVmChanged(new VmChanged(id, life, member.Spec, member.Facts, null));
+        member.Lost = true;
+        OnVmChanged(new VmChanged(id, life, member.Spec, member.Facts, null, member.Lease));
         if (member.TakeCaller() is { } caller) ServeAnew(caller);
         Recovery.TakeAsync(_around.Ports.Hypervisor, id).PipeTo(Self,
             success: found => new Refound(id, found),
@@ -403,8 +443,11 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
     {
         if (!_members.TryGetValue(refound.Id, out var member)) return;
         _events.Add(refound.Id, refound.Found is null ? "was ended, for its actor had failed" : "was taken over, for its actor had failed");
+        // Who means this very VM is to find it again.
+        var delayed = member.TakeAfterwards();
         OnVmChanged(new VmChanged(refound.Id, member.Life with { Phase = VmPhase.Gone }, member.Spec, member.Facts, null));
         if (refound.Found is not null) Spawn(refound.Id, refound.Found.Facts!.Spec, refound.Found);
+        foreach (var caller in delayed) ServeAnew(caller);
     }
 
     // ---- the count ----
@@ -477,7 +520,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers
         RefuseWaiting(drain.Reason);
         var offers = _shelf.Withdraw(int.MaxValue);
         foreach (var offer in offers) offer.Vm.Tell(new StopVm(offer.Id, drain.Reason));
-        var making = EndMaking(drain.Reason);
+        // What is being adopted is ended as soon as it is warm.
+        var making = EndMaking(drain.Reason) + _members.Values.Count(m => m.Life.Phase == VmPhase.Adopting);
         Sender.Tell(new PoolDrained(_options.Name, offers.Count + making, _members.Values.Count(m => m.Shown.Held)));
     }
 

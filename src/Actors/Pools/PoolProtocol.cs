@@ -7,8 +7,11 @@ namespace VmCacheCluster.Actors.Pools;
 /// <summary>From a pool to the gateway: this VM is mine (or, gone, is nobody's).</summary>
 public sealed record VmOwned(VmId Id, PoolName Pool, bool Gone);
 
-/// <summary>To a pool: say which VMs are yours; a restarted gateway asks.</summary>
+/// <summary>To a pool: say which VMs are yours; a restarted gateway asks. Answered by a <see cref="VmOwned"/> for each, then
+/// <see cref="VmsAnnounced"/>.</summary>
 public sealed record AnnounceVms(IActorRef Gateway);
+
+public sealed record VmsAnnounced(PoolName Pool);
 
 /// <summary>To a pool: the daemon ends. What is being made is ended, what is warm or handed out is left running for the next
 /// one; no more callers are taken. Answered by <see cref="PoolStopped"/> when that is done.</summary>

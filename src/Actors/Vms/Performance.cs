@@ -33,11 +33,27 @@ internal static class Performance
                 if (guest is not null) await guest.DisposeAsync().ConfigureAwait(false);
                 return new Performed(null, null);
             default:
-                guest ??= await vm.OpenGuestAsync(cancel).ConfigureAwait(false);
-                return new Performed(await WithGuestAsync(vm, guest, command, cancel).ConfigureAwait(false), guest);
+                return guest is null
+                    ? await WithNewGuestAsync(vm, command, cancel).ConfigureAwait(false)
+                    : new Performed(await WithGuestAsync(vm, guest, command, cancel).ConfigureAwait(false), guest);
         }
 
         return new Performed(null, guest);
+    }
+
+    /// <summary>The agent's channel takes one client: when the command fails it is let go of.</summary>
+    private static async Task<Performed> WithNewGuestAsync(IVm vm, VmCommand command, CancellationToken cancel)
+    {
+        var guest = await vm.OpenGuestAsync(cancel).ConfigureAwait(false);
+        try
+        {
+            return new Performed(await WithGuestAsync(vm, guest, command, cancel).ConfigureAwait(false), guest);
+        }
+        catch
+        {
+            await guest.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
     }
 
     private static async Task<HotPlug?> WithGuestAsync(IVm vm, IGuest guest, VmCommand command, CancellationToken cancel)

@@ -20,10 +20,19 @@ internal static class TakeOver
         try
         {
             var vm = await ports.Hypervisor.AttachAsync(found, either.Token).ConfigureAwait(false);
-            var taken = new TakenVm(vm, vm.Condition, vm.ReadGuestCpu());
-            // What it was being saved for is gone with whoever saved it.
-            if (taken.Condition == VmCondition.Saving) await vm.PauseAsync(either.Token).ConfigureAwait(false);
-            return taken;
+            try
+            {
+                var taken = new TakenVm(vm, vm.Condition, vm.ReadGuestCpu());
+                // What it was being saved for is gone with whoever saved it.
+                if (taken.Condition == VmCondition.Saving) await vm.PauseAsync(either.Token).ConfigureAwait(false);
+                return taken;
+            }
+            catch
+            {
+                // Its monitor takes one client: the next try would find it taken.
+                await vm.DisposeAsync().ConfigureAwait(false);
+                throw;
+            }
         }
         finally
         {

@@ -20,6 +20,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly List<ReserveVm> _also = [];
     private readonly List<IActorRef> _borrowers = [];
+    private readonly List<ReserveRefused> _refusals = [];
 
     private VmLife _life = VmLife.New;
     private VmFacts? _facts;
@@ -40,6 +41,11 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
         _plan = plan;
         _ports = ports;
         _facts = plan.Found?.Facts;
+        if (plan.Found is { HeldBy: { } record } found)
+        {
+            _lease = new HeldLease(record);
+            _lease.Restore(found.Mark!.Expires, ports);
+        }
 
         Receive<OperationDone>(done => { if (done.Operation == _operation) Apply(done.Input); });
         Receive<VmMade>(OnMade);
@@ -76,6 +82,10 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     {
         _cancel.Cancel();
         _ = LetGoAsync(_guest, _vm);
+        var over = Refused(RefusalKind.NotFound, $"VM {_plan.Id} is gone: {_life.Ending?.Reason ?? "its actor ended"}");
+        foreach (var asker in _borrowers.Append(_command?.Asker).OfType<IActorRef>()) asker.Tell(over);
+        foreach (var reserve in _also)
+            reserve.Caller.Ticket.TryAnswer(new AcquireRefused(RefusalKind.Unavailable, $"VM {_plan.Id}, which is meant by its key, is recovering from a fault", TimeSpan.FromSeconds(1)));
     }
 
     private static async Task LetGoAsync(IGuest? guest, IVm? vm)
@@ -112,7 +122,14 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
             return;
         }
 
-        if (!changed) return;
+        // The pool hears that the VM ends before it serves anew whoever was to have it.
+        if (changed) Told();
+        foreach (var refusal in _refusals) Context.Parent.Tell(refusal);
+        _refusals.Clear();
+    }
+
+    private void Told()
+    {
         // The pool knows which VM Kata's callers have claimed; what it hears next is what became of it.
         if (_life is not { Phase: VmPhase.Reserved, Path: HandOutPath.Kata }) Report();
         if (_life.Phase == VmPhase.Gone) Context.Stop(Self);
@@ -217,15 +234,10 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
             return;
         }
 
-        var (found, mark) = (_plan.Found!, _plan.Found!.Mark!);
+        var mark = _plan.Found!.Mark!;
         _guestCpu = mark.GuestCpu;
-        if (mark.Ownership != VmOwnership.Warm) _handedOutBefore = mark.Since;
-        if (found.Lease is { } record)
-        {
-            _lease = new HeldLease(record);
-            _lease.Restore(mark.Expires, _ports);
-        }
-
+        // Of a warm one, that is when it became warm.
+        if (_life.Held) _handedOutBefore = mark.Since;
         Adopt(VmLifecycle.Resume(mark, AdoptionRules.Consider(mark, taken.Condition, taken.GuestCpu)));
         if (taken.Condition == VmCondition.Saving) RecordGuestCpu();
         Report();
@@ -295,7 +307,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
             _reserving = reserve;
             Apply(new VmInput.Reserve(reserve.Caller.Path, reserve.Served));
         }
-        else if (!IsSameCaller(reserve)) Refuse(reserve, $"it is {_life.Phase}");
+        else if (!IsSameCaller(reserve)) Context.Parent.Tell(new ReserveRefused(reserve.Id, reserve.Caller, $"it is {_life.Phase}"));
         else if (_life.Phase == VmPhase.Leased) reserve.Caller.Ticket.TryAnswer(Grant());
         else if (_life is { Phase: VmPhase.Reserved, Interrupted: true })
         {
@@ -314,6 +326,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     /// <summary>What happened to it meanwhile is no concern of a holder, but of the next caller.</summary>
     private void OnReturn()
     {
+        // Whoever else has its key may hold it, or come back for it.
+        if (_lease is { Record.IdempotencyKey.Length: > 0 }) return;
         var liveness = _vm!.Probe();
         Apply(_life.Confirmed || _life.Path != HandOutPath.Kata || liveness.Fit
             ? new VmInput.Return()
@@ -363,6 +377,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
         _guest = done.Prepared.Guest;
         _lease!.Timeline = done.Prepared.Timeline;
+        _lease.ClientHoldsAgent = _guest is null;
         _lease.ExtendBy(_lease.Record.Ttl, _ports);
         Start(RecordAsync(VmOwnership.Unconfirmed), new VmInput.Prepared());
     }
@@ -390,8 +405,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
         _also.Clear();
     }
 
-    private static void Refuse(ReserveVm reserve, string reason, VmFailure? failure = null)
-        => Context.Parent.Tell(new ReserveRefused(reserve.Id, reserve.Caller, reason, failure));
+    private void Refuse(ReserveVm reserve, string reason, VmFailure? failure)
+        => _refusals.Add(new ReserveRefused(reserve.Id, reserve.Caller, reason, failure));
 
     private void StartGrace()
     {
@@ -434,7 +449,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
     private void OnRenew(RenewLease renew)
     {
-        var ttl = renew.Ttl ?? _lease?.Record.Ttl ?? _plan.Lease.Ttl;
+        var ttl = renew.Ttl ?? Within(_lease?.Record.Ttl ?? _plan.Lease.Ttl, _plan.Lease.Most);
         if ((FaultOf(renew.Token) ?? (LeaseRules.FaultOfTtl(ttl, _plan.Lease) is { } fault ? Refused(RefusalKind.Invalid, fault) : null)) is { } refused)
         {
             Sender.Tell(refused);
@@ -470,7 +485,9 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
     private void OnGuestOpened(GuestOpened opened)
     {
-        _guest = opened.Guest;
+        // A command may have opened it meanwhile.
+        _guest ??= opened.Guest;
+        if (opened.Guest != _guest) _ = LetGoAsync(opened.Guest, null);
         foreach (var borrower in _borrowers)
         {
             if (_guest is not null) Lend(_guest, borrower);
@@ -511,7 +528,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     {
         var (command, asker) = _command!.Value;
         _command = null;
-        _guest = done.Performed.Guest;
+        if (command is VmCommand.Disconnect && done.Failure is null) _guest = null;
+        else _guest ??= done.Performed.Guest;
         // To end a save the guest is let run for a moment.
         if (command is VmCommand.Save) RecordGuestCpu();
         asker.Tell(new VmPerformed(_plan.Id, _vm!.Size, done.Performed.Plugged, done.Failure ?? done.Performed.Plugged?.Failure));
@@ -588,6 +606,9 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
         _cancel = new CancellationTokenSource(timeout, _ports.Time);
         return _cancel.Token;
     }
+
+    /// <summary>What a lease was granted before its pool was told to grant less.</summary>
+    private static TimeSpan Within(TimeSpan wanted, TimeSpan most) => wanted < most ? wanted : most;
 
     /// <summary>For what goes on beside the VM's life, whose end ends it too.</summary>
     private CancellationToken Within(TimeSpan limit) => new CancellationTokenSource(limit, _ports.Time).Token;

@@ -12,10 +12,10 @@ public static class LeaseRules
         var spec = pool.Spec;
         if (wish.MinCpus < 0 || wish.MinMemoryMiB < 0) return "vCPUs and memory cannot be negative";
         if (wish.MinCpus > spec.MaxCpus) return $"{wish.MinCpus} vCPUs are more than the {spec.MaxCpus} that its VMs can have (max-cpus)";
-        if (wish.MinMemoryMiB > spec.MaxMemoryMiB)
-            return $"{wish.MinMemoryMiB} MiB of memory are more than the {spec.MaxMemoryMiB} MiB that its VMs can have (max-memory)";
         if (wish.MinMemoryMiB > spec.MemoryMiB && spec.MemorySlots == 0)
             return $"{wish.MinMemoryMiB} MiB of memory are more than the {spec.MemoryMiB} MiB of its VMs, and no memory can be plugged into them (memory-slots is 0)";
+        if (wish.MinMemoryMiB > spec.MaxMemoryMiB)
+            return $"{wish.MinMemoryMiB} MiB of memory are more than the {spec.MaxMemoryMiB} MiB that its VMs can have (max-memory)";
         return wish.Ttl is { } ttl ? FaultOfTtl(ttl, pool.Lease) : null;
     }
 

@@ -74,6 +74,9 @@ public sealed record FoundVm(VmId Id, VmFacts? Facts, VmMark? Mark, FoundProcess
     /// <summary>Null when it has none, or none that can be read (then <see cref="Problem"/> says so).</summary>
     public LeaseRecord? Lease { get; init; }
 
+    /// <summary>The lease that it is held by. One on record before its mark says so was never anybody's.</summary>
+    public LeaseRecord? HeldBy => Mark is { Path: HandOutPath.V1 } ? Lease : null;
+
     /// <summary>CPU time that the guest has used by now; null when it is not known.</summary>
     public TimeSpan? GuestCpu { get; init; }
 

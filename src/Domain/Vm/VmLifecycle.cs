@@ -60,6 +60,7 @@ public static class VmLifecycle
         // Kata's caller is told at once; from then on the VM is its, and unconfirmed until it acts.
         VmInput.ReserveRecorded => life switch
         {
+            { Interrupted: true } => Ignore(life),
             { Phase: VmPhase.Reserved, Path: HandOutPath.V1 } => To(life with { Phase = VmPhase.Preparing }, VmEffect.Prepare),
             { Phase: VmPhase.Reserved } => To(life with { Phase = VmPhase.Leased }, VmEffect.AnswerReserved, VmEffect.StartGrace),
             _ => Ignore(life),

@@ -16,8 +16,14 @@ public class VmLifecycleSpecs
         ["paused"] = new VmInput.Paused(),
         ["reserve"] = new VmInput.Reserve(HandOutPath.Kata, Served.Warm),
         ["recorded"] = new VmInput.ReserveRecorded(),
+        ["again"] = new VmInput.ClaimAgain(),
+        ["prepared"] = new VmInput.Prepared(),
+        ["use"] = new VmInput.Use(),
+        ["save"] = new VmInput.Perform(new VmCommand.Save("/f")),
+        ["pause"] = new VmInput.Perform(new VmCommand.Pause()),
         ["return"] = new VmInput.Return(),
         ["grace"] = new VmInput.GraceExpired(TimeSpan.FromSeconds(30)),
+        ["expired"] = new VmInput.LeaseExpired(),
         ["stop"] = new VmInput.Stop("asked"),
         ["failed"] = new VmInput.OperationFailed(Boom),
         ["stopdone"] = new VmInput.StopDone(),
@@ -35,10 +41,16 @@ public class VmLifecycleSpecs
         ["Booting"] = new(Booting),
         ["Checking"] = new(Checking),
         ["Pausing"] = new(Pausing),
+        ["Adopting"] = new(Adopting),
         ["Warm"] = new(Warm),
         ["Reserved"] = new(Reserved, HandOutPath.Kata, Served.Warm),
         ["Unconfirmed"] = new(Leased, HandOutPath.Kata, Served.Warm),
         ["Confirmed"] = new(Leased, HandOutPath.Kata, Served.Warm, Confirmed: true),
+        ["ReservedV1"] = new(Reserved, HandOutPath.V1, Served.Warm),
+        ["Interrupted"] = new(Reserved, HandOutPath.V1, Served.Warm, Interrupted: true),
+        ["Preparing"] = new(Preparing, HandOutPath.V1, Served.Warm),
+        ["UnconfirmedV1"] = new(Leased, HandOutPath.V1, Served.Warm),
+        ["ConfirmedV1"] = new(Leased, HandOutPath.V1, Served.Warm, Confirmed: true),
         ["Failed"] = new(Failed, Ending: new VmEnding("boom", Booting, Boom)),
         ["Stopping"] = new(Stopping, Ending: new VmEnding("asked", Warm)),
         ["StoppingUnmade"] = new(Stopping, Ending: new VmEnding("asked", Creating)),
@@ -66,7 +78,11 @@ public class VmLifecycleSpecs
         [("Pausing", "stop")] = (Stopping, [CancelOperation, Stop]),
         [("Pausing", "lost")] = (Failed, [CancelOperation, Stop]),
         [("Pausing", "exited")] = (Failed, [CancelOperation, Stop]),
+        [("Adopting", "failed")] = (Failed, [CancelOperation, Stop]),
+        [("Adopting", "stop")] = (Stopping, [CancelOperation, Stop]),
+        [("Adopting", "exited")] = (Failed, [CancelOperation, Stop]),
         [("Warm", "reserve")] = (Reserved, [Reserve]),
+        [("Warm", "save")] = (Warm, [Perform]),
         [("Warm", "stop")] = (Stopping, [Stop]),
         [("Warm", "ran")] = (Failed, [Stop]),
         [("Warm", "guest")] = (Failed, [Stop]),
@@ -87,6 +103,42 @@ public class VmLifecycleSpecs
         [("Confirmed", "return")] = (Stopping, [Stop]),
         [("Confirmed", "stop")] = (Stopping, [CancelGrace, Stop]),
         [("Confirmed", "exited")] = (Stopping, [CancelGrace, Stop]),
+        [("ReservedV1", "recorded")] = (Preparing, [Prepare]),
+        [("ReservedV1", "failed")] = (Failed, [AnswerRefused, Stop]),
+        [("ReservedV1", "stop")] = (Stopping, [AnswerRefused, Stop]),
+        [("ReservedV1", "ran")] = (Failed, [AnswerRefused, Stop]),
+        [("ReservedV1", "guest")] = (Failed, [AnswerRefused, Stop]),
+        [("ReservedV1", "lost")] = (Failed, [AnswerRefused, Stop]),
+        [("ReservedV1", "exited")] = (Failed, [AnswerRefused, Stop]),
+        [("Interrupted", "again")] = (Preparing, [CancelGrace, Prepare]),
+        [("Interrupted", "grace")] = (Stopping, [Stop]),
+        [("Interrupted", "stop")] = (Stopping, [CancelGrace, Stop]),
+        [("Interrupted", "failed")] = (Failed, [CancelGrace, Stop]),
+        [("Interrupted", "ran")] = (Failed, [CancelGrace, Stop]),
+        [("Interrupted", "guest")] = (Failed, [CancelGrace, Stop]),
+        [("Interrupted", "lost")] = (Failed, [CancelGrace, Stop]),
+        [("Interrupted", "exited")] = (Failed, [CancelGrace, Stop]),
+        [("Preparing", "prepared")] = (Leased, [StartGrace, StartLease, AnswerReserved]),
+        [("Preparing", "failed")] = (Failed, [CancelOperation, AnswerRefused, Stop]),
+        [("Preparing", "stop")] = (Stopping, [CancelOperation, AnswerRefused, Stop]),
+        [("Preparing", "guest")] = (Failed, [CancelOperation, AnswerRefused, Stop]),
+        [("Preparing", "lost")] = (Failed, [CancelOperation, AnswerRefused, Stop]),
+        [("Preparing", "exited")] = (Failed, [CancelOperation, AnswerRefused, Stop]),
+        [("UnconfirmedV1", "use")] = (Leased, [CancelGrace, RecordConfirmed]),
+        [("UnconfirmedV1", "save")] = (Leased, [Perform]),
+        [("UnconfirmedV1", "pause")] = (Leased, [Perform]),
+        [("UnconfirmedV1", "return")] = (Stopping, [CancelGrace, Stop]),
+        [("UnconfirmedV1", "grace")] = (Stopping, [Stop]),
+        [("UnconfirmedV1", "expired")] = (Stopping, [CancelGrace, Stop]),
+        [("UnconfirmedV1", "stop")] = (Stopping, [CancelGrace, Stop]),
+        [("UnconfirmedV1", "exited")] = (Stopping, [CancelGrace, Stop]),
+        [("ConfirmedV1", "use")] = (Leased, []),
+        [("ConfirmedV1", "save")] = (Leased, [Perform]),
+        [("ConfirmedV1", "pause")] = (Leased, [Perform]),
+        [("ConfirmedV1", "return")] = (Stopping, [CancelGrace, Stop]),
+        [("ConfirmedV1", "expired")] = (Stopping, [CancelGrace, Stop]),
+        [("ConfirmedV1", "stop")] = (Stopping, [CancelGrace, Stop]),
+        [("ConfirmedV1", "exited")] = (Stopping, [CancelGrace, Stop]),
         [("Failed", "stopdone")] = (Gone, []),
         [("Failed", "stopfailed")] = (Failed, [RetryStopLater]),
         [("Failed", "stopretry")] = (Failed, [Stop]),
@@ -159,19 +211,64 @@ public class VmLifecycleSpecs
         => Assert.Equal(new VmLife(Warm), VmLifecycle.Decide(States["Unconfirmed"], new VmInput.Return()).Next);
 
     [Theory]
-    [InlineData(VmOwnership.Making, Stopping, false, new[] { Stop })]
-    [InlineData(VmOwnership.Warm, Stopping, false, new[] { Stop })]
-    [InlineData(VmOwnership.Stopping, Stopping, false, new[] { Stop })]
-    [InlineData(VmOwnership.Reserved, Leased, false, new[] { StartGrace })]
-    [InlineData(VmOwnership.Unconfirmed, Leased, false, new[] { StartGrace })]
-    [InlineData(VmOwnership.Confirmed, Leased, true, new VmEffect[0])]
-    public void Goes_on_with_what_an_earlier_daemon_had_handed_out(
-        VmOwnership ownership, VmPhase phase, bool confirmed, VmEffect[] effects)
+    [InlineData("Unconfirmed", "ran", "Confirmed")]
+    [InlineData("UnconfirmedV1", "use", "ConfirmedV1")]
+    [InlineData("ConfirmedV1", "use", "ConfirmedV1")]
+    [InlineData("Interrupted", "again", "Preparing")]
+    [InlineData("ReservedV1", "recorded", "Preparing")]
+    [InlineData("Preparing", "prepared", "UnconfirmedV1")]
+    public void Keeps_what_is_known_of_the_hand_out(string state, string input, string next)
+        => Assert.Equal(States[next], VmLifecycle.Decide(States[state], Inputs[input]).Next);
+
+    [Theory]
+    // What is nobody's, whatever its state file says of a path.
+    [InlineData(VmOwnership.Making, HandOutPath.Kata, TakenOver.AsMarked, Stopping, false, new[] { Stop })]
+    [InlineData(VmOwnership.Stopping, HandOutPath.Kata, TakenOver.AsMarked, Stopping, false, new[] { Stop })]
+    [InlineData(VmOwnership.Stopping, HandOutPath.V1, TakenOver.AsMarked, Stopping, false, new[] { Stop })]
+    [InlineData(VmOwnership.Warm, HandOutPath.None, TakenOver.AsMarked, Warm, false, new VmEffect[0])]
+    [InlineData(VmOwnership.Warm, HandOutPath.None, TakenOver.Spoilt, Failed, false, new[] { CancelOperation, Stop })]
+    // Kata's.
+    [InlineData(VmOwnership.Reserved, HandOutPath.Kata, TakenOver.AsMarked, Leased, false, new[] { StartGrace })]
+    [InlineData(VmOwnership.Reserved, HandOutPath.Kata, TakenOver.RanMeanwhile, Leased, true, new[] { RecordConfirmed })]
+    [InlineData(VmOwnership.Unconfirmed, HandOutPath.Kata, TakenOver.AsMarked, Leased, false, new[] { StartGrace })]
+    [InlineData(VmOwnership.Unconfirmed, HandOutPath.Kata, TakenOver.RanMeanwhile, Leased, true, new[] { RecordConfirmed })]
+    [InlineData(VmOwnership.Confirmed, HandOutPath.Kata, TakenOver.AsMarked, Leased, true, new VmEffect[0])]
+    [InlineData(VmOwnership.Preparing, HandOutPath.Kata, TakenOver.AsMarked, Stopping, false, new[] { Stop })]
+    // vmcache.v1's.
+    [InlineData(VmOwnership.Reserved, HandOutPath.V1, TakenOver.AsMarked, Reserved, false, new[] { StartGrace })]
+    [InlineData(VmOwnership.Preparing, HandOutPath.V1, TakenOver.AsMarked, Reserved, false, new[] { StartGrace })]
+    [InlineData(VmOwnership.Unconfirmed, HandOutPath.V1, TakenOver.AsMarked, Leased, false, new[] { StartGrace, StartLease })]
+    [InlineData(VmOwnership.Confirmed, HandOutPath.V1, TakenOver.AsMarked, Leased, true, new[] { StartLease })]
+    public void Goes_on_with_what_an_earlier_daemon_had(
+        VmOwnership ownership, HandOutPath path, TakenOver what, VmPhase phase, bool confirmed, VmEffect[] effects)
     {
-        var decision = VmLifecycle.Resume(new VmMark(ownership, HandOutPath.Kata, Served.OnDemand, default));
+        var mark = new VmMark(ownership, path, Served.OnDemand, default);
+
+        var decision = VmLifecycle.Resume(mark, new TakeOverVerdict(what, "why"));
 
         Assert.Equal(phase, decision.Next.Phase);
         Assert.Equal(confirmed, decision.Next.Confirmed);
+        Assert.Equal(phase == Reserved, decision.Next.Interrupted);
         Assert.Equal(effects, decision.Effects);
+        if (decision.Next.Held) Assert.Equal((path, Served.OnDemand), (decision.Next.Path, decision.Next.Served));
+        if (phase == Warm) Assert.Equal(new VmLife(Warm), decision.Next);
+    }
+
+    [Theory]
+    [InlineData(VmOwnership.Warm, HandOutPath.None, Adopting, false, false)]
+    [InlineData(VmOwnership.Reserved, HandOutPath.V1, Reserved, false, true)]
+    [InlineData(VmOwnership.Preparing, HandOutPath.V1, Reserved, false, true)]
+    [InlineData(VmOwnership.Reserved, HandOutPath.Kata, Leased, false, false)]
+    [InlineData(VmOwnership.Unconfirmed, HandOutPath.Kata, Leased, false, false)]
+    [InlineData(VmOwnership.Unconfirmed, HandOutPath.V1, Leased, false, false)]
+    [InlineData(VmOwnership.Confirmed, HandOutPath.Kata, Leased, true, false)]
+    [InlineData(VmOwnership.Confirmed, HandOutPath.V1, Leased, true, false)]
+    public void Shows_a_vm_as_its_state_file_says_while_it_is_taken_over(
+        VmOwnership ownership, HandOutPath path, VmPhase phase, bool confirmed, bool interrupted)
+    {
+        var life = VmLifecycle.WhileTakenOver(new VmMark(ownership, path, Served.Warm, default));
+
+        Assert.Equal((phase, confirmed, interrupted), (life.Phase, life.Confirmed, life.Interrupted));
+        if (phase != Adopting) Assert.Equal((path, Served.Warm), (life.Path, life.Served));
     }
 }

@@ -24,6 +24,17 @@ public sealed class ConfigurationLoaderSpecs : IDisposable
         Assert.Equal(
             (TimeSpan.FromSeconds(30), TimeSpan.FromHours(24), TimeSpan.FromSeconds(60)),
             (pool.GracePeriod, pool.MaxAge, pool.BootTimeout));
+        Assert.Equal(new LeaseLimits(TimeSpan.FromMinutes(10), TimeSpan.FromHours(24)), pool.Lease);
+    }
+
+    [Fact]
+    public void Lets_a_pool_have_lease_times_of_its_own()
+    {
+        var options = Options(Load("vmcache { lease-ttl = 2m, max-lease-ttl = 1h, pools { a { lease-ttl = 30s }\n b { max-lease-ttl = 3m } } }"));
+
+        Assert.Equal(
+            [("a", 30, 3600), ("b", 120, 180), ("default", 120, 3600)],
+            options.Pools.Select(p => (p.Name.Value, (int)p.Lease.Ttl.TotalSeconds, (int)p.Lease.Most.TotalSeconds)).Order());
     }
 
     [Fact]
@@ -83,6 +94,11 @@ public sealed class ConfigurationLoaderSpecs : IDisposable
     [InlineData("vmcache { endpoint = /tmp }", "it is a directory")]
     [InlineData("vmcache { grace-period = 0s }", "not more than zero")]
     [InlineData("vmcache { grace-period = 30 }", "not a time with a unit")]
+    [InlineData("vmcache { lease-ttl = 0.5s }", "give at least 1 s")]
+    [InlineData("vmcache { lease-ttl = 2h, max-lease-ttl = 1h }", "less than vmcache.lease-ttl (2h)")]
+    [InlineData("vmcache { pools { a { lease-ttl = 25h } } }", "less than vmcache.pools.a.lease-ttl (25h)")]
+    [InlineData("vmcache { lease-ttl = 600 }", "not a time with a unit")]
+    [InlineData("vmcache { pool-defaults { max-lease-ttl = never } }", "not a time")]
     [InlineData("vmcache { backoff { initial = 5s, max = 2s } }", "less than backoff.initial")]
     [InlineData("vmcache { backoff { jitter = 2 } }", "from 0 to 1")]
     public void Names_the_fault_when_the_file_has_one(string text, string expected)

@@ -20,6 +20,7 @@ public class PoolVmConfigSpecs
                 MemorySlots = 2, MaxMemoryMiB = 1024, KernelParameters = parameters,
             },
             VmCacheNumber = 1, GracePeriod = TimeSpan.FromSeconds(1), BootTimeout = TimeSpan.FromSeconds(1), MaxWaiting = 1,
+            Lease = new LeaseLimits(TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)),
             Backoff = new BackoffOptions(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), 0),
         };
         var message = PoolVmConfig.Of(pool, "/run/vmcache/client").ToGrpc();

@@ -128,6 +128,7 @@ internal sealed class ServiceHost : IAsyncDisposable
     {
         Name = PoolName.Default, Spec = Spec, VmCacheNumber = 1, Accelerator = AcceleratorChoice.Tcg,
         GracePeriod = TimeSpan.FromSeconds(30), BootTimeout = TimeSpan.FromSeconds(60), MaxWaiting = 8,
+        Lease = new LeaseLimits(TimeSpan.FromMinutes(10), TimeSpan.FromHours(24)),
         Backoff = new BackoffOptions(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60), 0.2),
     };
 }
