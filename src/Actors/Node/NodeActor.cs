@@ -27,7 +27,6 @@ public sealed class NodeActor : ReceiveActor
     private readonly IActorRef _gateway;
     private readonly IActorRef _slots;
     private readonly IActorRef _accelerators;
-    private readonly List<IActorRef> _drainAskers = [];
     private IActorRef? _stopAsker;
     private bool _open;
 
@@ -45,11 +44,7 @@ public sealed class NodeActor : ReceiveActor
         Receive<Looked>(looked => Open(looked.Found));
         Receive<LookFailed>(failed => OnLookFailed(failed.Cause));
         Receive<Reaped>(OnReaped);
-<<<<<<< HEAD
         Receive<DrainNode>(_ => OnDrain(Sender));
-=======
-        Receive<DrainNode>(_ => { if (_open) Drain(Sender); else _drainAskers.Add(Sender); });
->>>>>>> e2e3
         Receive<StopNode>(OnStop);
         Receive<PoolStopped>(stopped => { _stopping.Remove(stopped.Name); FinishStop(); });
     }
@@ -107,7 +102,6 @@ public sealed class NodeActor : ReceiveActor
 
         _open = true;
         Introduce();
-<<<<<<< HEAD
         _drainAskers.ForEach(OnDrain);
         _drainAskers.Clear();
     }
@@ -117,16 +111,6 @@ public sealed class NodeActor : ReceiveActor
         var pools = _pools.Values.ToList();
         if (_open) Context.ActorOf(Props.Create(() => new DrainCollector(pools, asker)));
         else _drainAskers.Add(asker);
-=======
-        foreach (var asker in _drainAskers) Drain(asker);
-        _drainAskers.Clear();
-    }
-
-    private void Drain(IActorRef asker)
-    {
-        var pools = _pools.Values.ToList();
-        Context.ActorOf(Props.Create(() => new DrainCollector(pools, asker)));
->>>>>>> e2e3
     }
 
     private VmSpec? WantedBy(PoolName? pool) => _plan.Pools.FirstOrDefault(p => p.Name == pool)?.Spec;

@@ -294,18 +294,14 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         var actor = Context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value);
         Context.Watch(actor);
         var life = found is null ? VmLife.New : VmLifecycle.WhileTakenOver(found.Mark!);
-<<<<<<< HEAD
         var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.HeldBy, Size = found?.Size, WarmBefore = WarmBefore(found) };
-=======
-        var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.Lease, Size = found?.Size, WarmBefore = WarmBefore(found) };
-        if (found is { Lease: { } known, Mark: { } mark })
+        if (found is { HeldBy: { } known, Mark: { } mark })
         {
             var held = new HeldLease(known);
             held.Restore(mark.Expires, ports);
             member.ExpiresAt = held.ExpiresAt;
         }
 
->>>>>>> e2e3
         if (life.Making) _making++;
         if (found?.HeldBy is { } lease) _keys.Leased(id, lease);
         _members[id] = member;

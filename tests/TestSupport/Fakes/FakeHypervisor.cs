@@ -34,13 +34,8 @@ public sealed class FakeHypervisor : IHypervisor
 
     public Func<FoundVm, Task>? Attaching { get; set; }
 
-<<<<<<< HEAD
     /// <summary>Awaited before it is looked what there is.</summary>
     public Func<Task> Finding { get; set; } = () => Task.CompletedTask;
-=======
-    /// <summary>What a look at the run directory waits for.</summary>
-    public Task Looking { get; set; } = Task.CompletedTask;
->>>>>>> e2e3
 
     public int MostAtOnce { get; private set; }
 
@@ -86,11 +81,7 @@ public sealed class FakeHypervisor : IHypervisor
     /// <summary>As a run directory would have it: each VM whose directory is there, and <see cref="Found"/>.</summary>
     public async Task<IReadOnlyList<FoundVm>> FindAsync(CancellationToken cancel)
     {
-<<<<<<< HEAD
         await Finding();
-=======
-        await Looking;
->>>>>>> e2e3
         lock (Found) return [.. Found, .. Vms.Values.Where(v => v.Machine.OnDisk).Select(v => v.Machine.Found())];
     }
 
