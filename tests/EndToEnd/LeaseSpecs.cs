@@ -179,8 +179,8 @@ public sealed class LeaseSpecs : HouseSpecs
         await Eventually.Async(() => !Processes.IsAlive(vm.Vm.Pid), "the VM has ended");
 
         Assert.True(DateTimeOffset.UtcNow >= vm.ExpiresAt, "it ended before its lease");
+        await daemon.PoolAsync(p => p is { Leased: 0, Warm: 1, Warming: 0, Vms.Count: 1 } && p.Events.Any(e => e.Vm == vm.Id), "it is told, and replaced");
         await RefusedAsync(StatusCode.NotFound, "UNKNOWN_VM", () => vm.RenewAsync());
-        await daemon.PoolAsync(p => p is { Leased: 0, Warm: 1, Warming: 0 } && p.Events.Any(e => e.Vm == vm.Id), "it is told, and replaced");
     }
 
     [Fact]
