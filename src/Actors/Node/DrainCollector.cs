@@ -7,6 +7,8 @@ namespace VmCacheCluster.Actors.Node;
 /// <summary>Has every pool give up its warm VMs, and tells one asker what that came to.</summary>
 internal sealed class DrainCollector : ReceiveActor
 {
+    public const string Reason = "this host is drained: it takes callers again when vmcached is started anew";
+
     private readonly IReadOnlyCollection<IActorRef> _pools;
     private readonly IActorRef _asker;
     private int _answers, _givenUp, _leased;
@@ -23,7 +25,7 @@ internal sealed class DrainCollector : ReceiveActor
 
     protected override void PreStart()
     {
-        foreach (var pool in _pools) pool.Tell(new DrainPool("this host is drained: it takes callers again when vmcached is started anew"));
+        foreach (var pool in _pools) pool.Tell(new DrainPool(Reason));
         if (_pools.Count == 0) Finish();
     }
 

@@ -28,6 +28,8 @@ public sealed class NodeActor : ReceiveActor
     private readonly IActorRef _slots;
     private readonly IActorRef _accelerators;
     private IActorRef? _stopAsker;
+    private StopPool? _stopped;
+    private bool _drained;
     private bool _open;
 
     public NodeActor(NodePlan plan, NodePorts ports)
@@ -45,6 +47,7 @@ public sealed class NodeActor : ReceiveActor
         Receive<LookFailed>(failed => OnLookFailed(failed.Cause));
         Receive<Reaped>(OnReaped);
         Receive<DrainNode>(_ => OnDrain(Sender));
+        Receive<PoolRestarted>(OnPoolRestarted);
         Receive<StopNode>(OnStop);
         Receive<PoolStopped>(stopped => { _stopping.Remove(stopped.Name); FinishStop(); });
     }
@@ -97,7 +100,7 @@ public sealed class NodeActor : ReceiveActor
         foreach (var options in _plan.Pools) OpenPool(new Pools.PoolPlan(options, [.. adopted[options.Name]], [.. notes[options.Name]]));
         foreach (var orphans in adopted.Where(g => WantedBy(g.Key) is null))
         {
-            OpenPool(new Pools.PoolPlan(Retired(orphans.Key, orphans.First().Facts!.Spec), [.. orphans], []));
+            OpenPool(new Pools.PoolPlan(Retired(orphans.Key, orphans.First().Facts!.Spec), [.. orphans], [], "it is no longer configured"));
         }
 
         _open = true;
@@ -108,9 +111,16 @@ public sealed class NodeActor : ReceiveActor
 
     private void OnDrain(IActorRef asker)
     {
+        _drained = true;
         var pools = _pools.Values.ToList();
         if (_open) Context.ActorOf(Props.Create(() => new DrainCollector(pools, asker)));
         else _drainAskers.Add(asker);
+    }
+
+    private void OnPoolRestarted(PoolRestarted restarted)
+    {
+        if (_drained) Sender.Tell(new DrainPool(DrainCollector.Reason), ActorRefs.NoSender);
+        if (_stopAsker is not null && _stopping.Contains(restarted.Name)) Sender.Tell(_stopped);
     }
 
     private VmSpec? WantedBy(PoolName? pool) => _plan.Pools.FirstOrDefault(p => p.Name == pool)?.Spec;
@@ -161,10 +171,11 @@ public sealed class NodeActor : ReceiveActor
     private void OnStop(StopNode stop)
     {
         _stopAsker = Sender;
+        _stopped = new StopPool(stop.Reason);
         foreach (var (name, pool) in _pools)
         {
             _stopping.Add(name);
-            pool.Tell(new StopPool(stop.Reason));
+            pool.Tell(_stopped);
         }
 
         FinishStop();

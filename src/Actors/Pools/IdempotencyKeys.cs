@@ -43,11 +43,15 @@ internal sealed class IdempotencyKeys
         return Admission.Waits;
     }
 
-    /// <summary>The first caller has its answer, or has left: whoever waited for it is to be served now.</summary>
-    public IReadOnlyList<AcquireBaseVm> Settled(string key) => _pending.Remove(key, out var pending) ? pending.Others : [];
+    /// <summary>How many wait for another's answer.</summary>
+    public int Others => _pending.Values.Sum(p => p.Others.Count);
+
+    /// <summary>A caller has its answer, or has left: whoever waited for it is to be served now.</summary>
+    public IReadOnlyList<AcquireBaseVm> Settled(string key, AcquireTicket ticket)
+        => _pending.TryGetValue(key, out var pending) && pending.First == ticket && _pending.Remove(key) ? pending.Others : [];
 
     /// <summary>Everybody who waits for another's answer.</summary>
-    public IReadOnlyList<AcquireBaseVm> Clear() => [.. _pending.Keys.ToList().SelectMany(Settled)];
+    public IReadOnlyList<AcquireBaseVm> Clear() => [.. _pending.ToList().SelectMany(p => Settled(p.Key, p.Value.First))];
 
     private sealed record Pending(AcquireTicket First, string Digest)
     {

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Actors.Pools;
@@ -26,6 +27,23 @@ internal sealed class Member(VmId id, IActorRef actor, VmSpec spec, VmLife life)
 
     /// <summary>Callers to be served when it is gone.</summary>
     public List<AcquireBaseVm> Afterwards { get; } = [];
+
+    /// <summary>Callers who asked again for this very VM, and may have no answer yet.</summary>
+    private readonly List<AcquireBaseVm> _asking = [];
+
+    public void Ask(AcquireBaseVm caller)
+    {
+        _asking.RemoveAll(c => c.Ticket.Settled);
+        _asking.Add(caller);
+        Actor.Tell(new ReserveVm(Id, caller, Served.Warm), ActorRefs.NoSender);
+    }
+
+    public IReadOnlyList<AcquireBaseVm> TakeAsking()
+    {
+        AcquireBaseVm[] callers = [.. _asking.Where(c => !c.Ticket.Settled)];
+        _asking.Clear();
+        return callers;
+    }
 
     /// <summary>Since it became warm, until it is known what became of it.</summary>
     public WarmOffer? Offer { get; set; }

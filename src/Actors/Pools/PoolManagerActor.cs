@@ -16,6 +16,9 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     /// <summary>So many VMs are spent on one request; then the fault is taken to be the request's.</summary>
     private const int MostFailures = 3;
 
+    /// <summary>After a look at the records that failed.</summary>
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
+
     private readonly PoolOptions _options;
     private readonly PoolPlan _plan;
     private readonly PoolSurroundings _around;
@@ -28,6 +31,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private readonly Dictionary<VmId, Member> _members = [];
     private readonly WarmShelf _shelf = new();
     private readonly Dictionary<VmId, List<IActorRef>> _releasing = [];
+    private readonly Dictionary<AcquireTicket, AcquireBaseVm> _admitted = [];
 
     private int _making;
     private AcceleratorVerdict? _accelerator;
@@ -44,13 +48,13 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _refill = new Refill(_options.Backoff);
         _waiting = new WaitingCallers(() => Timers, around.Ports.Time);
         _waitingForNew = new WaitingCallers(() => Timers, around.Ports.Time);
+        _drained = plan.Closed;
 
         Receive<AcquireBaseVm>(WhenRecovered<AcquireBaseVm>(OnAcquire));
         Receive<AcquireAbandoned>(OnAbandoned);
         Receive<WaitOver>(OnWaitOver);
         Receive<VmChanged>(OnVmChanged);
         Receive<ReserveRefused>(OnReserveRefused);
-        Receive<KeySettled>(settled => { foreach (var caller in _keys.Settled(settled.Key)) OnAcquire(caller); });
         Receive<ReleaseVm>(WhenRecovered<ReleaseVm>(OnRelease));
         Receive<ReleaseRefused>(OnReleaseRefused);
         Receive<RenewLease>(WhenRecovered<RenewLease>(renew => ToVm(renew.Id, renew)));
@@ -68,6 +72,12 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         Receive<Terminated>(OnTerminated);
         Receive<Refound>(OnRefound);
         Receive<Recovered>(OnRecovered);
+        Receive<RecoverFailed>(OnRecoverFailed);
+        Receive<LookFailed>(OnLookFailed);
+        Receive<RecoverDue>(_ => Recover());
+        Receive<LookDue>(due => LookFor(due.Id));
+        Receive<WishOverdue>(overdue => OnOverdue(overdue.Ticket));
+        Receive<WishSettled>(OnSettled);
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -92,7 +102,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         base.PreRestart(reason, message);
         var unanswered = _members.Values.Select(m => m.TakeCaller()).OfType<AcquireBaseVm>();
         var delayed = _members.Values.SelectMany(m => m.TakeAfterwards());
-        foreach (var caller in _waiting.Clear().Concat(_waitingForNew.Clear()).Concat(unanswered).Concat(delayed).Concat(_keys.Clear()))
+        foreach (var caller in _waiting.Clear().Concat(_waitingForNew.Clear()).Concat(unanswered).Concat(delayed).Concat(_keys.Clear()).Concat(_admitted.Values))
             Refuse(caller, RefusalKind.Unavailable, "it is recovering from a fault");
         foreach (var (id, askers) in _releasing)
         {
@@ -105,9 +115,23 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _recovering = true;
         _events.Add(null, $"the pool recovered from a fault of its own: {reason.Message}");
         _around.BootSlots.Tell(ForgetBootSlots.Instance);
-        Recovery.TakeAllAsync(_around.Ports.Hypervisor, _options.Spec).PipeTo(Self,
+        // Whether it was drained, or the daemon stops, is known there.
+        Context.Parent.Tell(new PoolRestarted(_options.Name));
+        Recover();
+    }
+
+    private void Recover()
+    {
+        Recovery.TakeAllAsync(_around.Ports.Hypervisor, _options.Spec, _log).PipeTo(Self,
             success: found => new Recovered(found),
-            failure: _ => new Recovered([]));
+            failure: e => new RecoverFailed(e));
+    }
+
+    /// <summary>Without its records it would forget its leases: it tries until it can read them.</summary>
+    private void OnRecoverFailed(RecoverFailed failed)
+    {
+        _log.Warning("pool {0}: its records cannot be read, trying again: {1}", _options.Name, failed.Cause.Message);
+        Timers.StartSingleTimer(nameof(RecoverDue), RecoverDue.Instance, LookAgain);
     }
 
     private void OnRecovered(Recovered recovered)
@@ -140,33 +164,55 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         // No VM is spent on one who has left.
         if (caller.Ticket.Settled) return;
-        if (Closed is { } reason) Refuse(caller, RefusalKind.Unavailable, reason);
-        else if (caller.Wish is { } wish) OnWish(caller, wish);
+        if (caller.Wish is { } wish) Admit(caller, wish);
+        if (caller.Wish is { IdempotencyKey.Length: > 0 } again && _stopAsker is null && _keys.VmOf(again.IdempotencyKey) is { } known) OnRepeated(caller, again, known);
+        else if (Closed is { } reason) Refuse(caller, RefusalKind.Unavailable, reason);
+        else if (caller.Wish is { } wished) OnWish(caller, wished);
         else Serve(caller);
         Balance();
+    }
+
+    /// <summary>A caller with a wish may stand in many places before it has its VM: its deadline is kept here.</summary>
+    private void Admit(AcquireBaseVm caller, LeaseWish wish)
+    {
+        if (!_admitted.TryAdd(caller.Ticket, caller)) return;
+        Timers.StartSingleTimer((nameof(WishOverdue), caller.Ticket), new WishOverdue(caller.Ticket), caller.Wait);
+        var (self, settled) = (Self, new WishSettled(caller.Ticket, wish.IdempotencyKey));
+        caller.Ticket.Answer.ContinueWith(_ => self.Tell(settled), TaskScheduler.Default);
+    }
+
+    private void OnOverdue(AcquireTicket ticket)
+    {
+        if (!_admitted.TryGetValue(ticket, out var caller)) return;
+        Refuse(caller, RefusalKind.Exhausted, $"no VM was ready in time: {WhyEmpty()}");
+        OnAbandoned(new AcquireAbandoned(ticket, _options.Name));
+    }
+
+    private void OnSettled(WishSettled settled)
+    {
+        _admitted.Remove(settled.Ticket);
+        Timers.Cancel((nameof(WishOverdue), settled.Ticket));
+        foreach (var caller in _keys.Settled(settled.Key, settled.Ticket)) OnAcquire(caller);
+    }
+
+    /// <summary>Also when the pool takes no new callers: what it means is its caller's already.</summary>
+    private void OnRepeated(AcquireBaseVm caller, LeaseWish wish, (VmId Vm, string Digest) known)
+    {
+        var member = _members[known.Vm];
+        if (known.Digest != LeaseRules.Digest(wish)) RefuseKey(caller, wish);
+        else if (member.Lost) member.Afterwards.Add(caller);
+        else member.Ask(caller);
     }
 
     private void OnWish(AcquireBaseVm caller, LeaseWish wish)
     {
         if (LeaseRules.Fault(wish, _options) is { } fault) Refuse(caller, RefusalKind.Invalid, fault);
         else if (wish.IdempotencyKey.Length == 0) ServeWish(caller, wish);
-        else if (_keys.VmOf(wish.IdempotencyKey) is { } known)
-        {
-            var member = _members[known.Vm];
-            if (known.Digest != LeaseRules.Digest(wish)) RefuseKey(caller, wish);
-            else if (member.Lost) member.Afterwards.Add(caller);
-            else member.Actor.Tell(new ReserveVm(known.Vm, caller, Served.Warm));
-        }
         else
         {
             switch (_keys.Admit(caller))
             {
-                case Admission.First:
-                    var (self, settled) = (Self, new KeySettled(wish.IdempotencyKey));
-                    caller.Ticket.Answer.ContinueWith(_ => self.Tell(settled), TaskScheduler.Default);
-                    ServeWish(caller, wish);
-                    break;
-                case Admission.FirstAgain:
+                case Admission.First or Admission.FirstAgain:
                     ServeWish(caller, wish);
                     break;
                 case Admission.Differs:
@@ -198,7 +244,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     private void Queue(AcquireBaseVm caller, WaitingCallers queue)
     {
-        if (Waiting >= _options.MaxWaiting) Refuse(caller, RefusalKind.Exhausted, $"its queue is full ({Waiting} callers wait)");
+        if (Waiting + _keys.Others >= _options.MaxWaiting) Refuse(caller, RefusalKind.Exhausted, $"its queue is full ({Waiting} callers wait)");
         else queue.Add(caller);
     }
 
@@ -218,6 +264,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         _log.Info("pool {0}: VM {1} was not handed out: {2}", _options.Name, refused.Id, refused.Reason);
         if (_members.TryGetValue(refused.Id, out var member)) member.Offer = null;
+        if (member is { Life.Phase: VmPhase.Warm, Lost: false } && refused.Failure is null) PutOnShelf(member);
         ServeAnew(refused.Failure is null ? refused.Caller : refused.Caller with { Failures = refused.Caller.Failures + 1 }, refused.Failure);
         Balance();
     }
@@ -255,7 +302,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         {
             Sender.Tell(new VmRefused(release.Id, RefusalKind.NotFound, $"pool {_options.Name} has no VM {release.Id}"));
         }
-        else if (member.Life.Held || member.Life.Ended)
+        else if (member.Shown.Held || member.Life.Ended)
         {
             if (!_releasing.TryGetValue(release.Id, out var askers)) _releasing[release.Id] = askers = [];
             askers.Add(Sender);
@@ -376,16 +423,21 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
             return;
         }
 
-        member.Offer = new WarmOffer(member.Id, member.Actor);
         var made = before.Making && before.Phase != VmPhase.Adopting;
         if ((_waiting.Next ?? (made ? _waitingForNew.Next : null)) is { } first)
         {
             // Past the shelf: nobody who came later can snatch it.
             var caller = (_waiting.Remove(first.Ticket) ?? _waitingForNew.Remove(first.Ticket))!;
-            member.Offer.Caller = caller;
+            member.Offer = new WarmOffer(member.Id, member.Actor) { Caller = caller };
             member.Actor.Tell(new ReserveVm(member.Id, caller, Served.OnDemand));
         }
-        else if (_stopAsker is null) _shelf.Put(member.Offer, !Current(member));
+        else PutOnShelf(member);
+    }
+
+    private void PutOnShelf(Member member)
+    {
+        member.Offer = new WarmOffer(member.Id, member.Actor);
+        if (Closed is null) _shelf.Put(member.Offer, !Current(member));
     }
 
     private void OnEnding(VmId id, VmLife life)
@@ -414,7 +466,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (member.MaxAgeRuns) Timers.Cancel((nameof(TooOld), member.Id));
         // A caller who claimed it when its actor took no more messages had no answer.
         if (member.TakeCaller() is { } caller) ServeAnew(caller);
-        foreach (var delayed in member.TakeAfterwards()) ServeAnew(delayed);
+        foreach (var delayed in member.TakeAfterwards().Concat(member.TakeAsking())) ServeAnew(delayed);
         _around.Gateway.Tell(new VmOwned(member.Id, _options.Name, Gone: true));
         if (_releasing.Remove(member.Id, out var askers)) askers.ForEach(a => a.Tell(new VmReleased(member.Id)));
     }
@@ -429,21 +481,42 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         var life = member.Life with { Phase = VmPhase.Failed, Ending = new VmEnding(failure.Message, member.Life.Phase, failure) };
         member.Lost = true;
         OnVmChanged(new VmChanged(id, life, member.Spec, member.Facts, null, member.Lease));
+        foreach (var asking in member.TakeAsking()) member.Afterwards.Add(asking);
         if (member.TakeCaller() is { } caller) ServeAnew(caller);
-        Recovery.TakeAsync(_around.Ports.Hypervisor, id).PipeTo(Self,
-            success: found => new Refound(id, found),
-            failure: e => new Refound(id, null));
+        LookFor(id);
+    }
+
+    private void LookFor(VmId id) => Recovery.TakeAsync(_around.Ports.Hypervisor, id, _log).PipeTo(Self,
+        success: found => new Refound(id, found),
+        failure: e => new LookFailed(id, e));
+
+    /// <summary>It may be somebody's: it is looked for until it is known.</summary>
+    private void OnLookFailed(LookFailed failed)
+    {
+        _log.Warning("pool {0}: VM {1}, whose actor failed, cannot be looked up, trying again: {2}", _options.Name, failed.Id, failed.Cause.Message);
+        Timers.StartSingleTimer((nameof(LookDue), failed.Id), new LookDue(failed.Id), LookAgain);
     }
 
     private void OnRefound(Refound refound)
     {
         if (!_members.TryGetValue(refound.Id, out var member)) return;
-        _events.Add(refound.Id, refound.Found is null ? "was ended, for its actor had failed" : "was taken over, for its actor had failed");
+        _events.Add(refound.Id, refound.Found is null ? "was ended or left alone, for its actor had failed" : "was taken over, for its actor had failed");
         // Who means this very VM is to find it again.
         var delayed = member.TakeAfterwards();
-        OnVmChanged(new VmChanged(refound.Id, member.Life with { Phase = VmPhase.Gone }, member.Spec, member.Facts, null));
-        if (refound.Found is not null) Spawn(refound.Id, refound.Found.Facts!.Spec, refound.Found);
+        if (refound.Found is null) OnVmChanged(new VmChanged(refound.Id, member.Life with { Phase = VmPhase.Gone }, member.Spec, member.Facts, null));
+        else TakeBack(member, refound.Found);
         foreach (var caller in delayed) ServeAnew(caller);
+        if (_stopAsker is not null) FinishStop();
+    }
+
+    /// <summary>The VM goes on with a new actor: to the outside it was never gone.</summary>
+    private void TakeBack(Member lost, FoundVm found)
+    {
+        _members.Remove(lost.Id);
+        if (lost.MaxAgeRuns) Timers.Cancel((nameof(TooOld), lost.Id));
+        if (_releasing.Remove(lost.Id, out var askers))
+            askers.ForEach(a => a.Tell(new VmRefused(lost.Id, RefusalKind.Unavailable, $"VM {lost.Id} was recovering from a fault")));
+        Spawn(lost.Id, found.Facts!.Spec, found);
     }
 
     // ---- the count ----
@@ -567,7 +640,12 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private VmView ViewOf(Member m) => new(m.Id, _options.Name, m.Shown, m.Spec, m.Facts, m.ConfirmBefore, _options.GracePeriod,
         m.Lease, m.ExpiresAt, m.Size);
 
-    private sealed record KeySettled(string Key);
+    private sealed record WishOverdue(AcquireTicket Ticket);
+    private sealed record WishSettled(AcquireTicket Ticket, string Key);
+    private sealed record RecoverDue { public static readonly RecoverDue Instance = new(); }
+    private sealed record RecoverFailed(Exception Cause);
+    private sealed record LookDue(VmId Id);
+    private sealed record LookFailed(VmId Id, Exception Cause);
     private sealed record TooOld(VmId Id);
     private sealed record TryAgain { public static readonly TryAgain Instance = new(); }
     private sealed record Recovered(IReadOnlyList<FoundVm> Found);

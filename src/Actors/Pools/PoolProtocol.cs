@@ -57,4 +57,8 @@ public sealed record AcceleratorAnswer(AcceleratorVerdict Verdict);
 
 /// <summary>What a pool is made of: its options, and the VMs of an earlier daemon that it adopts.</summary>
 /// <param name="Notes">What is to be known of VMs that it could not adopt.</param>
-public sealed record PoolPlan(PoolOptions Options, IReadOnlyList<FoundVm> Found, IReadOnlyList<(VmId? Vm, string What)> Notes);
+/// <param name="Closed">Why it makes no VMs and takes no callers; null: it does.</param>
+public sealed record PoolPlan(PoolOptions Options, IReadOnlyList<FoundVm> Found, IReadOnlyList<(VmId? Vm, string What)> Notes, string? Closed = null);
+
+/// <summary>From a pool to the node: it has restarted, and knows no more what it was told about draining and stopping.</summary>
+public sealed record PoolRestarted(PoolName Name);

@@ -13,14 +13,12 @@ internal sealed class HeldLease(LeaseRecord record)
 
     public DateTimeOffset? ExpiresAt { get; private set; }
 
-    /// <summary>The holder talks to the agent itself. Not on record: after a restart it is found out by asking the agent.</summary>
-    public bool ClientHoldsAgent { get; set; }
-
     /// <summary>Of its preparation; empty after a restart.</summary>
     public IReadOnlyList<StageTime> Timeline { get; set; } = [];
 
     public static HeldLease Of(LeaseWish wish, LeaseLimits limits) => new(new LeaseRecord(
-        LeaseToken.New(), wish.IdempotencyKey, LeaseRules.Digest(wish), wish.Sandbox, wish.Labels, wish.Ttl ?? limits.Ttl));
+        LeaseToken.New(), wish.IdempotencyKey, LeaseRules.Digest(wish), wish.Sandbox, wish.Labels, wish.Ttl ?? limits.Ttl,
+        wish.ClientHoldsAgent));
 
     public void ExtendBy(TimeSpan ttl, VmPorts ports)
     {

@@ -21,6 +21,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     private readonly List<ReserveVm> _also = [];
     private readonly List<IActorRef> _borrowers = [];
     private readonly List<ReserveRefused> _refusals = [];
+    private readonly Holdings _holdings = new();
+    private readonly CancellationTokenSource _whole = new();
 
     private VmLife _life = VmLife.New;
     private VmFacts? _facts;
@@ -81,17 +83,14 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     protected override void PostStop()
     {
         _cancel.Cancel();
-        _ = LetGoAsync(_guest, _vm);
-        var over = Refused(RefusalKind.NotFound, $"VM {_plan.Id} is gone: {_life.Ending?.Reason ?? "its actor ended"}");
+        _whole.Cancel();
+        _ = _holdings.LetGoOfAllAsync();
+        var over = _life.Phase == VmPhase.Gone
+            ? Refused(RefusalKind.NotFound, $"VM {_plan.Id} is gone: {_life.Ending?.Reason}")
+            : Refused(RefusalKind.Unavailable, $"VM {_plan.Id} is recovering from a fault");
         foreach (var asker in _borrowers.Append(_command?.Asker).OfType<IActorRef>()) asker.Tell(over);
         foreach (var reserve in _also)
             reserve.Caller.Ticket.TryAnswer(new AcquireRefused(RefusalKind.Unavailable, $"VM {_plan.Id}, which is meant by its key, is recovering from a fault", TimeSpan.FromSeconds(1)));
-    }
-
-    private static async Task LetGoAsync(IGuest? guest, IVm? vm)
-    {
-        if (guest is not null) await guest.DisposeAsync().ConfigureAwait(false);
-        if (vm is not null) await vm.DisposeAsync().ConfigureAwait(false);
     }
 
     /// <summary>While a VM of an earlier daemon is being taken over, its holders wait.</summary>
@@ -198,7 +197,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     private void Create()
     {
         var cancel = NewCancellation(_plan.BootTimeout);
-        CreateAsync(_ports.Hypervisor, _plan, cancel)
+        _holdings.KeepAsync(CreateAsync(_ports.Hypervisor, _plan, cancel), vm => vm)
             .PipeTo(Self, success: vm => new VmMade(vm), failure: e => new VmInput.OperationFailed(Failures.From(e, _plan.BootTimeout)));
     }
 
@@ -219,7 +218,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     private void Attach()
     {
         _life = VmLifecycle.WhileTakenOver(_plan.Found!.Mark!);
-        TakeOver.RunAsync(_ports, _plan.Found!, NewCancellation(Timeout.InfiniteTimeSpan))
+        _holdings.KeepAsync(TakeOver.RunAsync(_ports, _plan.Found!, NewCancellation(Timeout.InfiniteTimeSpan)), taken => taken.Vm)
             .PipeTo(Self, success: taken => new VmAttached(taken), failure: e => new AttachFailed(Failures.From(e, TimeSpan.Zero)));
     }
 
@@ -302,7 +301,12 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
     private void OnReserve(ReserveVm reserve)
     {
-        if (_life.Phase == VmPhase.Warm && _reserving is null)
+        if (_life.Phase == VmPhase.Warm && reserve.Caller is { Ticket.Settled: true, Wish: null or { IdempotencyKey: "" } })
+        {
+            // Who has left already costs no VM.
+            Context.Parent.Tell(new ReserveRefused(reserve.Id, reserve.Caller, "its caller has left"));
+        }
+        else if (_life.Phase == VmPhase.Warm && _reserving is null)
         {
             _reserving = reserve;
             Apply(new VmInput.Reserve(reserve.Caller.Path, reserve.Served));
@@ -356,7 +360,9 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     private void Prepare(IVm vm)
     {
         var number = ++_operation;
-        PrepareAsync(RecordAsync(VmOwnership.Preparing), vm, _plan.Id, _reserving!.Caller.Wish!, _ports.Time, NewCancellation(_plan.BootTimeout)).PipeTo(Self,
+        var preparing = PrepareAsync(
+            RecordAsync(VmOwnership.Preparing), vm, _plan.Id, _reserving!.Caller.Wish!, _ports.Time, NewCancellation(_plan.BootTimeout));
+        _holdings.KeepAsync(preparing, prepared => prepared.Guest).PipeTo(Self,
             success: prepared => new VmPrepared(number, prepared),
             failure: e => new OperationDone(number, new VmInput.OperationFailed(Failures.From(e, _plan.BootTimeout))));
     }
@@ -371,13 +377,12 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     {
         if (done.Operation != _operation || _life.Phase != VmPhase.Preparing)
         {
-            _ = LetGoAsync(done.Prepared.Guest, null);
+            _ = _holdings.LetGoAsync(done.Prepared.Guest);
             return;
         }
 
         _guest = done.Prepared.Guest;
         _lease!.Timeline = done.Prepared.Timeline;
-        _lease.ClientHoldsAgent = _guest is null;
         _lease.ExtendBy(_lease.Record.Ttl, _ports);
         Start(RecordAsync(VmOwnership.Unconfirmed), new VmInput.Prepared());
     }
@@ -469,25 +474,32 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     private void OnUseGuest(UseGuest use)
     {
         if (FaultOf(use.Token) is { } refused) Sender.Tell(refused);
-        else if (_lease!.ClientHoldsAgent)
+        else if (_lease!.Record.ClientHoldsAgent)
             Sender.Tell(Refused(RefusalKind.WrongState, $"the agent's channel of VM {_plan.Id} is its holder's: it was asked for at the acquire"));
-        else if (_guest is not null) Lend(_guest, Sender);
+        else if (_guest is { IsOpen: true }) Lend(_guest, Sender);
         else
         {
-            // After a restart. The channel takes one client: whoever asks meanwhile waits for the same one.
+            // After a restart, or when it broke. The channel takes one client: whoever asks meanwhile waits for the same one.
             _borrowers.Add(Sender);
             if (_borrowers.Count > 1) return;
-            var limit = _plan.BootTimeout;
-            _vm!.OpenGuestAsync(Within(limit)).PipeTo(Self,
+            var (limit, broken) = (_plan.BootTimeout, _guest);
+            _guest = null;
+            _holdings.KeepAsync(ReopenAsync(broken, _vm!, Within(limit)), guest => guest).PipeTo(Self,
                 success: guest => new GuestOpened(guest, null), failure: e => new GuestOpened(null, Failures.From(e, limit)));
         }
+    }
+
+    private async Task<IGuest> ReopenAsync(IGuest? broken, IVm vm, CancellationToken cancel)
+    {
+        await _holdings.LetGoAsync(broken).ConfigureAwait(false);
+        return await vm.OpenGuestAsync(cancel).ConfigureAwait(false);
     }
 
     private void OnGuestOpened(GuestOpened opened)
     {
         // A command may have opened it meanwhile.
         _guest ??= opened.Guest;
-        if (opened.Guest != _guest) _ = LetGoAsync(opened.Guest, null);
+        if (opened.Guest != _guest) _ = _holdings.LetGoAsync(opened.Guest);
         foreach (var borrower in _borrowers)
         {
             if (_guest is not null) Lend(_guest, borrower);
@@ -519,7 +531,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     private void Perform(IVm vm)
     {
         var (guest, limit) = (_guest, _plan.BootTimeout);
-        Performance.RunAsync(vm, guest, _command!.Value.Command, Within(limit)).PipeTo(Self,
+        _holdings.KeepAsync(
+            Performance.RunAsync(vm, guest, _command!.Value.Command, Within(limit)), done => done.Guest == guest ? null : done.Guest).PipeTo(Self,
             success: done => new CommandDone(done, null),
             failure: e => new CommandDone(new Performed(null, guest), Failures.From(e, limit)));
     }
@@ -530,8 +543,6 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
         _command = null;
         if (command is VmCommand.Disconnect && done.Failure is null) _guest = null;
         else _guest ??= done.Performed.Guest;
-        // To end a save the guest is let run for a moment.
-        if (command is VmCommand.Save) RecordGuestCpu();
         asker.Tell(new VmPerformed(_plan.Id, _vm!.Size, done.Performed.Plugged, done.Failure ?? done.Performed.Plugged?.Failure));
         if (!_life.Ended) Report();
     }
@@ -611,7 +622,11 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     private static TimeSpan Within(TimeSpan wanted, TimeSpan most) => wanted < most ? wanted : most;
 
     /// <summary>For what goes on beside the VM's life, whose end ends it too.</summary>
-    private CancellationToken Within(TimeSpan limit) => new CancellationTokenSource(limit, _ports.Time).Token;
+    private CancellationToken Within(TimeSpan limit)
+    {
+        var budget = new CancellationTokenSource(limit, _ports.Time);
+        return CancellationTokenSource.CreateLinkedTokenSource(budget.Token, _whole.Token).Token;
+    }
 
     private void Report() => Context.Parent.Tell(new VmChanged(
         _plan.Id, _life, _plan.Spec, _facts, _confirmBefore, _lease?.Record, _lease?.ExpiresAt, _vm?.Size ?? _plan.Found?.Size));

@@ -6,6 +6,9 @@ namespace VmCacheCluster.Domain.Ports;
 /// </summary>
 public interface IGuest : IAsyncDisposable
 {
+    /// <summary>False: the channel broke, and every call fails from then on.</summary>
+    bool IsOpen { get; }
+
     Task<GuestFacts> DescribeAsync(CancellationToken cancel);
 
     /// <summary>Brings plugged vCPUs and memory online; returns when the guest has <paramref name="cpus"/> vCPUs.</summary>
@@ -19,7 +22,7 @@ public interface IGuest : IAsyncDisposable
 
     /// <summary>
     /// Makes the guest somebody's own: reseeded, clock set, identity and late binding in place. An agent that cannot take
-    /// identity or late binding fails as <see cref="VmFailureKind.Agent"/> when there is any.
+    /// these, or a guest that finds something wrong with them, fails as <see cref="VmFailureKind.Configuration"/>.
     /// </summary>
     Task PrepareAsync(GuestPreparation preparation, CancellationToken cancel);
 

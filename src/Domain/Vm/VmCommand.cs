@@ -33,7 +33,6 @@ public static class VmCommands
     /// <summary>Why not now; null when it can.</summary>
     public static string? Refusal(VmLife life, VmCommand command) => (life, command) switch
     {
-        ({ Phase: VmPhase.Warm }, VmCommand.Save) => null,
         ({ Phase: VmPhase.Leased, Path: HandOutPath.V1 }, _) => null,
         ({ Phase: VmPhase.Leased }, _) => "its holder controls it",
         ({ Phase: VmPhase.Warm }, _) => "it is warm, and must stay as it is for whoever gets it",

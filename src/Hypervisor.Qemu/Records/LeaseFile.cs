@@ -5,19 +5,20 @@ namespace VmCacheCluster.Hypervisor.Qemu.Records;
 
 /// <summary>The form of lease.json. Fields are only added; a change of meaning raises <see cref="CurrentVersion"/>.</summary>
 internal sealed record LeaseJson(
-    int Version, string Token, string IdempotencyKey, string RequestDigest, string? Sandbox, Dictionary<string, string> Labels, long TtlMilliseconds)
+    int Version, string Token, string IdempotencyKey, string RequestDigest, string? Sandbox, Dictionary<string, string> Labels, long TtlMilliseconds,
+    bool ClientHoldsAgent = false)
 {
     public const int CurrentVersion = 1;
 
     public static LeaseJson From(LeaseRecord lease) => new(
         CurrentVersion, lease.Token.Value, lease.IdempotencyKey, lease.RequestDigest, lease.Sandbox?.Value,
-        new Dictionary<string, string>(lease.Labels), (long)lease.Ttl.TotalMilliseconds);
+        new Dictionary<string, string>(lease.Labels), (long)lease.Ttl.TotalMilliseconds, lease.ClientHoldsAgent);
 
     public LeaseRecord ToLease() => new(
         LeaseToken.TryParse(Token, out var token) ? token : throw new JsonException("its token is none"),
         IdempotencyKey, RequestDigest,
         Sandbox is null ? null : SandboxId.TryParse(Sandbox, out var sandbox) ? sandbox : throw new JsonException($"'{Sandbox}' is no sandbox id"),
-        Labels, TimeSpan.FromMilliseconds(TtlMilliseconds));
+        Labels, TimeSpan.FromMilliseconds(TtlMilliseconds), ClientHoldsAgent);
 }
 
 /// <summary>Reads and writes lease.json.</summary>

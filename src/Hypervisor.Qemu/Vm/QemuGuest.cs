@@ -44,6 +44,8 @@ internal sealed class QemuGuest : IGuest
         return new QemuGuest(channel, options);
     });
 
+    public bool IsOpen => !_channel.Closed.IsCompleted;
+
     public Task<GuestFacts> DescribeAsync(CancellationToken cancel) => AskAsync(async () =>
     {
         var details = await _agent.GetGuestDetailsAsync(cancel, _options.AgentDeadline).ConfigureAwait(false);
@@ -55,9 +57,11 @@ internal sealed class QemuGuest : IGuest
     public Task OnlineAsync(int cpus, CancellationToken cancel) =>
         AskAsync(() => _agent.OnlineCpuMemAsync(wait: true, (uint)cpus, cpuOnly: false, cancel, _options.OnlineDeadline));
 
-    public Task ReseedAsync(CancellationToken cancel) => AskAsync(() => ReseedAsync(_agent, _options.AgentDeadline, cancel));
+    public Task ReseedAsync(CancellationToken cancel) =>
+        AskAsync(() => _agent.ReseedRandomDevAsync(RandomNumberGenerator.GetBytes(EntropyBytes), cancel, _options.AgentDeadline));
 
-    public Task SetClockAsync(CancellationToken cancel) => AskAsync(() => SetClockAsync(_agent, _options.AgentDeadline, cancel));
+    public Task SetClockAsync(CancellationToken cancel) =>
+        AskAsync(() => _agent.SetGuestDateTimeAsync(DateTimeOffset.UtcNow, cancel, _options.AgentDeadline));
 
     public Task PrepareAsync(GuestPreparation preparation, CancellationToken cancel) =>
         AskAsync(() => PrepareAsync(_agent, preparation, _options.AgentDeadline, cancel));
@@ -101,23 +105,21 @@ internal sealed class QemuGuest : IGuest
         return true;
     });
 
-    /// <returns>Whether our own agent did it, in one call.</returns>
-    private static async Task<bool> PrepareAsync(AgentClient agent, GuestPreparation preparation, TimeSpan timeout, CancellationToken cancel)
+    /// <summary>What the guest finds wrong with a request is its caller's to put right.</summary>
+    private static async Task<PrepareResponse> PrepareAsync(
+        AgentClient agent, GuestPreparation preparation, TimeSpan timeout, CancellationToken cancel)
     {
-        if (await agent.PrepareAsync(Request(preparation), cancel, timeout).ConfigureAwait(false) is not null) return true;
-        if (AsksForMore(preparation))
-            throw new VmFailedException(new VmFailure(VmFailureKind.Agent, "the guest's agent takes neither an identity nor late binding",
-                "use our own guest, or ask for neither"));
-        await ReseedAsync(agent, timeout, cancel).ConfigureAwait(false);
-        await SetClockAsync(agent, timeout, cancel).ConfigureAwait(false);
-        return false;
+        try
+        {
+            return await agent.PrepareAsync(Request(preparation), cancel, timeout).ConfigureAwait(false)
+                ?? throw new VmFailedException(new VmFailure(VmFailureKind.Configuration,
+                    "the guest's agent takes neither an identity nor late binding, so its VMs cannot be leased", "use our own guest for this pool"));
+        }
+        catch (TtrpcStatusException fault) when (fault.Code == TtrpcStatusCode.InvalidArgument)
+        {
+            throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, $"the guest cannot be prepared so: {fault.Message}"), fault);
+        }
     }
-
-    private static Task ReseedAsync(AgentClient agent, TimeSpan timeout, CancellationToken cancel) =>
-        agent.ReseedRandomDevAsync(RandomNumberGenerator.GetBytes(EntropyBytes), cancel, timeout);
-
-    private static Task SetClockAsync(AgentClient agent, TimeSpan timeout, CancellationToken cancel) =>
-        agent.SetGuestDateTimeAsync(DateTimeOffset.UtcNow, cancel, timeout);
 
     private static PrepareRequest Request(GuestPreparation preparation)
     {
@@ -140,8 +142,4 @@ internal sealed class QemuGuest : IGuest
         }));
         return request;
     }
-
-    private static bool AsksForMore(GuestPreparation preparation) =>
-        preparation.Identity.MachineId.Length > 0 || preparation.Identity.Hostname.Length > 0
-        || preparation.Binding.Hostname.Length > 0 || preparation.Binding.Environment.Count > 0 || preparation.Binding.Files.Count > 0;
 }

@@ -49,6 +49,11 @@ public sealed class FakeGuest
 
     private sealed class Client(FakeGuest guest, Func<VmStep, Action, CancellationToken, Task> step) : IGuest
     {
+        public bool IsOpen
+        {
+            get { lock (guest._gate) return guest._client == this; }
+        }
+
         public async Task<GuestFacts> DescribeAsync(CancellationToken cancel)
         {
             await step(VmStep.Describe, static () => { }, cancel);
