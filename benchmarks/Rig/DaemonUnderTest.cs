@@ -9,12 +9,14 @@ public sealed class DaemonUnderTest : IAsyncDisposable
 {
     private static readonly TimeSpan Call = TimeSpan.FromSeconds(30);
 
-    private readonly Process _process;
+    private readonly string[] _program;
+    private Process _process;
 
-    private DaemonUnderTest(string directory, Process process)
+    private DaemonUnderTest(string directory, string[] program)
     {
         Directory = directory;
-        _process = process;
+        _program = program;
+        _process = Run();
         Client = VmCacheClient.Open(Endpoint);
     }
 
@@ -42,15 +44,31 @@ public sealed class DaemonUnderTest : IAsyncDisposable
               {{configuration.Replace("{0}", directory)}}
             }
             """);
-        var start = new ProcessStartInfo(program[0]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in program[1..]) start.ArgumentList.Add(argument.Replace("{0}", directory));
+        return new DaemonUnderTest(directory, program);
+    }
+
+    /// <summary>kill -9, and the same again over what it left.</summary>
+    /// <returns>When the new one was started: a <see cref="Stopwatch"/> timestamp.</returns>
+    public async Task<long> ReplaceAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        var at = Stopwatch.GetTimestamp();
+        _process = Run();
+        return at;
+    }
+
+    private Process Run()
+    {
+        var start = new ProcessStartInfo(_program[0]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var argument in _program[1..]) start.ArgumentList.Add(argument.Replace("{0}", Directory));
         var process = Process.Start(start)!;
-        var daemon = new DaemonUnderTest(directory, process);
         process.OutputDataReceived += (_, line) => { if (line.Data is { } text && !text.Contains(" info: ")) Console.Error.WriteLine(text); };
         process.ErrorDataReceived += (_, line) => { if (line.Data is { } text) Console.Error.WriteLine(text); };
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        return daemon;
+        return process;
     }
 
     public async Task<PoolStatus> UntilAsync(Func<PoolStatus, bool> condition, TimeSpan limit)
@@ -74,7 +92,7 @@ public sealed class DaemonUnderTest : IAsyncDisposable
 
     public async Task ReleaseAllAsync()
     {
-        var leased = (await Client.GetStatusAsync(Call)).Pools.SelectMany(p => p.Vms).Where(v => v.State == VmState.Leased).Select(v => v.Id);
+        var leased = (await Client.GetStatusAsync(Call)).Pools.SelectMany(p => p.Vms).Where(v => v.State == VmState.Leased && v.ExpiresAt is null).Select(v => v.Id);
         await Parallel.ForEachAsync(leased, new ParallelOptions { MaxDegreeOfParallelism = 8 },
             async (id, cancel) => await Client.ReleaseAsync(id, Call, cancel));
     }
@@ -85,7 +103,9 @@ public sealed class DaemonUnderTest : IAsyncDisposable
         {
             if (!_process.HasExited)
             {
+                await Client.DrainAsync(Call);
                 await ReleaseAllAsync();
+                await UntilAsync(p => p.Vms.All(v => v.State == VmState.Leased), TimeSpan.FromMinutes(1));
                 Process.Start("kill", _process.Id.ToString()).WaitForExit();
             }
 

@@ -6,6 +6,10 @@ return args switch
     ["get-base-vm", ..] => await GetBaseVmBenchmark.RunAsync(dist, Number(args, 1, 5)),
     ["get-base-vm-server", var directory] => await GetBaseVmServer.RunAsync(dist, directory),
     ["acquire", ..] => await AcquireBenchmark.RunAsync(dist, Number(args, 1, 10)),
+    ["acquire-v1", ..] => await AcquireV1Benchmark.RunAsync(dist, Number(args, 1, 15)),
+    ["adopt", ..] => await AdoptBenchmark.RunAsync(dist, Number(args, 1, 5)),
+    ["state-writes", ..] => await StateWritesBenchmark.RunAsync(dist, Number(args, 1, 200)),
+    ["expiry", ..] => await ExpiryBenchmark.RunAsync(dist, Number(args, 1, 30)),
     ["idle", ..] => await IdleBenchmark.RunAsync(dist, Number(args, 1, 60)),
     _ => Usage(),
 };
@@ -21,6 +25,10 @@ static int Usage()
         usage, from the repository's root after ./build.sh --test:
           dotnet run -c Release --project benchmarks/Rig -- get-base-vm [ROUNDS]   warm GetBaseVM against a constant answer (fake QEMU)
           dotnet run -c Release --project benchmarks/Rig -- acquire [PAIRS]        acquire until the agent answers against bare cont + call (real QEMU)
+          dotnet run -c Release --project benchmarks/Rig -- acquire-v1 [PAIRS]     a lease's preparation against bare cont + prepare (real QEMU)
+          dotnet run -c Release --project benchmarks/Rig -- adopt [ROUNDS]         a daemon taken over by another (50 fake VMs, 10 real ones)
+          dotnet run -c Release --project benchmarks/Rig -- state-writes [TIMES]   what the writes of state are of an acquire (fake QEMU)
+          dotnet run -c Release --project benchmarks/Rig -- expiry [LEASES]        how long after its lease a VM is gone (fake QEMU)
           dotnet run -c Release --project benchmarks/Rig -- idle [SECONDS]         a daemon with 10 warm VMs at rest (fake QEMU)
         """);
     return 2;

@@ -25,7 +25,7 @@ public class LeaseSpecs : NodeFixture
         Assert.Equal(machine.Lease, lease.Record);
         Assert.Equal((TimeSpan.FromSeconds(90), "spec"), (lease.Record.Ttl, lease.Record.Labels["app"]));
         Assert.Equal(new VmSize(1, 256), lease.Size);
-        Assert.Equal(["assign", "resume", "agent", "prepare"], lease.Timeline.Select(t => t.Stage));
+        Assert.Equal(["assign", "resume", "prepare"], lease.Timeline.Select(t => t.Stage));
         Assert.InRange(lease.ExpiresAt - DateTimeOffset.UtcNow, TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(90));
         Assert.NotNull(lease.ConfirmBefore);
         Assert.Equal(
@@ -51,7 +51,7 @@ public class LeaseSpecs : NodeFixture
 
         Assert.Equal(new VmSize(3, 384), granted.Lease!.Size);
         Assert.Equal(3, Machine(granted.Facts.Id).Guest.Online);
-        Assert.Equal(["resume", "agent", "plug-cpus", "describe", "plug-memory", "online", "prepare"], granted.Lease.Timeline.Select(t => t.Stage));
+        Assert.Equal(["resume", "prepare", "plug-cpus", "describe", "plug-memory", "online"], granted.Lease.Timeline.Select(t => t.Stage));
     }
 
     [Fact]

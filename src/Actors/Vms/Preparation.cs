@@ -18,12 +18,11 @@ internal static class Preparation
         var clock = new StageClock(time);
         if (wish.Sandbox is { } sandbox) await clock.RunAsync("assign", () => vm.AssignAsync(sandbox, cancel)).ConfigureAwait(false);
         await clock.RunAsync("resume", () => vm.ResumeAsync(cancel)).ConfigureAwait(false);
-        var guest = await clock.RunAsync("agent", () => vm.OpenGuestAsync(cancel)).ConfigureAwait(false);
+        var preparation = new GuestPreparation(IdentityOf(id, wish), wish.Binding);
+        var guest = await clock.RunAsync("prepare", () => vm.PrepareGuestAsync(preparation, cancel)).ConfigureAwait(false);
         try
         {
             await GrowAsync(vm, guest, wish, clock, cancel).ConfigureAwait(false);
-            var preparation = new GuestPreparation(IdentityOf(id, wish), wish.Binding);
-            await clock.RunAsync("prepare", () => guest.PrepareAsync(preparation, cancel)).ConfigureAwait(false);
         }
         catch
         {

@@ -71,6 +71,12 @@ public interface IVm : IAsyncDisposable
     /// <summary>Connects to the guest's agent and proves that it answers. The VM must run. The caller disposes the guest.</summary>
     Task<IGuest> OpenGuestAsync(CancellationToken cancel);
 
+    /// <summary>
+    /// Connects to the guest's agent and prepares the guest, which is the proof that it answers: one round trip where
+    /// <see cref="OpenGuestAsync"/> and <see cref="IGuest.PrepareAsync"/> take two. The VM must run. The caller disposes the guest.
+    /// </summary>
+    Task<IGuest> PrepareGuestAsync(GuestPreparation preparation, CancellationToken cancel);
+
     /// <summary>Puts the lease on record, whole or not at all; it goes when the VM goes.</summary>
     Task SaveLeaseAsync(LeaseRecord lease, CancellationToken cancel);
 

@@ -34,6 +34,16 @@ internal sealed class QemuGuest : IGuest
         throw AgentProbe.Failed("it says that it does not serve", null);
     });
 
+    /// <summary>As <see cref="OpenAsync"/>, with the preparation for the question. A guest may be prepared twice.</summary>
+    /// <exception cref="VmFailedException">The agent does not answer, or cannot do it.</exception>
+    public static Task<QemuGuest> PreparedAsync(
+        string socket, GuestPreparation preparation, QemuHypervisorOptions options, CancellationToken cancel) => AskAsync(async () =>
+    {
+        var (channel, _) = await AgentConnection.OpenAsync(
+            socket, (agent, timeout) => PrepareAsync(agent, preparation, timeout, cancel), options.AgentDeadline, cancel).ConfigureAwait(false);
+        return new QemuGuest(channel, options);
+    });
+
     public bool IsOpen => !_channel.Closed.IsCompleted;
 
     public Task<GuestFacts> DescribeAsync(CancellationToken cancel) => AskAsync(async () =>
@@ -53,25 +63,8 @@ internal sealed class QemuGuest : IGuest
     public Task SetClockAsync(CancellationToken cancel) =>
         AskAsync(() => _agent.SetGuestDateTimeAsync(DateTimeOffset.UtcNow, cancel, _options.AgentDeadline));
 
-    public async Task PrepareAsync(GuestPreparation preparation, CancellationToken cancel)
-    {
-        if (await AskAsync(() => RequestAsync(preparation, cancel)).ConfigureAwait(false) is not null) return;
-        throw new VmFailedException(new VmFailure(VmFailureKind.Configuration,
-            "the guest's agent takes neither an identity nor late binding, so its VMs cannot be leased", "use our own guest for this pool"));
-    }
-
-    /// <summary>What the guest finds wrong with a request is its caller's to put right.</summary>
-    private async Task<PrepareResponse?> RequestAsync(GuestPreparation preparation, CancellationToken cancel)
-    {
-        try
-        {
-            return await _agent.PrepareAsync(Request(preparation), cancel, _options.AgentDeadline).ConfigureAwait(false);
-        }
-        catch (TtrpcStatusException fault) when (fault.Code == TtrpcStatusCode.InvalidArgument)
-        {
-            throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, $"the guest cannot be prepared so: {fault.Message}"), fault);
-        }
-    }
+    public Task PrepareAsync(GuestPreparation preparation, CancellationToken cancel) =>
+        AskAsync(() => PrepareAsync(_agent, preparation, _options.AgentDeadline, cancel));
 
     public Task<IGuestProgram> ExecAsync(GuestCommand command, CancellationToken cancel) => AskAsync<IGuestProgram>(async () =>
     {
@@ -111,6 +104,22 @@ internal sealed class QemuGuest : IGuest
         await ask().ConfigureAwait(false);
         return true;
     });
+
+    /// <summary>What the guest finds wrong with a request is its caller's to put right.</summary>
+    private static async Task<PrepareResponse> PrepareAsync(
+        AgentClient agent, GuestPreparation preparation, TimeSpan timeout, CancellationToken cancel)
+    {
+        try
+        {
+            return await agent.PrepareAsync(Request(preparation), cancel, timeout).ConfigureAwait(false)
+                ?? throw new VmFailedException(new VmFailure(VmFailureKind.Configuration,
+                    "the guest's agent takes neither an identity nor late binding, so its VMs cannot be leased", "use our own guest for this pool"));
+        }
+        catch (TtrpcStatusException fault) when (fault.Code == TtrpcStatusCode.InvalidArgument)
+        {
+            throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, $"the guest cannot be prepared so: {fault.Message}"), fault);
+        }
+    }
 
     private static PrepareRequest Request(GuestPreparation preparation)
     {

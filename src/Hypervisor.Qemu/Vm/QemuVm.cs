@@ -193,6 +193,12 @@ internal sealed class QemuVm : IVm
         return await QemuGuest.OpenAsync(Facts.Paths.Agent, _options, cancel).ConfigureAwait(false);
     }
 
+    public async Task<IGuest> PrepareGuestAsync(GuestPreparation preparation, CancellationToken cancel)
+    {
+        ThrowIfEnded();
+        return await QemuGuest.PreparedAsync(Facts.Paths.Agent, preparation, _options, cancel).ConfigureAwait(false);
+    }
+
     public Task SaveLeaseAsync(LeaseRecord lease, CancellationToken cancel) =>
         Task.Run(() => OnHost($"cannot write {QemuPaths.Lease(Facts.Paths)}", () => LeaseFile.Write(Facts.Paths, lease)), cancel);
 

@@ -100,6 +100,21 @@ public sealed class FakeVm : IVm
         return Machine.Guest.Open(StepAsync);
     }
 
+    public async Task<IGuest> PrepareGuestAsync(GuestPreparation preparation, CancellationToken cancel)
+    {
+        var guest = await OpenGuestAsync(cancel);
+        try
+        {
+            await guest.PrepareAsync(preparation, cancel);
+            return guest;
+        }
+        catch
+        {
+            await guest.DisposeAsync();
+            throw;
+        }
+    }
+
     public Task SaveLeaseAsync(LeaseRecord lease, CancellationToken cancel) =>
         StepAsync(VmStep.SaveLease, () => Machine.SaveLease(lease), cancel);
 
