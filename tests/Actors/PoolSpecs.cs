@@ -182,9 +182,13 @@ public class PoolSpecs : NodeFixture
         var before = Volatile.Read(ref tries);
         for (var failed = 0; failed < 3; failed++)
         {
-            Time.Advance(TimeSpan.FromSeconds(120));
             var seen = before + failed;
-            await UntilAsync(p => Volatile.Read(ref tries) > seen && p.Vms.Count == 0, "bad");
+            await UntilAsync(p =>
+            {
+                // The pause begins when the pool has heard of the failure.
+                if (Volatile.Read(ref tries) == seen) Time.Advance(TimeSpan.FromSeconds(120));
+                return Volatile.Read(ref tries) > seen && p.Vms.Count == 0;
+            }, "bad");
         }
 
         Assert.Equal(before + 3, Volatile.Read(ref tries));

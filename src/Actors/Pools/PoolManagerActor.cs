@@ -470,6 +470,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void OnGone(Member member)
     {
         _members.Remove(member.Id);
+        // Last of all: whatever was sent to it until now has its answer.
+        member.Actor.Tell(PoisonPill.Instance);
         _keys.Ended(member.Id);
         if (member.MaxAgeRuns) Timers.Cancel((nameof(TooOld), member.Id));
         // A caller who claimed it when its actor took no more messages had no answer.

@@ -131,7 +131,6 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     {
         // The pool knows which VM Kata's callers have claimed; what it hears next is what became of it.
         if (_life is not { Phase: VmPhase.Reserved, Path: HandOutPath.Kata }) Report();
-        if (_life.Phase == VmPhase.Gone) Context.Stop(Self);
     }
 
     /// <returns>What the effect had as its result at once; null when there is none, or it comes as a message.</returns>
@@ -301,6 +300,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
     private void OnReserve(ReserveVm reserve)
     {
+        // Its pool serves anew whoever was still to have it when it hears that it is gone.
+        if (_life.Phase == VmPhase.Gone) return;
         if (_life.Phase == VmPhase.Warm && reserve.Caller is { Ticket.Settled: true, Wish: null or { IdempotencyKey: "" } })
         {
             // Who has left already costs no VM.
@@ -595,6 +596,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
     private void Stop()
     {
+        // A daemon that dies meanwhile is followed by one that knows whose this VM is not any more.
+        if (_marks is not null) RecordAside(VmOwnership.Stopping);
         var stopping = _vm is null
             ? _ports.Hypervisor.ReapAsync(_plan.Found!, CancellationToken.None)
             : _vm.StopAsync(CancellationToken.None);

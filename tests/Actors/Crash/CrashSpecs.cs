@@ -4,7 +4,12 @@ using VmCacheCluster.Tests.TestSupport.History;
 
 namespace VmCacheCluster.Tests.Actors.Crash;
 
+/// <summary>By themselves: what the threads of other specs do is not part of a round.</summary>
+[CollectionDefinition(nameof(CrashSpecs), DisableParallelization = true)]
+public sealed class Alone;
+
 /// <summary>The daemon is killed anywhere, again and again, and nobody loses a VM nor gets somebody else's.</summary>
+[Collection(nameof(CrashSpecs))]
 public class CrashSpecs() : TestKit("""
     akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit"
     akka.loglevel = OFF

@@ -37,6 +37,9 @@ internal sealed class ObservedVm(IVm inner, IStepObserver observer) : IVm
 
     public Task AssignAsync(SandboxId sandbox, CancellationToken cancel) => Step("Assign", () => inner.AssignAsync(sandbox, cancel));
 
+    public async Task<IGuest> PrepareGuestAsync(GuestPreparation preparation, CancellationToken cancel) =>
+        new ObservedGuest(await Step("Prepare", () => inner.PrepareGuestAsync(preparation, cancel)).ConfigureAwait(false), Facts.Id, observer);
+
     public async Task<IGuest> OpenGuestAsync(CancellationToken cancel) =>
         new ObservedGuest(await Step("OpenGuest", () => inner.OpenGuestAsync(cancel)).ConfigureAwait(false), Facts.Id, observer);
 
