@@ -11,6 +11,8 @@ internal sealed class ScriptedGuest : IGuest, IGuestProgram
 
     public Channel<GuestOutput> Output { get; } = Channel.CreateUnbounded<GuestOutput>();
 
+    public bool IsOpen => true;
+
     public Func<GuestCommand, Exception?> OnExec { get; init; } = _ => null;
 
     public GuestCommand? Command { get; private set; }
