@@ -13,7 +13,7 @@ public sealed class CrashSpecs : HouseSpecs
     {
         var steps = new TheoryData<string, Drive>();
         Add(Drive.Boot, "Create", "Agent", "Check", "Pause", "Record:Warm");
-        Add(Drive.Acquire, "SaveLease", "Record:Reserved", "Record:Preparing", "Assign", "Resume", "OpenGuest", "AddCpus", "Online", "Prepare", "Record:Unconfirmed");
+        Add(Drive.Acquire, "SaveLease", "Record:Reserved", "Record:Preparing", "Assign", "Resume", "AddCpus", "Online", "Prepare", "Record:Unconfirmed");
         Add(Drive.Renew, "Record:Confirmed");
         Add(Drive.Release, "Stop");
         Add(Drive.Kata, "Record:Reserved");

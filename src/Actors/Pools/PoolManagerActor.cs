@@ -13,9 +13,6 @@ namespace VmCacheCluster.Actors.Pools;
 /// </summary>
 public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 {
-    /// <summary>So many VMs are spent on one request; then the fault is taken to be the request's.</summary>
-    private const int MostFailures = 3;
-
     /// <summary>After a look at the records that failed.</summary>
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
@@ -25,18 +22,14 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly EventLog _events;
     private readonly Refill _refill;
-    /// <summary>Callers who take any VM, and callers who want one made for them.</summary>
-    private readonly WaitingCallers _waiting, _waitingForNew;
-    private readonly IdempotencyKeys _keys = new();
+    private readonly PoolCallers _callers;
+    private readonly PoolGate _gate;
     private readonly Dictionary<VmId, Member> _members = [];
     private readonly WarmShelf _shelf = new();
     private readonly Dictionary<VmId, List<IActorRef>> _releasing = [];
-    private readonly Dictionary<AcquireTicket, AcquireBaseVm> _admitted = [];
 
     private int _making;
     private AcceleratorVerdict? _accelerator;
-    private IActorRef? _stopAsker;
-    private string? _drained;
     private bool _recovering;
 
     public PoolManagerActor(PoolPlan plan, PoolSurroundings around)
@@ -46,13 +39,12 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _around = around;
         _events = new EventLog(around.Ports.Time);
         _refill = new Refill(_options.Backoff);
-        _waiting = new WaitingCallers(() => Timers, around.Ports.Time);
-        _waitingForNew = new WaitingCallers(() => Timers, around.Ports.Time);
-        _drained = plan.Closed;
+        _gate = new PoolGate(plan.Closed);
+        _callers = new PoolCallers(_options, _members, _shelf, _gate, new PoolCallersHost(Self, () => Timers, around.Ports.Time, WhyEmpty, RetryAfter));
 
-        Receive<AcquireBaseVm>(WhenRecovered<AcquireBaseVm>(OnAcquire));
-        Receive<AcquireAbandoned>(OnAbandoned);
-        Receive<WaitOver>(OnWaitOver);
+        Receive<AcquireBaseVm>(WhenRecovered<AcquireBaseVm>(caller => { _callers.Acquire(caller); Balance(); }));
+        Receive<AcquireAbandoned>(abandoned => { if (_callers.Left(abandoned.Ticket)) Balance(); });
+        Receive<WaitOver>(over => { if (_callers.WaitedInVain(over.Ticket)) Balance(); });
         Receive<VmChanged>(OnVmChanged);
         Receive<ReserveRefused>(OnReserveRefused);
         Receive<ReleaseVm>(WhenRecovered<ReleaseVm>(OnRelease));
@@ -76,8 +68,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         Receive<LookFailed>(OnLookFailed);
         Receive<RecoverDue>(_ => Recover());
         Receive<LookDue>(due => LookFor(due.Id));
-        Receive<WishOverdue>(overdue => OnOverdue(overdue.Ticket));
-        Receive<WishSettled>(OnSettled);
+        Receive<WishOverdue>(overdue => { if (_callers.Overdue(overdue.Ticket)) Balance(); });
+        Receive<WishSettled>(settled => { _callers.Settled(settled); Balance(); });
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -102,8 +94,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         base.PreRestart(reason, message);
         var unanswered = _members.Values.Select(m => m.TakeCaller()).OfType<AcquireBaseVm>();
         var delayed = _members.Values.SelectMany(m => m.TakeAfterwards());
-        foreach (var caller in _waiting.Clear().Concat(_waitingForNew.Clear()).Concat(unanswered).Concat(delayed).Concat(_keys.Clear()).Concat(_admitted.Values))
-            Refuse(caller, RefusalKind.Unavailable, "it is recovering from a fault");
+        _callers.RefuseAll(unanswered.Concat(delayed), "it is recovering from a fault");
         foreach (var (id, askers) in _releasing)
         {
             askers.ForEach(a => a.Tell(new VmRefused(id, RefusalKind.Unavailable, $"pool {_options.Name} is recovering from a fault")));
@@ -157,113 +148,6 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     // ---- callers ----
 
-    /// <summary>Why nobody is served here any more; null: callers are.</summary>
-    private string? Closed => _stopAsker is not null ? "the daemon is stopping" : _drained;
-
-    private void OnAcquire(AcquireBaseVm caller)
-    {
-        // No VM is spent on one who has left.
-        if (caller.Ticket.Settled) return;
-        if (caller.Wish is { } wish) Admit(caller, wish);
-        if (caller.Wish is { IdempotencyKey.Length: > 0 } again && _stopAsker is null && _keys.VmOf(again.IdempotencyKey) is { } known) OnRepeated(caller, again, known);
-        else if (Closed is { } reason) Refuse(caller, RefusalKind.Unavailable, reason);
-        else if (caller.Wish is { } wished) OnWish(caller, wished);
-        else Serve(caller);
-        Balance();
-    }
-
-    /// <summary>A caller with a wish may stand in many places before it has its VM: its deadline is kept here.</summary>
-    private void Admit(AcquireBaseVm caller, LeaseWish wish)
-    {
-        if (!_admitted.TryAdd(caller.Ticket, caller)) return;
-        Timers.StartSingleTimer((nameof(WishOverdue), caller.Ticket), new WishOverdue(caller.Ticket), caller.Wait);
-        var (self, settled) = (Self, new WishSettled(caller.Ticket, wish.IdempotencyKey));
-        caller.Ticket.Answer.ContinueWith(_ => self.Tell(settled), TaskScheduler.Default);
-    }
-
-    private void OnOverdue(AcquireTicket ticket)
-    {
-        if (!_admitted.TryGetValue(ticket, out var caller)) return;
-        Refuse(caller, RefusalKind.Exhausted, $"no VM was ready in time: {WhyEmpty()}");
-        OnAbandoned(new AcquireAbandoned(ticket, _options.Name));
-    }
-
-    private void OnSettled(WishSettled settled)
-    {
-        _admitted.Remove(settled.Ticket);
-        Timers.Cancel((nameof(WishOverdue), settled.Ticket));
-        foreach (var caller in _keys.Settled(settled.Key, settled.Ticket)) OnAcquire(caller);
-    }
-
-    /// <summary>Also when the pool takes no new callers: what it means is its caller's already.</summary>
-    private void OnRepeated(AcquireBaseVm caller, LeaseWish wish, (VmId Vm, string Digest) known)
-    {
-        var member = _members[known.Vm];
-        if (known.Digest != LeaseRules.Digest(wish)) RefuseKey(caller, wish);
-        else
-        {
-            // Its actor may have taken its last message, or have failed.
-            member.ServeAfterwards(caller);
-            if (!member.Lost) member.Actor.Tell(new ReserveVm(known.Vm, caller, Served.Warm));
-        }
-    }
-
-    private void OnWish(AcquireBaseVm caller, LeaseWish wish)
-    {
-        if (LeaseRules.Fault(wish, _options) is { } fault) Refuse(caller, RefusalKind.Invalid, fault);
-        else if (wish.IdempotencyKey.Length == 0) ServeWish(caller, wish);
-        else
-        {
-            switch (_keys.Admit(caller))
-            {
-                case Admission.First or Admission.FirstAgain:
-                    ServeWish(caller, wish);
-                    break;
-                case Admission.Differs:
-                    RefuseKey(caller, wish);
-                    break;
-            }
-        }
-    }
-
-    private void RefuseKey(AcquireBaseVm caller, LeaseWish wish) => Refuse(caller, RefusalKind.Invalid,
-        $"the idempotency key '{wish.IdempotencyKey}' was used for another request: repeat that one, or take a new key");
-
-    private void ServeWish(AcquireBaseVm caller, LeaseWish wish)
-    {
-        if (wish.Sandbox is { } sandbox && _members.Values.FirstOrDefault(m => m.Lease?.Sandbox == sandbox) is { } other)
-        {
-            if (other.Life.Ended) other.ServeAfterwards(caller);
-            else Refuse(caller, RefusalKind.WrongState, $"sandbox {sandbox} has VM {other.Id} already: release that, or use another id");
-        }
-        else if (wish.Warm == WarmWish.Never) Queue(caller, _waitingForNew);
-        else if (wish.Warm == WarmWish.Prefer) Serve(caller);
-        else if (_waiting.Count > 0 || !_shelf.TryServe(caller, Served.Warm)) Refuse(caller, RefusalKind.Exhausted, $"no VM is warm: {WhyEmpty()}");
-    }
-
-    private void Serve(AcquireBaseVm caller)
-    {
-        if (_waiting.Count > 0 || !_shelf.TryServe(caller, Served.Warm)) Queue(caller, _waiting);
-    }
-
-    private void Queue(AcquireBaseVm caller, WaitingCallers queue)
-    {
-        if (Waiting + _keys.Others >= _options.MaxWaiting) Refuse(caller, RefusalKind.Exhausted, $"its queue is full ({Waiting} callers wait)");
-        else queue.Add(caller);
-    }
-
-    private void OnAbandoned(AcquireAbandoned abandoned)
-    {
-        if ((_waiting.Remove(abandoned.Ticket) ?? _waitingForNew.Remove(abandoned.Ticket)) is not null) Balance();
-    }
-
-    private void OnWaitOver(WaitOver over)
-    {
-        if ((_waiting.Remove(over.Ticket) ?? _waitingForNew.Remove(over.Ticket)) is not { } caller) return;
-        Refuse(caller, RefusalKind.Exhausted, $"no VM became warm in time: {WhyEmpty()}");
-        Balance();
-    }
-
     private void OnReserveRefused(ReserveRefused refused)
     {
         _log.Info("pool {0}: VM {1} was not handed out: {2}", _options.Name, refused.Id, refused.Reason);
@@ -273,35 +157,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
             if (refused.Failure is null && member is { Life.Phase: VmPhase.Warm, Lost: false, Offer: null }) PutOnShelf(member);
         }
 
-        ServeAnew(refused.Failure is null ? refused.Caller : refused.Caller with { Failures = refused.Caller.Failures + 1 }, refused.Failure);
+        _callers.ServeAnew(refused.Failure is null ? refused.Caller : refused.Caller with { Failures = refused.Caller.Failures + 1 }, refused.Failure);
         Balance();
-    }
-
-    /// <summary>Whoever was to have a VM that turned out to be unfit comes before those who wait.</summary>
-    private void ServeAnew(AcquireBaseVm caller, VmFailure? failure = null)
-    {
-        if (caller.Ticket.Settled) return;
-        if (Closed is { } reason) Refuse(caller, RefusalKind.Unavailable, reason);
-        else if (caller.Wish is null)
-        {
-            if (!_shelf.TryServe(caller, Served.Warm)) _waiting.AddFirst(caller);
-        }
-        else if (failure is { Kind: VmFailureKind.Configuration }) Refuse(caller, RefusalKind.Invalid, failure.ToString());
-        else if (caller.Failures >= MostFailures)
-            Refuse(caller, RefusalKind.Exhausted, $"{caller.Failures} VMs could not be prepared for this request, the last because: {failure}");
-        else OnAcquire(caller);
-    }
-
-    private void Refuse(AcquireBaseVm caller, RefusalKind kind, string reason)
-        => caller.Ticket.TryAnswer(new AcquireRefused(
-            kind, $"pool {_options.Name}: {reason}", kind is RefusalKind.Exhausted or RefusalKind.Unavailable ? RetryAfter() : TimeSpan.Zero));
-
-    private TimeSpan RetryAfter() => _refill.NextTry is { } at && at > Now ? at - Now : TimeSpan.FromSeconds(1);
-
-    private string WhyEmpty()
-    {
-        var reason = _refill.Reason(Math.Max(1, _options.VmCacheNumber), Warm(), _making, Now);
-        return reason.Length == 0 ? "others were served first" : reason;
     }
 
     private void OnRelease(ReleaseVm release)
@@ -358,7 +215,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         }
 
         if (life.Making) _making++;
-        if (found?.HeldBy is { } lease) _keys.Leased(id, lease);
+        if (found?.HeldBy is { } lease) _callers.Keys.Leased(id, lease);
         _members[id] = member;
         _around.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false));
         return member;
@@ -378,13 +235,13 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         member.Facts = changed.Facts;
         member.ConfirmBefore = changed.ConfirmBefore;
         (member.Lease, member.ExpiresAt, member.Size) = (changed.Lease, changed.ExpiresAt, changed.Size);
-        if (member.Lease is { } lease && !changed.Life.Ended) _keys.Leased(changed.Id, lease);
+        if (member.Lease is { } lease && !changed.Life.Ended) _callers.Keys.Leased(changed.Id, lease);
         if (before.Making && !changed.Life.Making) OnMade(member);
         if (before.Phase != changed.Life.Phase) OnPhase(member, before);
         _around.Journal.Add(
             changed.Life.Phase == VmPhase.Gone ? NodeEventKind.Gone : NodeEventKind.Changed, _options.Name, ViewOf(member), changed.Life.Ending?.Reason ?? "");
         Balance();
-        if (_stopAsker is not null) FinishStop();
+        if (_gate.Stopping) FinishStop();
     }
 
     private void OnMade(Member member)
@@ -407,7 +264,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
                 member.Offer = null;
                 break;
             case VmPhase.Failed or VmPhase.Stopping or VmPhase.Gone when !before.Ended:
-                if (!member.Lost) _keys.Ended(member.Id);
+                if (!member.Lost) _callers.Keys.Ended(member.Id);
                 OnEnding(member.Id, member.Life);
                 break;
         }
@@ -425,17 +282,16 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
             Timers.StartSingleTimer((nameof(TooOld), member.Id), new TooOld(member.Id), left > TimeSpan.Zero ? left : TimeSpan.FromTicks(1));
         }
 
-        if (_drained is not null)
+        if (_gate.Drained is not null)
         {
-            member.Actor.Tell(new StopVm(member.Id, _drained));
+            member.Actor.Tell(new StopVm(member.Id, _gate.Drained));
             return;
         }
 
         var made = before.Making && before.Phase != VmPhase.Adopting;
-        if ((_waiting.Next ?? (made ? _waitingForNew.Next : null)) is { } first)
+        if (_callers.TakeNext(made) is { } caller)
         {
             // Past the shelf: nobody who came later can snatch it.
-            var caller = (_waiting.Remove(first.Ticket) ?? _waitingForNew.Remove(first.Ticket))!;
             member.Offer = new WarmOffer(member.Id, member.Actor) { Caller = caller };
             member.Actor.Tell(new ReserveVm(member.Id, caller, Served.OnDemand));
         }
@@ -445,7 +301,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void PutOnShelf(Member member)
     {
         member.Offer = new WarmOffer(member.Id, member.Actor);
-        if (Closed is null) _shelf.Put(member.Offer, !Current(member));
+        if (_gate.Closed is null) _shelf.Put(member.Offer, !Current(member));
     }
 
     private void OnEnding(VmId id, VmLife life)
@@ -472,11 +328,11 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _members.Remove(member.Id);
         // Last of all: whatever was sent to it until now has its answer.
         member.Actor.Tell(PoisonPill.Instance);
-        _keys.Ended(member.Id);
+        _callers.Keys.Ended(member.Id);
         if (member.MaxAgeRuns) Timers.Cancel((nameof(TooOld), member.Id));
         // A caller who claimed it when its actor took no more messages had no answer.
-        if (member.TakeCaller() is { } caller) ServeAnew(caller);
-        foreach (var delayed in member.TakeAfterwards()) ServeAnew(delayed);
+        if (member.TakeCaller() is { } caller) _callers.ServeAnew(caller);
+        foreach (var delayed in member.TakeAfterwards()) _callers.ServeAnew(delayed);
         _around.Gateway.Tell(new VmOwned(member.Id, _options.Name, Gone: true));
         if (_releasing.Remove(member.Id, out var askers)) askers.ForEach(a => a.Tell(new VmReleased(member.Id)));
     }
@@ -491,7 +347,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         var life = member.Life with { Phase = VmPhase.Failed, Ending = new VmEnding(failure.Message, member.Life.Phase, failure) };
         member.Lost = true;
         OnVmChanged(new VmChanged(id, life, member.Spec, member.Facts, null, member.Lease));
-        if (member.TakeCaller() is { } caller) ServeAnew(caller);
+        if (member.TakeCaller() is { } caller) _callers.ServeAnew(caller);
         LookFor(id);
     }
 
@@ -514,8 +370,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         var delayed = member.TakeAfterwards();
         if (refound.Found is null) OnVmChanged(new VmChanged(refound.Id, member.Life with { Phase = VmPhase.Gone }, member.Spec, member.Facts, null));
         else TakeBack(member, refound.Found);
-        foreach (var caller in delayed) ServeAnew(caller);
-        if (_stopAsker is not null) FinishStop();
+        foreach (var caller in delayed) _callers.ServeAnew(caller);
+        if (_gate.Stopping) FinishStop();
     }
 
     /// <summary>The VM goes on with a new actor: to the outside it was never gone.</summary>
@@ -532,7 +388,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     private void Balance()
     {
-        if (_accelerator is null || _stopAsker is not null || _drained is not null) return;
+        if (_accelerator is null || _gate.Closed is not null) return;
         var plan = PoolPolicy.Plan(Count());
         // One question at a time is open: the next one is asked when it is answered.
         if (plan.Start > 0 && !_refill.SlotAsked)
@@ -552,7 +408,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         if (!_refill.SlotAsked) return;
         _refill.SlotAsked = false;
-        if (PoolPolicy.Plan(Count()).Start == 0 || _stopAsker is not null || _drained is not null)
+        if (PoolPolicy.Plan(Count()).Start == 0 || _gate.Closed is not null)
         {
             _around.BootSlots.Tell(ReturnBootSlot.Instance);
             return;
@@ -578,9 +434,9 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     private void OnStopPool(StopPool stop)
     {
-        _stopAsker = Sender;
+        _gate.StopAsker = Sender;
         _shelf.Withdraw(int.MaxValue);
-        RefuseWaiting(stop.Reason);
+        _callers.RefuseWaiting(stop.Reason);
         EndMaking(stop.Reason);
         FinishStop();
     }
@@ -588,24 +444,19 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     /// <summary>What is warm is left for the next daemon, unless it was given up: then it is on its way out, told so or not yet.</summary>
     private void FinishStop()
     {
-        if (_members.Values.Any(m => !m.Life.Held && (_drained is not null || m.Life.Phase is not (VmPhase.Warm or VmPhase.Adopting)))) return;
-        _stopAsker!.Tell(new PoolStopped(_options.Name));
+        if (_members.Values.Any(m => !m.Life.Held && (_gate.Drained is not null || m.Life.Phase is not (VmPhase.Warm or VmPhase.Adopting)))) return;
+        _gate.StopAsker!.Tell(new PoolStopped(_options.Name));
     }
 
     private void OnDrain(DrainPool drain)
     {
-        _drained = drain.Reason;
-        RefuseWaiting(drain.Reason);
+        _gate.Drained = drain.Reason;
+        _callers.RefuseWaiting(drain.Reason);
         var offers = _shelf.Withdraw(int.MaxValue);
         foreach (var offer in offers) offer.Vm.Tell(new StopVm(offer.Id, drain.Reason));
         // What is being adopted is ended as soon as it is warm.
         var making = EndMaking(drain.Reason) + _members.Values.Count(m => m.Life.Phase == VmPhase.Adopting);
         Sender.Tell(new PoolDrained(_options.Name, offers.Count + making, _members.Values.Count(m => m.Shown.Held)));
-    }
-
-    private void RefuseWaiting(string reason)
-    {
-        foreach (var caller in _waiting.Clear().Concat(_waitingForNew.Clear())) Refuse(caller, RefusalKind.Unavailable, reason);
     }
 
     /// <summary>A VM that is being adopted is a warm one.</summary>
@@ -628,29 +479,33 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         var (fresh, outdated) = _shelf.Count;
         return new PoolCount(
-            _options.VmCacheNumber, Waiting, _refill.FailuresInARow, _refill.BackingOff, _making, fresh, outdated);
+            _options.VmCacheNumber, _callers.Waiting, _refill.FailuresInARow, _refill.BackingOff, _making, fresh, outdated);
     }
-
-    private int Waiting => _waiting.Count + _waitingForNew.Count;
 
     private bool Current(Member member) => !member.TooOld && member.Spec.Accelerator == _accelerator?.Accelerator;
 
     private int Warm() => _members.Values.Count(m => m.Shown.Phase == VmPhase.Warm);
 
+    private TimeSpan RetryAfter() => _refill.NextTry is { } at && at > Now ? at - Now : TimeSpan.FromSeconds(1);
+
+    private string WhyEmpty()
+    {
+        var reason = _refill.Reason(Math.Max(1, _options.VmCacheNumber), Warm(), _making, Now);
+        return reason.Length == 0 ? "others were served first" : reason;
+    }
+
     private DateTimeOffset Now => _around.Ports.Time.GetUtcNow();
 
     private Gateway.PoolView View() => new(
         _options.Name, _options.Endpoint, _options.VmCacheNumber, Warm(), _making,
-        _members.Values.Count(m => m.Shown.Held), Waiting,
-        _drained ?? _refill.Reason(_options.VmCacheNumber, Warm(), _making, Now),
+        _members.Values.Count(m => m.Shown.Held), _callers.Waiting,
+        _gate.Drained ?? _refill.Reason(_options.VmCacheNumber, Warm(), _making, Now),
         _accelerator?.Accelerator ?? Accelerator.Tcg, _accelerator?.Reason ?? "not resolved yet",
         [.. _members.Values.Select(ViewOf)], _events.Snapshot());
 
     private VmView ViewOf(Member m) => new(m.Id, _options.Name, m.Shown, m.Spec, m.Facts, m.ConfirmBefore, _options.GracePeriod,
         m.Lease, m.ExpiresAt, m.Size);
 
-    private sealed record WishOverdue(AcquireTicket Ticket);
-    private sealed record WishSettled(AcquireTicket Ticket, string Key);
     private sealed record RecoverDue { public static readonly RecoverDue Instance = new(); }
     private sealed record RecoverFailed(Exception Cause);
     private sealed record LookDue(VmId Id);

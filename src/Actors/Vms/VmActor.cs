@@ -10,44 +10,27 @@ namespace VmCacheCluster.Actors.Vms;
 /// One VM, from its creation until its process is gone; the single writer of its state. What to do is decided by
 /// <see cref="VmLifecycle"/>; this actor does it and reports back to itself. Stopping the actor never stops the VM.
 /// </summary>
-public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
+public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
 {
     private static readonly TimeSpan StopRetry = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AttachRetry = TimeSpan.FromSeconds(5);
 
-    private readonly VmPlan _plan;
-    private readonly VmPorts _ports;
+    private readonly VmState _state;
+    private readonly VmHandOut _handOut;
+    private readonly VmHolder _holder;
     private readonly ILoggingAdapter _log = Context.GetLogger();
-    private readonly List<ReserveVm> _also = [];
-    private readonly List<IActorRef> _borrowers = [];
-    private readonly List<ReserveRefused> _refusals = [];
     private readonly Holdings _holdings = new();
     private readonly CancellationTokenSource _whole = new();
 
-    private VmLife _life = VmLife.New;
-    private VmFacts? _facts;
-    private IVm? _vm;
-    private MarkWriter? _marks;
-    private IGuest? _guest;
-    private HeldLease? _lease;
-    private TimeSpan _guestCpu;
-    private ReserveVm? _reserving;
-    private (VmCommand Command, IActorRef Asker)? _command;
-    private DateTimeOffset? _confirmBefore;
     private HostTime? _handedOutBefore;
     private int _operation;
     private CancellationTokenSource _cancel = new();
 
     public VmActor(VmPlan plan, VmPorts ports)
     {
-        _plan = plan;
-        _ports = ports;
-        _facts = plan.Found?.Facts;
-        if (plan.Found is { HeldBy: { } record } found)
-        {
-            _lease = new HeldLease(record);
-            _lease.Restore(found.Mark!.Expires, ports);
-        }
+        _state = new VmState(plan, ports);
+        _handOut = new VmHandOut(_state, this);
+        _holder = new VmHolder(_state, this);
 
         Receive<OperationDone>(done => { if (done.Operation == _operation) Apply(done.Input); });
         Receive<VmMade>(OnMade);
@@ -55,19 +38,19 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
         Receive<AttachFailed>(OnAttachFailed);
         Receive<AttachDue>(_ => Attach());
         Receive<VmStilled>(OnStilled);
-        Receive<VmPrepared>(OnPrepared);
-        Receive<CommandDone>(OnCommandDone);
-        Receive<GuestOpened>(OnGuestOpened);
+        Receive<VmPrepared>(_handOut.Prepared);
+        Receive<CommandDone>(_holder.Performed);
+        Receive<GuestOpened>(_holder.GuestOpened);
         Receive<VmInput>(Apply);
         Receive<VmEvent>(OnEvent);
 
-        Receive<ReserveVm>(WhenTakenOver<ReserveVm>(OnReserve));
-        Receive<ReturnVm>(_ => OnReturn());
+        Receive<ReserveVm>(WhenTakenOver<ReserveVm>(_handOut.Ask));
+        Receive<ReturnVm>(_ => _handOut.Return());
         Receive<StopVm>(stop => Apply(new VmInput.Stop(stop.Reason)));
-        Receive<ReleaseVm>(WhenTakenOver<ReleaseVm>(OnRelease));
-        Receive<RenewLease>(WhenTakenOver<RenewLease>(OnRenew));
-        Receive<UseGuest>(WhenTakenOver<UseGuest>(OnUseGuest));
-        Receive<RunVmCommand>(WhenTakenOver<RunVmCommand>(OnCommand));
+        Receive<ReleaseVm>(WhenTakenOver<ReleaseVm>(release => _holder.Release(release, Sender)));
+        Receive<RenewLease>(WhenTakenOver<RenewLease>(renew => _holder.Renew(renew, Sender)));
+        Receive<UseGuest>(WhenTakenOver<UseGuest>(use => _holder.UseGuest(use, Sender)));
+        Receive<RunVmCommand>(WhenTakenOver<RunVmCommand>(run => _holder.Command(run, Sender)));
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -76,7 +59,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
     protected override void PreStart()
     {
-        if (_plan.Found is null) Create();
+        if (_state.Plan.Found is null) Create();
         else Attach();
     }
 
@@ -85,18 +68,14 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
         _cancel.Cancel();
         _whole.Cancel();
         _ = _holdings.LetGoOfAllAsync();
-        var over = _life.Phase == VmPhase.Gone
-            ? Refused(RefusalKind.NotFound, $"VM {_plan.Id} is gone: {_life.Ending?.Reason}")
-            : Refused(RefusalKind.Unavailable, $"VM {_plan.Id} is recovering from a fault");
-        foreach (var asker in _borrowers.Append(_command?.Asker).OfType<IActorRef>()) asker.Tell(over);
-        foreach (var reserve in _also)
-            reserve.Caller.Ticket.TryAnswer(new AcquireRefused(RefusalKind.Unavailable, $"VM {_plan.Id}, which is meant by its key, is recovering from a fault", TimeSpan.FromSeconds(1)));
+        _holder.GiveUp();
+        _handOut.GiveUp();
     }
 
     /// <summary>While a VM of an earlier daemon is being taken over, its holders wait.</summary>
     private Action<T> WhenTakenOver<T>(Action<T> handle) => message =>
     {
-        if (_vm is null && _plan.Found is not null && !_life.Ended) Stash.Stash();
+        if (_state.Vm is null && _state.Plan.Found is not null && !_state.Life.Ended) Stash.Stash();
         else handle(message);
     };
 
@@ -104,15 +83,15 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
     private void Apply(VmInput input)
     {
-        var decision = VmLifecycle.Decide(_life, input);
+        var decision = VmLifecycle.Decide(_state.Life, input);
         if (decision.Handled) Adopt(decision);
-        else _log.Debug("VM {0}: {1} means nothing while {2}", _plan.Id, input.GetType().Name, _life.Phase);
+        else _log.Debug("VM {0}: {1} means nothing while {2}", _state.Plan.Id, input.GetType().Name, _state.Life.Phase);
     }
 
     private void Adopt(VmDecision decision)
     {
-        var changed = decision.Next != _life;
-        _life = decision.Next;
+        var changed = decision.Next != _state.Life;
+        _state.Life = decision.Next;
         VmInput? next = null;
         foreach (var effect in decision.Effects) next = Run(effect) ?? next;
         if (next is not null)
@@ -123,14 +102,13 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
         // The pool hears that the VM ends before it serves anew whoever was to have it.
         if (changed) Told();
-        foreach (var refusal in _refusals) Context.Parent.Tell(refusal);
-        _refusals.Clear();
+        _handOut.TellRefusals();
     }
 
     private void Told()
     {
         // The pool knows which VM Kata's callers have claimed; what it hears next is what became of it.
-        if (_life is not { Phase: VmPhase.Reserved, Path: HandOutPath.Kata }) Report();
+        if (_state.Life is not { Phase: VmPhase.Reserved, Path: HandOutPath.Kata }) Report();
     }
 
     /// <returns>What the effect had as its result at once; null when there is none, or it comes as a message.</returns>
@@ -139,21 +117,21 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
         switch (effect)
         {
             case VmEffect.WaitForAgent:
-                Start(_vm!.WaitForAgentAsync(NewCancellation(_plan.BootTimeout)), new VmInput.AgentAnswered());
+                Start(_state.Vm!.WaitForAgentAsync(NewCancellation(_state.Plan.BootTimeout)), new VmInput.AgentAnswered());
                 break;
             case VmEffect.CheckAgent:
-                Start(_vm!.CheckAgentAsync(NewCancellation(_plan.BootTimeout)), new VmInput.AgentChecked());
+                Start(_state.Vm!.CheckAgentAsync(NewCancellation(_state.Plan.BootTimeout)), new VmInput.AgentChecked());
                 break;
             case VmEffect.Pause:
-                Pause(_vm!);
+                Pause(_state.Vm!);
                 break;
             case VmEffect.Reserve:
-                return Reserve(_vm!);
+                return _handOut.Reserve();
             case VmEffect.Prepare:
-                Prepare(_vm!);
+                _handOut.Prepare();
                 break;
             case VmEffect.Perform:
-                Perform(_vm!);
+                _holder.Perform();
                 break;
             case VmEffect.RecordConfirmed:
                 RecordAside(VmOwnership.Confirmed);
@@ -165,11 +143,11 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
                 StartGrace();
                 break;
             case VmEffect.CancelGrace:
-                _confirmBefore = null;
+                _state.ConfirmBefore = null;
                 Timers.Cancel(nameof(VmEffect.StartGrace));
                 break;
             case VmEffect.StartLease:
-                if (_lease?.Left(_ports) is { } left) Timers.StartSingleTimer(nameof(VmEffect.StartLease), new VmInput.LeaseExpired(), left);
+                StartLease();
                 break;
             case VmEffect.CancelOperation:
                 _cancel.Cancel();
@@ -181,10 +159,10 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
                 Timers.StartSingleTimer(nameof(VmEffect.RetryStopLater), new VmInput.StopRetryDue(), StopRetry);
                 break;
             case VmEffect.AnswerReserved:
-                AnswerReserved();
+                _handOut.Answer();
                 break;
             case VmEffect.AnswerRefused:
-                AnswerRefused();
+                _handOut.Refuse();
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(effect), effect, "not a VM's effect");
@@ -195,9 +173,9 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
     private void Create()
     {
-        var cancel = NewCancellation(_plan.BootTimeout);
-        _holdings.KeepAsync(CreateAsync(_ports.Hypervisor, _plan, cancel), vm => vm)
-            .PipeTo(Self, success: vm => new VmMade(vm), failure: e => new VmInput.OperationFailed(Failures.From(e, _plan.BootTimeout)));
+        var cancel = NewCancellation(_state.Plan.BootTimeout);
+        _holdings.KeepAsync(CreateAsync(_state.Ports.Hypervisor, _state.Plan, cancel), vm => vm)
+            .PipeTo(Self, success: vm => new VmMade(vm), failure: e => new VmInput.OperationFailed(Failures.From(e, _state.Plan.BootTimeout)));
     }
 
     private static async Task<IVm> CreateAsync(IHypervisor hypervisor, VmPlan plan, CancellationToken cancel)
@@ -216,8 +194,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
     private void Attach()
     {
-        _life = VmLifecycle.WhileTakenOver(_plan.Found!.Mark!);
-        _holdings.KeepAsync(TakeOver.RunAsync(_ports, _plan.Found!, NewCancellation(Timeout.InfiniteTimeSpan)), taken => taken.Vm)
+        _state.Life = VmLifecycle.WhileTakenOver(_state.Plan.Found!.Mark!);
+        _holdings.KeepAsync(TakeOver.RunAsync(_state.Ports, _state.Plan.Found!, NewCancellation(Timeout.InfiniteTimeSpan)), taken => taken.Vm)
             .PipeTo(Self, success: taken => new VmAttached(taken), failure: e => new AttachFailed(Failures.From(e, TimeSpan.Zero)));
     }
 
@@ -225,17 +203,17 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     {
         var taken = attached.Taken;
         Hold(taken.Vm);
-        if (_life.Ended)
+        if (_state.Life.Ended)
         {
             // Told to end meanwhile.
             Apply(new VmInput.Created());
             return;
         }
 
-        var mark = _plan.Found!.Mark!;
-        _guestCpu = mark.GuestCpu;
+        var mark = _state.Plan.Found!.Mark!;
+        _state.GuestCpu = mark.GuestCpu;
         // Of a warm one, that is when it became warm.
-        if (_life.Held) _handedOutBefore = mark.Since;
+        if (_state.Life.Held) _handedOutBefore = mark.Since;
         Adopt(VmLifecycle.Resume(mark, AdoptionRules.Consider(mark, taken.Condition, taken.GuestCpu)));
         if (taken.Condition == VmCondition.Saving) RecordGuestCpu();
         Report();
@@ -245,12 +223,12 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     /// <summary>A handed-out VM belongs to its holder: as long as it lives, it is tried again and never ended for this.</summary>
     private void OnAttachFailed(AttachFailed failed)
     {
-        if (_life.Phase == VmPhase.Adopting) Apply(new VmInput.OperationFailed(failed.Failure));
-        else if (_life.Ended) return;
+        if (_state.Life.Phase == VmPhase.Adopting) Apply(new VmInput.OperationFailed(failed.Failure));
+        else if (_state.Life.Ended) return;
         else if (failed.Failure.Kind == VmFailureKind.Exited) Apply(new VmInput.Exited("is gone", ""));
         else
         {
-            _log.Warning("VM {0}: cannot be taken over yet: {1}", _plan.Id, failed.Failure);
+            _log.Warning("VM {0}: cannot be taken over yet: {1}", _state.Plan.Id, failed.Failure);
             Timers.StartSingleTimer(nameof(AttachDue), AttachDue.Instance, AttachRetry);
             return;
         }
@@ -260,9 +238,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
     private void Hold(IVm vm)
     {
-        _vm = vm;
-        _marks = new MarkWriter(vm);
-        _facts = vm.Facts;
+        _state.Hold(vm);
         _ = ForwardEventsAsync(vm, Self);
     }
 
@@ -296,265 +272,31 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
         }
     }
 
-    // ---- handing out ----
+    // ---- grace, lease, records ----
 
-    private void OnReserve(ReserveVm reserve)
+    private void StartLease()
     {
-        // Its pool serves anew whoever was still to have it when it hears that it is gone.
-        if (_life.Phase == VmPhase.Gone) return;
-        if (_life.Phase == VmPhase.Warm && reserve.Caller is { Ticket.Settled: true, Wish: null or { IdempotencyKey: "" } })
-        {
-            // Who has left already costs no VM.
-            Context.Parent.Tell(new ReserveRefused(reserve.Id, reserve.Caller, "its caller has left"));
-        }
-        else if (_life.Phase == VmPhase.Warm && _reserving is null)
-        {
-            _reserving = reserve;
-            Apply(new VmInput.Reserve(reserve.Caller.Path, reserve.Served));
-        }
-        else if (!IsSameCaller(reserve)) Context.Parent.Tell(new ReserveRefused(reserve.Id, reserve.Caller, $"it is {_life.Phase}"));
-        else if (_life.Phase == VmPhase.Leased) reserve.Caller.Ticket.TryAnswer(Grant());
-        else if (_life is { Phase: VmPhase.Reserved, Interrupted: true })
-        {
-            _reserving = reserve;
-            Apply(new VmInput.ClaimAgain());
-        }
-        else _also.Add(reserve);
+        if (_state.Lease?.Left(_state.Ports) is { } left) Timers.StartSingleTimer(nameof(VmEffect.StartLease), new VmInput.LeaseExpired(), left);
     }
-
-    /// <summary>Who asks again with the key of the VM's lease means the same VM.</summary>
-    private bool IsSameCaller(ReserveVm reserve)
-        => _life.Held && reserve.Caller.Wish is { IdempotencyKey.Length: > 0 } wish
-            && _reserving?.Caller.Wish?.IdempotencyKey is var waiting
-            && wish.IdempotencyKey == (_lease?.Record.IdempotencyKey ?? waiting);
-
-    /// <summary>What happened to it meanwhile is no concern of a holder, but of the next caller.</summary>
-    private void OnReturn()
-    {
-        // Whoever else has its key may hold it, or come back for it.
-        if (_lease is { Record.IdempotencyKey.Length: > 0 }) return;
-        var liveness = _vm!.Probe();
-        Apply(_life.Confirmed || _life.Path != HandOutPath.Kata || liveness.Fit
-            ? new VmInput.Return()
-            : new VmInput.Stop($"it came back unfit: {liveness.Detail}"));
-    }
-
-    private VmInput? Reserve(IVm vm)
-    {
-        var liveness = vm.Probe();
-        if (!liveness.Fit) return new VmInput.OperationFailed(new VmFailure(VmFailureKind.Exited, liveness.Detail));
-
-        Task? lease = null;
-        if (_reserving!.Caller.Wish is { } wish)
-        {
-            _lease = HeldLease.Of(wish, _plan.Lease);
-            lease = vm.SaveLeaseAsync(_lease.Record, CancellationToken.None);
-        }
-
-        var recording = RecordAsync(VmOwnership.Reserved, lease);
-        // A mark that is written at once (it is a write of some bytes to an open file) needs no way through the mailbox.
-        if (recording.IsCompletedSuccessfully) return new VmInput.ReserveRecorded();
-        Start(recording, new VmInput.ReserveRecorded());
-        return null;
-    }
-
-    private void Prepare(IVm vm)
-    {
-        var number = ++_operation;
-        var preparing = PrepareAsync(
-            RecordAsync(VmOwnership.Preparing), vm, _plan.Id, _reserving!.Caller.Wish!, _ports.Time, NewCancellation(_plan.BootTimeout));
-        _holdings.KeepAsync(preparing, prepared => prepared.Guest).PipeTo(Self,
-            success: prepared => new VmPrepared(number, prepared),
-            failure: e => new OperationDone(number, new VmInput.OperationFailed(Failures.From(e, _plan.BootTimeout))));
-    }
-
-    private static async Task<PreparedVm> PrepareAsync(Task recorded, IVm vm, VmId id, LeaseWish wish, TimeProvider time, CancellationToken cancel)
-    {
-        await recorded.ConfigureAwait(false);
-        return await Preparation.RunAsync(vm, id, wish, time, cancel).ConfigureAwait(false);
-    }
-
-    private void OnPrepared(VmPrepared done)
-    {
-        if (done.Operation != _operation || _life.Phase != VmPhase.Preparing)
-        {
-            _ = _holdings.LetGoAsync(done.Prepared.Guest);
-            return;
-        }
-
-        _guest = done.Prepared.Guest;
-        _lease!.Timeline = done.Prepared.Timeline;
-        _lease.ExtendBy(_lease.Record.Ttl, _ports);
-        Start(RecordAsync(VmOwnership.Unconfirmed), new VmInput.Prepared());
-    }
-
-    private BaseVmGranted Grant(Served? served = null) => new(
-        _facts!, served ?? _life.Served, _plan.Grace, Self, _plan.Door,
-        _lease is null ? null : new LeaseGrant(_lease.Record, _vm!.Size, _lease.ExpiresAt!.Value, _confirmBefore, _lease.Timeline));
-
-    private void AnswerReserved()
-    {
-        var granted = Grant(_reserving!.Served);
-        var told = _reserving.Caller.Ticket.TryAnswer(granted);
-        foreach (var reserve in _also) told |= reserve.Caller.Ticket.TryAnswer(granted);
-        // Who has a key may still come back for its VM.
-        if (!told && _lease is null or { Record.IdempotencyKey: "" }) Self.Tell(new ReturnVm(_plan.Id));
-        _reserving = null;
-        _also.Clear();
-    }
-
-    private void AnswerRefused()
-    {
-        var reason = _life.Ending?.Reason ?? $"it is {_life.Phase}";
-        foreach (var reserve in _also.Prepend(_reserving).OfType<ReserveVm>()) Refuse(reserve, reason, _life.Ending?.Failure);
-        _reserving = null;
-        _also.Clear();
-    }
-
-    private void Refuse(ReserveVm reserve, string reason, VmFailure? failure)
-        => _refusals.Add(new ReserveRefused(reserve.Id, reserve.Caller, reason, failure));
 
     private void StartGrace()
     {
-        var left = _plan.Grace;
+        var left = _state.Plan.Grace;
         if (_handedOutBefore is { } since)
         {
             _handedOutBefore = null;
-            var now = _ports.Clock.Now;
-            var spent = now.BootId == since.BootId ? now.SinceBoot - since.SinceBoot : _plan.Grace;
-            left = TimeSpan.FromTicks(Math.Clamp((_plan.Grace - spent).Ticks, 1, _plan.Grace.Ticks));
+            var now = _state.Ports.Clock.Now;
+            var spent = now.BootId == since.BootId ? now.SinceBoot - since.SinceBoot : _state.Plan.Grace;
+            left = TimeSpan.FromTicks(Math.Clamp((_state.Plan.Grace - spent).Ticks, 1, _state.Plan.Grace.Ticks));
         }
 
-        _confirmBefore = _ports.Time.GetUtcNow() + left;
-        Timers.StartSingleTimer(nameof(VmEffect.StartGrace), new VmInput.GraceExpired(_plan.Grace), left);
+        _state.ConfirmBefore = _state.Ports.Time.GetUtcNow() + left;
+        Timers.StartSingleTimer(nameof(VmEffect.StartGrace), new VmInput.GraceExpired(_state.Plan.Grace), left);
     }
-
-    // ---- what a holder asks for ----
-
-    /// <summary>Why this is not the lease that the bearer of a token holds; null when it is.</summary>
-    private VmRefused? FaultOf(LeaseToken token)
-    {
-        if (_life.Ended) return Refused(RefusalKind.NotFound, $"VM {_plan.Id} is ending: {_life.Ending?.Reason}");
-        if (_lease is null)
-            return Refused(RefusalKind.WrongState, $"VM {_plan.Id} has no lease: it is {_life.Phase.ToString().ToLowerInvariant()}{(_life.Path == HandOutPath.Kata ? ", handed to a client of Kata's interface" : "")}");
-        if (_lease.Record.Token != token)
-            return Refused(RefusalKind.StaleToken, $"the token shown is not that of the lease of VM {_plan.Id}: whoever shows it does not hold this VM (any more)");
-        return _life.Phase == VmPhase.Leased ? null : Refused(RefusalKind.WrongState, $"VM {_plan.Id} is still being prepared");
-    }
-
-    private VmRefused Refused(RefusalKind kind, string reason) => new(_plan.Id, kind, reason);
-
-    private void OnRelease(ReleaseVm release)
-    {
-        // That it is gone is told by the pool, when it is.
-        if (_lease is null || release.Token == _lease.Record.Token) Apply(new VmInput.Stop("it was released"));
-        else Context.Parent.Tell(new ReleaseRefused(Refused(RefusalKind.StaleToken, release.Token is null
-            ? $"VM {_plan.Id} is leased, and only the bearer of its lease's token can release it: show the token"
-            : $"the token shown is not that of the lease of VM {_plan.Id}"), Sender));
-    }
-
-    private void OnRenew(RenewLease renew)
-    {
-        var ttl = renew.Ttl ?? Within(_lease?.Record.Ttl ?? _plan.Lease.Ttl, _plan.Lease.Most);
-        if ((FaultOf(renew.Token) ?? (LeaseRules.FaultOfTtl(ttl, _plan.Lease) is { } fault ? Refused(RefusalKind.Invalid, fault) : null)) is { } refused)
-        {
-            Sender.Tell(refused);
-            return;
-        }
-
-        _lease!.ExtendBy(ttl, _ports);
-        Run(VmEffect.StartLease);
-        if (_life.Confirmed) _ = RecordAsync(VmOwnership.Confirmed);
-        Apply(new VmInput.Use());
-        Report();
-        var renewed = new LeaseRenewed(_plan.Id, _lease.ExpiresAt!.Value, ttl);
-        // A renewal that is not on disk is none: a restart would end the lease too early.
-        _marks!.Last.PipeTo(Sender, success: () => renewed, failure: e => Refused(RefusalKind.Unavailable, $"the renewal could not be recorded: {e.Message}"));
-    }
-
-    private void OnUseGuest(UseGuest use)
-    {
-        if (FaultOf(use.Token) is { } refused) Sender.Tell(refused);
-        else if (_lease!.Record.ClientHoldsAgent)
-            Sender.Tell(Refused(RefusalKind.WrongState, $"the agent's channel of VM {_plan.Id} is its holder's: it was asked for at the acquire"));
-        else if (_guest is { IsOpen: true }) Lend(_guest, Sender);
-        else
-        {
-            // After a restart, or when it broke. The channel takes one client: whoever asks meanwhile waits for the same one.
-            _borrowers.Add(Sender);
-            if (_borrowers.Count > 1) return;
-            var (limit, broken) = (_plan.BootTimeout, _guest);
-            _guest = null;
-            _holdings.KeepAsync(ReopenAsync(broken, _vm!, Within(limit)), guest => guest).PipeTo(Self,
-                success: guest => new GuestOpened(guest, null), failure: e => new GuestOpened(null, Failures.From(e, limit)));
-        }
-    }
-
-    private async Task<IGuest> ReopenAsync(IGuest? broken, IVm vm, CancellationToken cancel)
-    {
-        await _holdings.LetGoAsync(broken).ConfigureAwait(false);
-        return await vm.OpenGuestAsync(cancel).ConfigureAwait(false);
-    }
-
-    private void OnGuestOpened(GuestOpened opened)
-    {
-        // A command may have opened it meanwhile.
-        _guest ??= opened.Guest;
-        if (opened.Guest != _guest) _ = _holdings.LetGoAsync(opened.Guest);
-        foreach (var borrower in _borrowers)
-        {
-            if (_guest is not null) Lend(_guest, borrower);
-            else borrower.Tell(Refused(RefusalKind.Unavailable, $"the agent of VM {_plan.Id} does not answer: {opened.Failure}"));
-        }
-
-        _borrowers.Clear();
-    }
-
-    private void Lend(IGuest guest, IActorRef borrower)
-    {
-        Apply(new VmInput.Use());
-        // A use that is not on disk is none: a restart would take the lease for one that nobody confirmed.
-        _marks!.Last.PipeTo(borrower, success: () => new GuestLent(_plan.Id, guest),
-            failure: e => Refused(RefusalKind.Unavailable, $"the use could not be recorded: {e.Message}"));
-    }
-
-    private void OnCommand(RunVmCommand run)
-    {
-        var refusal = _command is not null ? "it is busy with another command" : VmCommands.Refusal(_life, run.Command);
-        if (refusal is not null)
-        {
-            Sender.Tell(Refused(RefusalKind.WrongState, $"VM {_plan.Id} cannot do that: {refusal}"));
-            return;
-        }
-
-        _command = (run.Command, Sender);
-        Apply(new VmInput.Perform(run.Command));
-    }
-
-    private void Perform(IVm vm)
-    {
-        var (guest, limit) = (_guest, _plan.BootTimeout);
-        _holdings.KeepAsync(
-            Performance.RunAsync(vm, guest, _command!.Value.Command, Within(limit)), done => done.Guest == guest ? null : done.Guest).PipeTo(Self,
-            success: done => new CommandDone(done, null),
-            failure: e => new CommandDone(new Performed(null, guest), Failures.From(e, limit)));
-    }
-
-    private void OnCommandDone(CommandDone done)
-    {
-        var (command, asker) = _command!.Value;
-        _command = null;
-        if (command is VmCommand.Disconnect && done.Failure is null) _guest = null;
-        else _guest ??= done.Performed.Guest;
-        asker.Tell(new VmPerformed(_plan.Id, _vm!.Size, done.Performed.Plugged, done.Failure ?? done.Performed.Plugged?.Failure));
-        if (!_life.Ended) Report();
-    }
-
-    // ---- records and operations ----
 
     private void Pause(IVm vm)
     {
-        var (number, limit) = (++_operation, _plan.BootTimeout);
+        var (number, limit) = (++_operation, _state.Plan.BootTimeout);
         PauseAsync(vm, NewCancellation(limit)).PipeTo(Self,
             success: cpu => new VmStilled(number, cpu),
             failure: e => new OperationDone(number, new VmInput.OperationFailed(Failures.From(e, limit))));
@@ -568,26 +310,23 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
 
     private void OnStilled(VmStilled stilled)
     {
-        if (stilled.Operation != _operation || _life.Phase != VmPhase.Pausing) return;
-        _guestCpu = stilled.GuestCpu;
-        Start(RecordAsync(VmOwnership.Warm), new VmInput.Paused());
+        if (stilled.Operation != _operation || _state.Life.Phase != VmPhase.Pausing) return;
+        _state.GuestCpu = stilled.GuestCpu;
+        Start(_state.RecordAsync(VmOwnership.Warm), new VmInput.Paused());
     }
-
-    private Task RecordAsync(VmOwnership ownership, Task? first = null)
-        => _marks!.WriteAsync(new VmMark(ownership, _life.Path, _life.Served, _ports.Clock.Now, _lease?.Expires, _guestCpu), first);
 
     /// <summary>A warm VM whose guest has used more than its mark says is one that somebody ran.</summary>
     private void RecordGuestCpu()
     {
-        if (_life.Phase != VmPhase.Warm) return;
-        _guestCpu = _vm!.ReadGuestCpu() ?? TimeSpan.Zero;
+        if (_state.Life.Phase != VmPhase.Warm) return;
+        _state.GuestCpu = _state.Vm!.ReadGuestCpu() ?? TimeSpan.Zero;
         RecordAside(VmOwnership.Warm);
     }
 
     private void RecordAside(VmOwnership ownership)
     {
-        var (log, id) = (_log, _plan.Id);
-        var recording = RecordAsync(ownership);
+        var (log, id) = (_log, _state.Plan.Id);
+        var recording = _state.RecordAsync(ownership);
         if (recording.IsCompletedSuccessfully) return;
         recording.ContinueWith(
             t => log.Warning("VM {0}: its state '{1}' could not be recorded: {2}", id, ownership, t.Exception!.InnerException!.Message),
@@ -597,10 +336,10 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     private void Stop()
     {
         // A daemon that dies meanwhile is followed by one that knows whose this VM is not any more.
-        if (_marks is not null) RecordAside(VmOwnership.Stopping);
-        var stopping = _vm is null
-            ? _ports.Hypervisor.ReapAsync(_plan.Found!, CancellationToken.None)
-            : _vm.StopAsync(CancellationToken.None);
+        if (_state.Vm is not null) RecordAside(VmOwnership.Stopping);
+        var stopping = _state.Vm is null
+            ? _state.Ports.Hypervisor.ReapAsync(_state.Plan.Found!, CancellationToken.None)
+            : _state.Vm.StopAsync(CancellationToken.None);
         _operation++;
         stopping.PipeTo(Self,
             success: () => new VmInput.StopDone(),
@@ -610,7 +349,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     private void Start(Task operation, VmInput done)
     {
         var number = ++_operation;
-        var limit = _plan.BootTimeout;
+        var limit = _state.Plan.BootTimeout;
         operation.PipeTo(Self,
             success: () => new OperationDone(number, done),
             failure: e => new OperationDone(number, new VmInput.OperationFailed(Failures.From(e, limit))));
@@ -619,30 +358,44 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash
     private CancellationToken NewCancellation(TimeSpan timeout)
     {
         _cancel.Dispose();
-        _cancel = new CancellationTokenSource(timeout, _ports.Time);
+        _cancel = new CancellationTokenSource(timeout, _state.Ports.Time);
         return _cancel.Token;
     }
-
-    /// <summary>What a lease was granted before its pool was told to grant less.</summary>
-    private static TimeSpan Within(TimeSpan wanted, TimeSpan most) => wanted < most ? wanted : most;
 
     /// <summary>For what goes on beside the VM's life, whose end ends it too.</summary>
     private CancellationToken Within(TimeSpan limit)
     {
-        var budget = new CancellationTokenSource(limit, _ports.Time);
+        var budget = new CancellationTokenSource(limit, _state.Ports.Time);
         return CancellationTokenSource.CreateLinkedTokenSource(budget.Token, _whole.Token).Token;
     }
 
-    private void Report() => Context.Parent.Tell(new VmChanged(
-        _plan.Id, _life, _plan.Spec, _facts, _confirmBefore, _lease?.Record, _lease?.ExpiresAt, _vm?.Size ?? _plan.Found?.Size));
+    private void Report() => Context.Parent.Tell(_state.Change());
 
-    private sealed record OperationDone(int Operation, VmInput Input);
+    IActorRef IVmWork.Self => Self;
+
+    IActorRef IVmWork.Pool => Context.Parent;
+
+    Holdings IVmWork.Holdings => _holdings;
+
+    void IVmWork.Apply(VmInput input) => Apply(input);
+
+    void IVmWork.Report() => Report();
+
+    void IVmWork.Start(Task operation, VmInput done) => Start(operation, done);
+
+    int IVmWork.NewOperation() => ++_operation;
+
+    bool IVmWork.IsCurrent(int operation) => operation == _operation;
+
+    CancellationToken IVmWork.NewCancellation(TimeSpan limit) => NewCancellation(limit);
+
+    CancellationToken IVmWork.Within(TimeSpan limit) => Within(limit);
+
+    void IVmWork.StartLease() => StartLease();
+
     private sealed record VmMade(IVm Vm);
     private sealed record VmStilled(int Operation, TimeSpan GuestCpu);
     private sealed record VmAttached(TakenVm Taken);
     private sealed record AttachFailed(VmFailure Failure);
     private sealed record AttachDue { public static readonly AttachDue Instance = new(); }
-    private sealed record VmPrepared(int Operation, PreparedVm Prepared);
-    private sealed record GuestOpened(IGuest? Guest, VmFailure? Failure);
-    private sealed record CommandDone(Performed Performed, VmFailure? Failure);
 }

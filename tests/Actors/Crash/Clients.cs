@@ -113,21 +113,26 @@ internal sealed class Clients(CrashHost host, PoolOptions pool, Random random)
         lock (_gate) _waiting.Remove(caller);
     }
 
-    /// <summary>It counts as run when the daemon has seen it, or was killed before it could end the VM.</summary>
+    /// <summary>It counts as run when the daemon has seen it, or was killed before it had made up its mind to end the VM.</summary>
     private async Task RunAsync(DaemonLife daemon, VmId id)
     {
         if (!host.Hypervisor.Vms.TryGetValue(id, out var vm) || !vm.Alive) return;
         vm.Machine.RunByClient();
-        while (await daemon.LookAsync() is { } view)
+        for (var looks = 1; await daemon.LookAsync() is { } view; looks++)
         {
             var life = view.Vms.FirstOrDefault(v => v.Id == id)?.Life;
             if (life is not { Phase: VmPhase.Leased }) return;
-            if (!life.Confirmed) continue;
-            host.History.Add(new HistoryEvent.Confirmed(id));
-            return;
+            if (life.Confirmed)
+            {
+                host.History.Add(new HistoryEvent.Confirmed(id));
+                return;
+            }
+
+            // A VM that could not be taken over yet is tried again when time goes on.
+            if (looks % 20 == 0) host.Advance(TimeSpan.FromSeconds(1));
         }
 
-        if (vm.Machine.Alive) host.History.Add(new HistoryEvent.Confirmed(id));
+        if (vm.Machine.Alive && vm.LastMark.Ownership != VmOwnership.Stopping) host.History.Add(new HistoryEvent.Confirmed(id));
     }
 
     private T? AnyOf<T>(List<T> list) where T : class
