@@ -167,6 +167,11 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         {
             Sender.Tell(new VmRefused(release.Id, RefusalKind.NotFound, $"pool {_options.Name} has no VM {release.Id}"));
         }
+        else if (LeaseRules.FaultOfRelease(release.Id, member.Lease, release.Token) is { } fault)
+        {
+            // Its actor would say so too, but perhaps after the VM is gone, when all who asked are told that it was released.
+            Sender.Tell(new VmRefused(release.Id, RefusalKind.StaleToken, fault));
+        }
         else if (member.Shown.Held || member.Life.Ended)
         {
             if (!_releasing.TryGetValue(release.Id, out var askers)) _releasing[release.Id] = askers = [];

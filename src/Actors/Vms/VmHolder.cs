@@ -14,12 +14,9 @@ internal sealed class VmHolder(VmState state, IVmWork work)
 
     public void Release(ReleaseVm release, IActorRef asker)
     {
-        var lease = state.Lease;
         // That it is gone is told by the pool, when it is.
-        if (lease is null || release.Token == lease.Record.Token) work.Apply(new VmInput.Stop("it was released"));
-        else work.Pool.Tell(new ReleaseRefused(state.Refused(RefusalKind.StaleToken, release.Token is null
-            ? $"VM {state.Plan.Id} is leased, and only the bearer of its lease's token can release it: show the token"
-            : $"the token shown is not that of the lease of VM {state.Plan.Id}"), asker));
+        if (LeaseRules.FaultOfRelease(state.Plan.Id, state.Lease?.Record, release.Token) is not { } fault) work.Apply(new VmInput.Stop("it was released"));
+        else work.Pool.Tell(new ReleaseRefused(state.Refused(RefusalKind.StaleToken, fault), asker));
     }
 
     public void Renew(RenewLease renew, IActorRef asker)
