@@ -134,10 +134,10 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
                 _holder.Perform();
                 break;
             case VmEffect.RecordConfirmed:
-                RecordAside(VmOwnership.Confirmed);
+                _ = RecordAside(VmOwnership.Confirmed);
                 break;
             case VmEffect.RecordWarm:
-                RecordAside(VmOwnership.Warm);
+                _ = RecordAside(VmOwnership.Warm);
                 break;
             case VmEffect.StartGrace:
                 StartGrace();
@@ -320,30 +320,38 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
     {
         if (_state.Life.Phase != VmPhase.Warm) return;
         _state.GuestCpu = _state.Vm!.ReadGuestCpu() ?? TimeSpan.Zero;
-        RecordAside(VmOwnership.Warm);
+        _ = RecordAside(VmOwnership.Warm);
     }
 
-    private void RecordAside(VmOwnership ownership)
+    /// <returns>Ends when it is recorded, or could not be: that stops nothing.</returns>
+    private Task RecordAside(VmOwnership ownership)
     {
         var (log, id) = (_log, _state.Plan.Id);
         var recording = _state.RecordAsync(ownership);
-        if (recording.IsCompletedSuccessfully) return;
-        recording.ContinueWith(
-            t => log.Warning("VM {0}: its state '{1}' could not be recorded: {2}", id, ownership, t.Exception!.InnerException!.Message),
-            TaskContinuationOptions.OnlyOnFaulted);
+        return recording.IsCompletedSuccessfully ? recording : recording.ContinueWith(
+            t =>
+            {
+                if (t.Exception is { } e) log.Warning("VM {0}: its state '{1}' could not be recorded: {2}", id, ownership, e.InnerException!.Message);
+            },
+            TaskScheduler.Default);
     }
 
     private void Stop()
     {
-        // A daemon that dies meanwhile is followed by one that knows whose this VM is not any more.
-        if (_state.Vm is not null) RecordAside(VmOwnership.Stopping);
-        var stopping = _state.Vm is null
-            ? _state.Ports.Hypervisor.ReapAsync(_state.Plan.Found!, CancellationToken.None)
-            : _state.Vm.StopAsync(CancellationToken.None);
+        var stopping = _state.Vm is { } vm
+            ? StopAsync(vm, RecordAside(VmOwnership.Stopping))
+            : _state.Ports.Hypervisor.ReapAsync(_state.Plan.Found!, CancellationToken.None);
         _operation++;
         stopping.PipeTo(Self,
             success: () => new VmInput.StopDone(),
             failure: e => new VmInput.StopFailed(Failures.From(e, TimeSpan.Zero)));
+    }
+
+    /// <summary>A daemon that dies meanwhile is followed by one that knows whose this VM is not any more.</summary>
+    private static async Task StopAsync(IVm vm, Task recorded)
+    {
+        await recorded.ConfigureAwait(false);
+        await vm.StopAsync(CancellationToken.None).ConfigureAwait(false);
     }
 
     private void Start(Task operation, VmInput done)

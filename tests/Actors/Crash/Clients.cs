@@ -15,6 +15,7 @@ internal sealed class Clients(CrashHost host, PoolOptions pool, Random random)
     private readonly Lock _gate = new();
     private readonly List<AcquireBaseVm> _waiting = [];
     private readonly List<Held> _held = [];
+    private readonly Dictionary<string, TimeSpan> _keys = [];
     private int _names;
 
     public bool Waiting
@@ -27,7 +28,8 @@ internal sealed class Clients(CrashHost host, PoolOptions pool, Random random)
         var wish = random.Next(3) > 0 ? Wish() : null;
         var holder = wish is { IdempotencyKey.Length: > 0 } ? wish.IdempotencyKey : $"caller {++_names}";
         var leaves = wish is null && random.Next(8) == 0;
-        var asked = host.Now;
+        // Who asks again with a key is given what the key was given before: its times may run since it was first used.
+        var asked = wish is { IdempotencyKey.Length: > 0 } ? _keys.TryAdd(holder, host.Now) ? host.Now : _keys[holder] : host.Now;
         // Inline: what the caller is told is on record before the VM's actor goes on.
         var caller = new AcquireBaseVm(
             new AcquireTicket(inline: true), pool.Name, wish is null ? HandOutPath.Kata : HandOutPath.V1, TimeSpan.FromSeconds(60), wish);
@@ -57,6 +59,7 @@ internal sealed class Clients(CrashHost host, PoolOptions pool, Random random)
         else
         {
             var (asked, ttl) = (host.Now, TimeSpan.FromSeconds(random.Next(20, 400)));
+            host.History.Add(new HistoryEvent.RenewalAsked(held.Vm, asked + ttl));
             if (await daemon.AskOfVmAsync(new RenewLease(held.Vm, token, ttl)) is LeaseRenewed) host.History.Add(new HistoryEvent.Renewed(held.Vm, asked + ttl));
         }
     }

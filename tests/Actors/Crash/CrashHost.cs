@@ -28,7 +28,10 @@ internal sealed class CrashHost(TestScheduler scheduler, int seed)
     public TimeSpan Now => _clock.Now.SinceBoot;
 
     /// <summary>What happens now does not happen later than this.</summary>
-    public TimeSpan Latest => _clock.Now.SinceBoot + _ahead;
+    public TimeSpan Latest
+    {
+        get { lock (_gate) return _clock.Now.SinceBoot + _ahead; }
+    }
 
     /// <summary>Lets steps fail by themselves now and then.</summary>
     public void FailSometimes() => Hypervisor.Script = (_, step, _) =>
@@ -43,9 +46,12 @@ internal sealed class CrashHost(TestScheduler scheduler, int seed)
     /// <summary>Timers first: one that is set meanwhile is late then, and never early.</summary>
     public void Advance(TimeSpan time)
     {
-        _ahead = time;
+        lock (_gate) _ahead = time;
         scheduler.Advance(time);
-        _clock.Now = _clock.Now with { SinceBoot = _clock.Now.SinceBoot + time };
-        _ahead = TimeSpan.Zero;
+        lock (_gate)
+        {
+            _clock.Now = _clock.Now with { SinceBoot = _clock.Now.SinceBoot + time };
+            _ahead = TimeSpan.Zero;
+        }
     }
 }

@@ -32,11 +32,11 @@ public class CrashSpecs() : TestKit("""
     };
 
     [Fact]
-    public Task Loses_no_lease_and_gives_no_vm_twice_when_the_daemon_is_killed_at_random_steps() => RunAsync(Seed, 200);
+    public Task Loses_no_lease_and_gives_no_vm_twice_when_the_daemon_is_killed_at_random_steps() => RunAsync(Seed, 1000);
 
     [Fact]
     [Trait("Category", "Long")]
-    public Task Loses_no_lease_and_gives_no_vm_twice_in_a_thousand_rounds() => RunAsync(Seed, 1000);
+    public Task Loses_no_lease_and_gives_no_vm_twice_in_ten_thousand_rounds() => RunAsync(Seed, 10_000);
 
     private async Task RunAsync(int from, int rounds)
     {

@@ -54,6 +54,9 @@ public sealed class HistoryChecker
             case HistoryEvent.Confirmed confirmed:
                 With(confirmed.Vm, h => h.Confirmed = true);
                 break;
+            case HistoryEvent.RenewalAsked asked:
+                With(asked.Vm, h => h.Expires = asked.Expires < h.Expires ? asked.Expires : h.Expires);
+                break;
             case HistoryEvent.Renewed renewed:
                 With(renewed.Vm, h => (h.Confirmed, h.Expires) = (true, renewed.Expires));
                 break;

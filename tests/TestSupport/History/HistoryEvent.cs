@@ -24,6 +24,9 @@ public abstract record HistoryEvent
     /// <summary>Its holder ran it, or was lent its guest.</summary>
     public sealed record Confirmed(VmId Vm) : HistoryEvent;
 
+    /// <summary>Its holder asks for the lease to go on until then, which may be sooner than it would have ended.</summary>
+    public sealed record RenewalAsked(VmId Vm, TimeSpan Expires) : HistoryEvent;
+
     /// <summary>Its holder was told that the lease goes on.</summary>
     public sealed record Renewed(VmId Vm, TimeSpan Expires) : HistoryEvent;
 
