@@ -104,7 +104,7 @@ internal sealed class House : IAsyncDisposable
     /// <summary>Settings with which every pool's VMs are real, with the embedded guest.</summary>
     public static string RealVms(int number, int mebibytes = 128)
     {
-        _ = Dist.Guest;
+        var guest = Path.GetDirectoryName(Dist.Guest);
         return $$"""
             grace-period = 60s
             boot-timeout = 180s
@@ -112,6 +112,8 @@ internal sealed class House : IAsyncDisposable
               accelerator = tcg
               memory = {{mebibytes}}MiB
               vm-cache-number = {{number}}
+              kernel = "{{guest}}/vmlinuz"
+              initrd = "{{guest}}/initrd.img"
             }
             """;
     }
