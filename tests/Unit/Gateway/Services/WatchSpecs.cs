@@ -77,6 +77,7 @@ public sealed class WatchSpecs
         call.Dispose();
 
         await LeftAsync(host, asked);
+        Assert.False(asked.To.TryWrite(new NodeEvent("e1", 7, ServiceHost.Noon, NodeEventKind.PoolEvent, PoolName.Default, null, "refilling")));
     }
 
     private static async Task<WatchEvents> AskedAsync(ServiceHost host)
