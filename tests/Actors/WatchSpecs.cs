@@ -91,7 +91,7 @@ public class WatchSpecs : NodeFixture
         idle.Reply(new PoolView(PoolName.Default, null, 0, 0, 0, 0, 0, "", Accelerator.Tcg, "", [], []));
         Time.Advance(TimeSpan.FromSeconds(2));
 
-        if (faulted) await Assert.ThrowsAsync<PoolsNotHeardException>(() => seen.Reader.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20)));
+        if (faulted) await Assert.ThrowsAsync<PoolsNotHeardException>(() => seen.Reader.Completion.WaitAsync(TimeSpan.FromSeconds(20)));
         else Assert.Equal(NodeEventKind.Reset, (await NextAsync(seen, 1))[0].Kind);
     }
 
