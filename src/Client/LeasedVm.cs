@@ -27,7 +27,7 @@ public sealed class LeasedVm : IAsyncDisposable
         (this.client, lease, Vm, Host, Token) = (client, answer.Lease, answer.Vm, answer.Host, answer.Lease.Token);
         Timeline = [.. answer.Timeline.Select(s => new StageDuration(s.Stage_, s.Duration.ToTimeSpan()))];
         renewal = renew
-            ? new LeaseRenewal(lease, acquired, time, (limit, cancel) => client.RenewAsync(Id, Token, null, limit, cancel))
+            ? new LeaseRenewal(lease, acquired, time, (ttl, limit, cancel) => client.RenewAsync(Id, Token, ttl, limit, cancel))
             : null;
     }
 
@@ -67,7 +67,7 @@ public sealed class LeasedVm : IAsyncDisposable
     /// <summary>When the VM is destroyed unless the lease is renewed before, by the host's clock; as it was last renewed.</summary>
     public DateTimeOffset ExpiresAt => (renewal?.Lease ?? Volatile.Read(ref lease)).ExpiresAt.ToDateTimeOffset();
 
-    /// <summary>How long the lease lives after each renewal.</summary>
+    /// <summary>How long the lease lives after a renewal; as it was last renewed.</summary>
     public TimeSpan Ttl => (renewal?.Lease ?? Volatile.Read(ref lease)).Ttl.ToTimeSpan();
 
     /// <summary>Fires when the lease is gone: it was refused, or could not be renewed before it expired. Never fires without
@@ -77,11 +77,19 @@ public sealed class LeasedVm : IAsyncDisposable
     /// <summary>Why <see cref="Lost"/> fired; null while it has not.</summary>
     public VmCacheException? LostBecause => renewal?.LostBecause;
 
-    /// <summary>Prolongs the lease now, for what the automatic renewal is off.</summary>
-    /// <param name="ttl">From now on; null: as before.</param>
-    /// <exception cref="VmCacheException">The lease has ended, or the node did not answer.</exception>
-    public async Task RenewAsync(TimeSpan? ttl = null, CancellationToken cancel = default) =>
+    /// <summary>Prolongs the lease now. With automatic renewal, that goes on from here.</summary>
+    /// <param name="ttl">How long it lives from now, and after each automatic renewal to come; null: as was asked for at acquire.</param>
+    /// <exception cref="VmCacheException">The lease has ended, the TTL is refused, or the node did not answer.</exception>
+    public async Task RenewAsync(TimeSpan? ttl = null, CancellationToken cancel = default)
+    {
+        if (renewal is not null)
+        {
+            await renewal.RenewAsync(ttl, cancel).ConfigureAwait(false);
+            return;
+        }
+
         Volatile.Write(ref lease, await client.RenewAsync(Id, Token, ttl, TimeSpan.FromSeconds(10), cancel).ConfigureAwait(false));
+    }
 
     /// <summary>Runs a program in the guest. Its output is handed over as it comes and not asked for faster than it is taken.</summary>
     /// <param name="stdin">Copied to the program until it ends; null for an empty one.</param>

@@ -57,7 +57,7 @@ public sealed class VmCacheClient : IDisposable
     }
 
     /// <summary>Prolongs a lease from now on.</summary>
-    /// <param name="ttl">Null: as before.</param>
+    /// <param name="ttl">How long it lives from now; null: as was asked for at acquire.</param>
     public Task<Lease> RenewAsync(string id, string token, TimeSpan? ttl, TimeSpan timeout, CancellationToken cancel = default) =>
         CallAsync(
             options => vms.RenewAsync(

@@ -125,4 +125,38 @@ public class DrainSpecs : NodeFixture
         await stopped;
         Assert.Empty(Hypervisor.Alive);
     }
+
+    [Fact]
+    public async Task Stays_drained_when_the_pools_actor_fails()
+    {
+        await StartAsync(Pool(number: 2));
+        var leased = await LeaseAsync();
+        await UntilAsync(p => p is { Warm: 2, Leased: 1 });
+        await AskVmAsync(DrainNode.Instance);
+        await UntilAsync(p => p.Vms.Count == 1);
+        var pool = await Sys.ActorSelection(Node.Path / "pool-default").ResolveOne(TimeSpan.FromSeconds(5));
+
+        await EventFilter.Exception<ActorKilledException>().ExpectAsync(1, () =>
+        {
+            pool.Tell(Kill.Instance);
+            return Task.CompletedTask;
+        });
+
+        await UntilAsync(p => p is { Warm: 0, Warming: 0, Leased: 1 } && p.Vms.Count == 1 && p.Reason.StartsWith("this host is drained", StringComparison.Ordinal));
+        Assert.Equal(RefusalKind.Unavailable, Assert.IsType<AcquireRefused>(await AskAsync(AcquireV1())).Kind);
+        Assert.Equal(leased.Facts.Id, Assert.Single(Hypervisor.Alive).Facts.Id);
+    }
+
+    [Fact]
+    public async Task Gives_a_holder_its_lease_again_when_the_pool_is_drained()
+    {
+        await StartAsync(Pool(number: 1));
+        var first = await LeaseAsync(Wish(key: "k"));
+        await AskVmAsync(DrainNode.Instance);
+
+        var again = await LeaseAsync(Wish(key: "k"));
+
+        Assert.Equal((first.Facts.Id, first.Lease!.Record.Token), (again.Facts.Id, again.Lease!.Record.Token));
+        Assert.Contains("this host is drained", Assert.IsType<AcquireRefused>(await AskAsync(AcquireV1(Wish(key: "l")))).Reason);
+    }
 }

@@ -51,7 +51,7 @@ public class LeaseSpecs : NodeFixture
 
         Assert.Equal(new VmSize(3, 384), granted.Lease!.Size);
         Assert.Equal(3, Machine(granted.Facts.Id).Guest.Online);
-        Assert.Equal(["resume", "prepare", "plug-cpus", "describe", "plug-memory", "online"], granted.Lease.Timeline.Select(t => t.Stage));
+        Assert.Equal(["resume", "prepare", "describe", "plug-memory", "plug-cpus", "online"], granted.Lease.Timeline.Select(t => t.Stage));
     }
 
     [Fact]

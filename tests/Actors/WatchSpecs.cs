@@ -73,6 +73,28 @@ public class WatchSpecs : NodeFixture
         await Assert.ThrowsAsync<WatcherTooSlowException>(() => small.Writer.WaitToWriteAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20)));
     }
 
+    [Theory]
+    [InlineData(null, true)]
+    [InlineData("busy", true)]
+    [InlineData("default", false)]
+    public async Task Lets_a_watcher_go_that_would_not_be_told_of_a_pool(string? watched, bool faulted)
+    {
+        var (busy, idle) = (CreateTestProbe(), CreateTestProbe());
+        var pools = new Dictionary<PoolName, IActorRef> { [new PoolName("busy")] = busy, [PoolName.Default] = idle };
+        var seen = Channel.CreateUnbounded<NodeEvent>();
+        var watch = new WatchEvents(watched is null ? null : new PoolName(watched), "", 0, seen);
+        var journal = new EventJournal(TimeProvider.System);
+        Sys.ActorOf(Props.Create(() => new WatchStarter(watch, journal, pools, false)));
+        await busy.ExpectMsgAsync<GetPoolView>();
+        await idle.ExpectMsgAsync<GetPoolView>();
+
+        idle.Reply(new PoolView(PoolName.Default, null, 0, 0, 0, 0, 0, "", Accelerator.Tcg, "", [], []));
+        Time.Advance(TimeSpan.FromSeconds(2));
+
+        if (faulted) await Assert.ThrowsAsync<PoolsNotHeardException>(() => seen.Reader.Completion.WaitAsync(TimeSpan.FromSeconds(20)));
+        else Assert.Equal(NodeEventKind.Reset, (await NextAsync(seen, 1))[0].Kind);
+    }
+
     private Channel<NodeEvent> Watch(string epoch, ulong after, PoolName? pool = null)
     {
         var seen = Channel.CreateUnbounded<NodeEvent>();

@@ -127,7 +127,7 @@ public sealed class GatewayActor : ReceiveActor
     private void OnWatch(WatchEvents watch)
     {
         if (_journal.TryWatch(watch.Pool, watch.Epoch, watch.After, watch.To)) return;
-        var (journal, pools, starting) = (_journal, _pools.Values.ToList(), !_open);
+        var (journal, pools, starting) = (_journal, _pools.ToDictionary(), !_open);
         Context.ActorOf(Props.Create(() => new WatchStarter(watch, journal, pools, starting)));
     }
 

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Actors.Gateway;
 
@@ -8,18 +9,27 @@ namespace VmCacheCluster.Actors.Gateway;
 /// </summary>
 internal sealed class WatchStarter : ReceiveActor
 {
-    public WatchStarter(WatchEvents watch, EventJournal journal, IReadOnlyList<IActorRef> pools, bool starting)
+    public WatchStarter(WatchEvents watch, EventJournal journal, IReadOnlyDictionary<PoolName, IActorRef> pools, bool starting)
     {
         var since = journal.Last;
         var self = Self;
-        Context.ActorOf(Props.Create(() => new ViewCollector(pools, self, starting)));
+        Context.ActorOf(Props.Create(() => new ViewCollector(pools.Values.ToList(), self, starting)));
         Receive<NodeView>(node =>
         {
-            var pools = node.Pools.Where(p => watch.Pool is null || p.Name == watch.Pool);
-            var snapshot = pools.SelectMany(p => p.Vms.Select(vm => journal.At(since, NodeEventKind.Snapshot, p.Name, vm)));
+            bool Watched(PoolName pool) => watch.Pool is null || pool == watch.Pool;
+            Context.Stop(Self);
+            if (pools.Keys.Where(Watched).Except(node.Pools.Select(p => p.Name)).Any())
+            {
+                watch.To.TryComplete(new PoolsNotHeardException());
+                return;
+            }
+
+            var snapshot = node.Pools.Where(p => Watched(p.Name)).SelectMany(p => p.Vms.Select(vm => journal.At(since, NodeEventKind.Snapshot, p.Name, vm)));
             var told = snapshot.Prepend(journal.At(since, NodeEventKind.Reset, watch.Pool, null)).All(watch.To.TryWrite);
             if (!told || !journal.TryWatch(watch.Pool, journal.Epoch, since, watch.To)) watch.To.TryComplete(new WatcherTooSlowException());
-            Context.Stop(Self);
         });
     }
 }
+
+/// <summary>A pool was too busy to say which VMs it has: a snapshot without them would tell that there are none.</summary>
+public sealed class PoolsNotHeardException() : Exception("a pool did not say in time which VMs it has");

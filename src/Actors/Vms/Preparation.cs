@@ -39,13 +39,14 @@ internal static class Preparation
     {
         var (cpus, memory) = (wish.MinCpus - vm.Size.Cpus, wish.MinMemoryMiB - vm.Size.MemoryMiB);
         if (cpus <= 0 && memory <= 0) return;
-        if (cpus > 0) Whole("vCPUs", await clock.RunAsync("plug-cpus", () => vm.AddCpusAsync(cpus, cancel)).ConfigureAwait(false));
+        // Before the vCPUs: only the guest knows its memory block, and what that makes of the wish may be refused.
         if (memory > 0)
         {
             var facts = await clock.RunAsync("describe", () => guest.DescribeAsync(cancel)).ConfigureAwait(false);
             Whole("MiB", await clock.RunAsync("plug-memory", () => vm.AddMemoryAsync(memory, facts.MemoryBlockMiB, cancel)).ConfigureAwait(false));
         }
 
+        if (cpus > 0) Whole("vCPUs", await clock.RunAsync("plug-cpus", () => vm.AddCpusAsync(cpus, cancel)).ConfigureAwait(false));
         await clock.RunAsync("online", () => guest.OnlineAsync(vm.Size.Cpus, cancel)).ConfigureAwait(false);
     }
 

@@ -6,6 +6,9 @@ namespace VmCacheCluster.Domain;
 /// <summary>What a pool can promise, said before anything is done.</summary>
 public static class LeaseRules
 {
+    /// <summary>Of Linux on x86-64, in MiB: a guest's memory block is this, or a multiple.</summary>
+    private const int LeastMemoryBlock = 128;
+
     /// <summary>Why a wish can never come true in this pool, and what can; null when it can.</summary>
     public static string? Fault(LeaseWish wish, PoolOptions pool)
     {
@@ -16,6 +19,8 @@ public static class LeaseRules
             return $"{wish.MinMemoryMiB} MiB of memory are more than the {spec.MemoryMiB} MiB of its VMs, and no memory can be plugged into them (memory-slots is 0)";
         if (wish.MinMemoryMiB > spec.MaxMemoryMiB)
             return $"{wish.MinMemoryMiB} MiB of memory are more than the {spec.MaxMemoryMiB} MiB that its VMs can have (max-memory)";
+        if (WholeBlocks(wish.MinMemoryMiB, spec.MemoryMiB) is var whole && whole > spec.MaxMemoryMiB)
+            return $"{wish.MinMemoryMiB} MiB of memory would be {whole} MiB, since memory is plugged in blocks of {LeastMemoryBlock} MiB, and its VMs can have {spec.MaxMemoryMiB} MiB (max-memory)";
         return wish.Ttl is { } ttl ? FaultOfTtl(ttl, pool.Lease) : null;
     }
 
@@ -65,6 +70,10 @@ public static class LeaseRules
             hash.AppendData(bytes);
         }
     }
+
+    /// <summary>What a VM has at least when it has been grown to its wish, in MiB.</summary>
+    private static long WholeBlocks(int wanted, int has)
+        => wanted <= has ? has : has + (wanted - (long)has + LeastMemoryBlock - 1) / LeastMemoryBlock * LeastMemoryBlock;
 
     private static string Text(TimeSpan time) => $"{time.TotalSeconds:0.###} s";
 }

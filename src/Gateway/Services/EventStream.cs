@@ -36,12 +36,18 @@ public sealed class EventStream(IRequiredActor<GatewayActor> gateway, NodeOption
         {
             throw GrpcErrors.Stopping();
         }
+        catch (PoolsNotHeardException fault)
+        {
+            throw GrpcErrors.NotAnswered(fault.Message);
+        }
         catch (Exception e) when (e is not RpcException && events.Reader.Completion.IsFaulted)
         {
             throw GrpcErrors.SlowWatcher();
         }
         finally
         {
+            // Whoever still writes to it sees at once that nobody reads.
+            events.Writer.TryComplete();
             gateway.ActorRef.Tell(new UnwatchEvents(events.Writer), ActorRefs.NoSender);
         }
 

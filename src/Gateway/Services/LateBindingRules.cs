@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using VmCacheCluster.Agent;
 using VmCacheCluster.Domain.Ports;
 using V1 = VmCacheCluster.Contracts.V1;
 
@@ -11,7 +12,6 @@ public static partial class LateBindingRules
     public const int MostFiles = 256;
     public const int LargestFile = 1 << 20;
     public const int MostFileBytes = 3 << 20;
-    public const int LongestPath = 4095;
     public const int MostVariables = 256;
     public const int LargestVariable = 32 << 10;
     public const int MostVariableBytes = 128 << 10;
@@ -58,7 +58,7 @@ public static partial class LateBindingRules
         if (files.Count > MostFiles) faults.Add(field, $"at most {MostFiles} files, not {files.Count}");
         for (var i = 0; i < files.Count; i++)
         {
-            if (PathFault(files[i].Path) is { } fault) faults.Add($"{field}[{i}].path", $"{RequestFaults.Quote(files[i].Path)} {fault}");
+            if (PreparePath.Fault(files[i].Path) is { } fault) faults.Add($"{field}[{i}].path", $"{RequestFaults.Quote(files[i].Path)} {fault}");
             if (files[i].Mode > HighestMode)
                 faults.Add($"{field}[{i}].mode", $"permission bits are at most 07777, not 0{Convert.ToString(files[i].Mode, 8)}");
             if (files[i].Content.Length > LargestFile)
@@ -69,18 +69,21 @@ public static partial class LateBindingRules
         if (bytes > MostFileBytes) faults.Add(field, $"at most {MostFileBytes} bytes together, not {bytes}");
         var pathBytes = files.Sum(f => (long)Encoding.UTF8.GetByteCount(f.Path));
         if (pathBytes > MostPathBytes) faults.Add(field, $"at most {MostPathBytes} bytes of paths together, not {pathBytes}");
+        else if (files.Count <= MostFiles) CheckTogether(files, field, faults);
     }
 
-    /// <returns>What the path does wrong; null: nothing.</returns>
-    private static string? PathFault(string path)
+    /// <summary>A path that is there twice, or below another one that is a file.</summary>
+    private static void CheckTogether(IReadOnlyList<V1.GuestFile> files, string field, RequestFaults faults)
     {
-        if (!path.StartsWith('/')) return "is not absolute: it begins with '/'";
-        if (path.Contains('\0')) return "has a NUL";
-        if (Encoding.UTF8.GetByteCount(path) > LongestPath) return $"has more than {LongestPath} bytes";
-        if (path.EndsWith('/')) return "names a directory: it ends with '/'";
-        var segments = path[1..].Split('/');
-        if (segments.Contains("")) return "has an empty segment";
-        return segments.Any(s => s is "." or "..") ? "has a segment '.' or '..'" : null;
+        var paths = new HashSet<string>(StringComparer.Ordinal);
+        var plain = files.Select((file, i) => (file.Path, Field: $"{field}[{i}].path")).Where(f => PreparePath.Fault(f.Path) is null).ToList();
+        foreach (var (path, own) in plain)
+            if (!paths.Add(path)) faults.Add(own, $"{RequestFaults.Quote(path)} is there twice");
+        foreach (var (path, own) in plain)
+        {
+            if (PreparePath.DirectoriesAbove(path).FirstOrDefault(paths.Contains) is { } above)
+                faults.Add(own, $"{RequestFaults.Quote(path)} lies below {RequestFaults.Quote(above)}, which is to be a file");
+        }
     }
 
     [GeneratedRegex(@"\A(?=.{1,64}\z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*\z")]

@@ -53,7 +53,7 @@ internal sealed class GuestFiles(string root = "")
     public void Write(string path, uint mode, ReadOnlySpan<byte> content)
     {
         var target = root + path;
-        var draft = string.Concat(target.AsSpan(0, target.LastIndexOf('/') + 1), GuestPath.Draft);
+        var draft = string.Concat(target.AsSpan(0, target.LastIndexOf('/') + 1), PreparePath.Draft);
         try
         {
             var descriptor = Libc.open(draft, Linux.O_WRONLY | Linux.O_CREAT | Linux.O_TRUNC | Linux.O_NOFOLLOW | Linux.O_CLOEXEC, mode);

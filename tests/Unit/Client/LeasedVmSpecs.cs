@@ -55,6 +55,21 @@ public sealed class LeasedVmSpecs
         Assert.Single(host.Gateway.Messages.OfType<ReleaseVm>());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Has_one_expiry_whoever_renews_it(bool automatic)
+    {
+        await using var host = await ServiceHost.StartAsync();
+        host.PlayPool(new ScriptedGuest());
+        await using var vm = await host.Client.AcquireAsync("", new AcquireOptions { AutomaticRenewal = automatic });
+
+        await vm.RenewAsync(TimeSpan.FromHours(1));
+
+        Assert.Equal((TimeSpan.FromHours(1), ServiceHost.Noon.AddMinutes(5)), (vm.Ttl, vm.ExpiresAt));
+        Assert.Contains(host.Gateway.Messages.OfType<RenewLease>(), r => r.Ttl == TimeSpan.FromHours(1));
+    }
+
     [Fact]
     public async Task Is_watched_on_from_the_last_event_when_the_stream_breaks()
     {

@@ -26,6 +26,18 @@ public class LeaseRulesSpecs
     }
 
     [Theory]
+    [InlineData(896, null)]
+    [InlineData(897, "897 MiB of memory would be 1024 MiB, since memory is plugged in blocks of 128 MiB, and its VMs can have 1000 MiB (max-memory)")]
+    [InlineData(1000, "1000 MiB of memory would be 1024 MiB")]
+    [InlineData(256, null)]
+    public void Says_so_when_whole_blocks_of_memory_are_too_much(int memory, string? fault)
+    {
+        var pool = PoolOf(slots: 2);
+
+        Same(fault, LeaseRules.Fault(Wish with { MinMemoryMiB = memory }, pool with { Spec = pool.Spec with { MaxMemoryMiB = 1000 } }));
+    }
+
+    [Theory]
     [InlineData(0.999, "a TTL of 0.999 s is less than 1 s")]
     [InlineData(1, null)]
     [InlineData(3600, null)]

@@ -13,15 +13,41 @@ public sealed class AcquireRequestReaderSpecs
     [InlineData("/a/../b", "'.' or '..'")]
     [InlineData("/..", "'.' or '..'")]
     [InlineData("/a/./b", "'.' or '..'")]
-    [InlineData("/a//b", "empty segment")]
-    [InlineData("/", "ends with '/'")]
-    [InlineData("/a/", "ends with '/'")]
+    [InlineData("/a//b", "a part that is empty")]
+    [InlineData("/", "a part that is empty")]
+    [InlineData("/a/", "a part that is empty")]
     [InlineData("/a\0b", "NUL")]
+    [InlineData("/etc/hostname", "is written from machine_id and hostname")]
+    [InlineData("/etc/machine-id", "is written from machine_id and hostname")]
+    [InlineData("/proc/x", "the kernel has its own files")]
+    [InlineData("/sys/a/b", "the kernel has its own files")]
+    [InlineData("/dev", "the kernel has its own files")]
+    [InlineData("/a/.vmcache-prepare.tmp", "the guest uses itself")]
     public void Refuses_a_path_that_is_not_plain(string path, string why)
     {
         var faults = Faults(new AcquireRequest { LateBinding = new LateBinding { Files = { new GuestFile { Path = path } } } });
 
         Assert.Contains(why, Assert.Single(faults.Named).Description);
+    }
+
+    [Fact]
+    public void Refuses_a_path_that_is_too_long_for_the_guest()
+    {
+        static string Long(int bytes) => string.Concat(Enumerable.Repeat("/" + new string('p', 199), bytes / 200));
+
+        Assert.False(Faults(Files(Long(4000), "/" + new string('s', 255))).Any);
+        Assert.Contains("longer than 4000 bytes", Assert.Single(Faults(Files(Long(4000) + "/x")).Named).Description);
+        Assert.Contains("longer than 255 bytes", Assert.Single(Faults(Files("/" + new string('ü', 128))).Named).Description);
+    }
+
+    [Fact]
+    public void Refuses_files_that_cannot_be_together()
+    {
+        var twice = Assert.Single(Faults(Files("/a", "/b", "/a")).Named);
+        var below = Assert.Single(Faults(Files("/a/b/c", "/a/bc", "/a/b")).Named);
+
+        Assert.Equal(("late_binding.files[2].path", "'/a' is there twice"), (twice.Field, twice.Description));
+        Assert.Equal(("late_binding.files[0].path", "'/a/b/c' lies below '/a/b', which is to be a file"), (below.Field, below.Description));
     }
 
     [Fact]
@@ -118,4 +144,7 @@ public sealed class AcquireRequestReaderSpecs
         AcquireRequestReader.Read(request, faults);
         return faults;
     }
+
+    private static AcquireRequest Files(params string[] paths)
+        => new() { LateBinding = new LateBinding { Files = { paths.Select(path => new GuestFile { Path = path }) } } };
 }

@@ -56,6 +56,20 @@ public sealed class WatchSpecs
     }
 
     [Fact]
+    public async Task Says_so_when_a_pool_was_not_heard()
+    {
+        await using var host = await ServiceHost.StartAsync();
+        using var call = host.Calls.Watch(new WatchRequest());
+        var asked = await AskedAsync(host);
+
+        asked.To.Complete(new PoolsNotHeardException());
+
+        var fault = await Assert.ThrowsAsync<RpcException>(() => NextAsync(call));
+        Assert.Equal(StatusCode.Unavailable, fault.StatusCode);
+        Assert.Contains("a pool did not say in time which VMs it has", fault.Status.Detail);
+    }
+
+    [Fact]
     public async Task Gives_the_actors_a_bounded_channel()
     {
         await using var host = await ServiceHost.StartAsync();
@@ -77,6 +91,7 @@ public sealed class WatchSpecs
         call.Dispose();
 
         await LeftAsync(host, asked);
+        Assert.False(asked.To.TryWrite(new NodeEvent("e1", 7, ServiceHost.Noon, NodeEventKind.PoolEvent, PoolName.Default, null, "refilling")));
     }
 
     private static async Task<WatchEvents> AskedAsync(ServiceHost host)

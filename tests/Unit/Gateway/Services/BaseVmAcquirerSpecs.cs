@@ -1,0 +1,56 @@
+using Akka.Actor;
+using Akka.Hosting;
+using Grpc.Core;
+using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Actors.Vms;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Gateway.Services;
+using VmCacheCluster.Tests.TestSupport;
+
+namespace VmCacheCluster.Tests.Unit.Gateway.Services;
+
+public sealed class BaseVmAcquirerSpecs
+{
+    [Fact]
+    public async Task Gives_the_vm_back_when_the_caller_left_after_the_grant()
+    {
+        await using var vm = new ScriptedGateway();
+        using var leave = new CancellationTokenSource();
+        var acquirer = new BaseVmAcquirer(new GrantingGateway(vm.ActorRef, leave.Cancel), Options, TimeProvider.System);
+
+        var fault = await Assert.ThrowsAsync<RpcException>(
+            () => acquirer.AcquireAsync(PoolName.Default, HandOutPath.V1, DateTime.MaxValue, leave.Token, Wish));
+
+        Assert.Equal(StatusCode.Cancelled, fault.StatusCode);
+        await Eventually.Async(() => vm.Messages.OfType<ReturnVm>().Any(), "the VM is told");
+        Assert.Equal(ServiceHost.Id, vm.Only<ReturnVm>().Id);
+    }
+
+    private static LeaseWish Wish { get; } = new(0, 0, null, new Dictionary<string, string>(), null, "", WarmWish.Prefer, LateBinding.None, false);
+
+    private static NodeOptions Options { get; } = new()
+    {
+        Endpoint = "/run/x/cache.sock", RunDirectory = "/run/x", ClientDirectory = "/run/x/client", BootParallelism = 1,
+        Stop = new StopDeadlines(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)),
+        Pools = [ServiceHost.Pool()],
+    };
+
+    /// <summary>Grants the VM before the acquirer can wait for it; then the caller leaves.</summary>
+    private sealed class GrantingGateway(IActorRef vm, Action leave) : MinimalActorRef, IRequiredActor<GatewayActor>
+    {
+        public override ActorPath Path => throw new NotSupportedException();
+
+        public override IActorRefProvider Provider => throw new NotSupportedException();
+
+        public IActorRef ActorRef => this;
+
+        public Task<IActorRef> GetAsync(CancellationToken cancellationToken = default) => Task.FromResult(ActorRef);
+
+        protected override void TellInternal(object message, IActorRef sender)
+        {
+            Assert.True(((AcquireBaseVm)message).Ticket.TryAnswer(ServiceHost.Granted(vm)));
+            leave();
+        }
+    }
+}

@@ -1,0 +1,20 @@
+using VmCacheCluster.Contracts.V1;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Services;
+
+namespace VmCacheCluster.Tests.Unit.Gateway.Services;
+
+public sealed class V1MappingSpecs
+{
+    public static TheoryData<VmPhase> Phases() => [.. Enum.GetValues<VmPhase>()];
+
+    [Theory]
+    [MemberData(nameof(Phases))]
+    public void Calls_each_phase_by_its_own_name(VmPhase phase)
+    {
+        // A VM that is gone is shown by its last event alone.
+        var name = phase == VmPhase.Gone ? nameof(VmState.Stopping) : phase.ToString();
+
+        Assert.Equal(name, V1Mapping.ToVm(ServiceHost.View(phase)).State.ToString());
+    }
+}
