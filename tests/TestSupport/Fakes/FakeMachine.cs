@@ -79,11 +79,12 @@ public sealed class FakeMachine(VmFacts facts)
         }
     }
 
-    /// <exception cref="VmFailedException">Somebody else holds its monitor.</exception>
+    /// <exception cref="VmFailedException">Somebody else holds its monitor, or it is gone.</exception>
     internal void Take(FakeVm holder)
     {
         lock (_gate)
         {
+            if (!Alive) throw new VmFailedException(new VmFailure(VmFailureKind.Exited, $"process {Facts.Process.Pid} is gone"));
             if (_holder is not null)
                 throw new VmFailedException(new VmFailure(VmFailureKind.Monitor, "its monitor is taken by another client"));
             _holder = holder;
