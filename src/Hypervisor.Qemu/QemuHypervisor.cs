@@ -18,7 +18,8 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
         Task.Run(() => Preflight.Check(spec, options), cancel);
 
     /// <inheritdoc/>
-    public Task<IVm> CreateAsync(VmId id, VmSpec spec, CancellationToken cancel) => _starter.StartAsync(id, spec, cancel);
+    public async Task<IVm> CreateAsync(VmId id, VmSpec spec, CancellationToken cancel) =>
+        await _starter.BootAsync(id, spec, cancel).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<FoundVm>> FindAsync(CancellationToken cancel) =>

@@ -1,4 +1,5 @@
 using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Processes;
 
 namespace VmCacheCluster.Hypervisor.Qemu.CommandLine;
 
@@ -19,12 +20,15 @@ public static class QemuCommandLine
     internal const int TranslationBufferMiB = 128;
 
     /// <summary>The arguments after the program's name.</summary>
-    public static IReadOnlyList<string> Build(VmSpec spec, VmPaths paths, VmId id) =>
+    /// <param name="source">Where guest and memory come from.</param>
+    public static IReadOnlyList<string> Build(VmSpec spec, VmPaths paths, VmId id, VmSource source = VmSource.Boot) =>
     [
         .. Identity(spec, id),
         .. Machine(spec),
-        .. Memory(spec),
-        .. Boot(spec),
+        .. Memory(spec, source),
+        .. source == VmSource.Clone ? Incoming : Boot(spec),
+        .. Image(spec),
+        .. source != VmSource.Clone && spec.KernelParameters.Length > 0 ? ["-append", spec.KernelParameters] : Array.Empty<string>(),
         .. Devices(spec, paths),
         .. Monitors(paths),
         .. Behaviour(spec, paths),
@@ -41,10 +45,15 @@ public static class QemuCommandLine
         "-smp", $"{spec.Cpus},cores=1,threads=1,sockets={spec.MaxCpus},maxcpus={spec.MaxCpus}",
     ];
 
-    private static string[] Memory(VmSpec spec) =>
+    /// <summary>The guest is in the memory and the state that follow: it needs no kernel.</summary>
+    private static string[] Incoming => ["-incoming", "defer"];
+
+    private static string[] Memory(VmSpec spec, VmSource source) =>
     [
         "-m", spec.MemorySlots == 0 ? $"{spec.MemoryMiB}M" : $"{spec.MemoryMiB}M,slots={spec.MemorySlots},maxmem={spec.MaxMemoryMiB}M",
-        "-object", $"memory-backend-ram,id=dimm1,size={spec.MemoryMiB}M",
+        "-object", source == VmSource.Boot
+            ? $"memory-backend-ram,id=dimm1,size={spec.MemoryMiB}M"
+            : $"memory-backend-file,id=dimm1,size={spec.MemoryMiB}M,mem-path=/proc/self/fd/{DetachedProcess.InheritedFile},share={(source == VmSource.Template ? "on" : "off")}",
         "-numa", "node,memdev=dimm1",
     ];
 
@@ -57,16 +66,15 @@ public static class QemuCommandLine
             yield return "-initrd";
             yield return initrd;
         }
-        if (spec.Image is { } image)
-        {
-            yield return "-drive";
-            yield return $"id=image,file={Escape(image)},format=raw,if=none,readonly=on";
-            yield return "-device";
-            yield return "virtio-blk-pci,drive=image";
-        }
-        if (spec.KernelParameters.Length == 0) yield break;
-        yield return "-append";
-        yield return spec.KernelParameters;
+    }
+
+    private static IEnumerable<string> Image(VmSpec spec)
+    {
+        if (spec.Image is not { } image) yield break;
+        yield return "-drive";
+        yield return $"id=image,file={Escape(image)},format=raw,if=none,readonly=on";
+        yield return "-device";
+        yield return "virtio-blk-pci,drive=image";
     }
 
     private static IEnumerable<string> Devices(VmSpec spec, VmPaths paths) =>

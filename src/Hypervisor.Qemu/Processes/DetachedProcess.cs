@@ -9,12 +9,16 @@ namespace VmCacheCluster.Hypervisor.Qemu.Processes;
 /// </summary>
 internal static unsafe class DetachedProcess
 {
+    /// <summary>The descriptor that a program gets its file as.</summary>
+    public const int InheritedFile = 3;
+
     // Larger than any of glibc's: posix_spawnattr_t has 336 bytes, posix_spawn_file_actions_t 80, sigset_t 128.
     private const int OpaqueSize = 512;
 
     /// <summary>Returns the program's pid.</summary>
+    /// <param name="file">An open file that it gets as <see cref="InheritedFile"/>; null: none.</param>
     /// <exception cref="IOException">It cannot be executed, or its log not opened.</exception>
-    public static int Start(string program, IReadOnlyList<string> arguments, string log)
+    public static int Start(string program, IReadOnlyList<string> arguments, string log, SafeHandle? file = null)
     {
         var actions = stackalloc byte[OpaqueSize];
         var attributes = stackalloc byte[OpaqueSize];
@@ -27,7 +31,8 @@ internal static unsafe class DetachedProcess
             Check(Native.SpawnActionsOpen(actions, 0, "/dev/null", readOnly, 0), program);
             Check(Native.SpawnActionsOpen(actions, 1, log, writeCreateTruncateAppend, ownerOnly), program);
             Check(Native.SpawnActionsDup(actions, 1, 2), program);
-            Check(Native.SpawnActionsCloseFrom(actions, 3), program);
+            if (file is not null) Check(Native.SpawnActionsDup(actions, (int)file.DangerousGetHandle(), InheritedFile), program);
+            Check(Native.SpawnActionsCloseFrom(actions, file is null ? InheritedFile : InheritedFile + 1), program);
             DetachSignals(attributes, program);
             return Spawn(program, arguments, actions, attributes);
         }

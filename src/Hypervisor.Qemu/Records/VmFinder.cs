@@ -11,8 +11,6 @@ internal sealed record Inspection(FoundVm Found, bool Reapable);
 /// <summary>Reads what an earlier process left in the run directory, and changes nothing.</summary>
 internal sealed class VmFinder(QemuHypervisorOptions options)
 {
-    private const uint TypeMask = 0xF000, TypeDirectory = 0x4000, TypeLink = 0xA000;
-
     /// <summary>One entry a directory whose name is a VM's id (others are not ours), and one for each QEMU that lost its own.</summary>
     public List<FoundVm> Find()
     {
@@ -40,7 +38,7 @@ internal sealed class VmFinder(QemuHypervisorOptions options)
     {
         var paths = QemuPaths.For(options.RunDirectory, options.ClientDirectory, id);
         if (!Path.Exists(paths.Directory) && new FileInfo(paths.Directory).LinkTarget is null) return Astray(id, paths);
-        if (Untrusted(paths.Directory) is { } why)
+        if (Trust.Fault(paths.Directory) is { } why)
             return new Inspection(new FoundVm(id, null, null, FoundProcess.Gone, why) { Trusted = false }, Reapable: false);
         var (mark, stateProblem) = StateFile.Read(QemuPaths.State(paths));
         var (lease, leaseProblem) = LeaseFile.Read(QemuPaths.Lease(paths));
@@ -101,18 +99,5 @@ internal sealed class VmFinder(QemuHypervisorOptions options)
         {
             return null;
         }
-    }
-
-    /// <summary>Why a directory is not to be believed or touched; null when it is a plain directory of our own user.</summary>
-    private static unsafe string? Untrusted(string directory)
-    {
-        const int mode = 24, user = 28;
-        var stat = stackalloc byte[256];
-        if (Native.LinkStat(directory, stat) != 0) return $"{directory} cannot be read: {System.Runtime.InteropServices.Marshal.GetLastPInvokeErrorMessage()}";
-        var type = *(uint*)(stat + mode) & TypeMask;
-        if (type == TypeLink) return $"{directory} is a symbolic link";
-        if (type != TypeDirectory) return $"{directory} is no directory";
-        var owner = *(uint*)(stat + user);
-        return owner == Native.EffectiveUser() ? null : $"{directory} belongs to user {owner}";
     }
 }

@@ -3,6 +3,7 @@ using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
 using VmCacheCluster.Hypervisor.Qemu.Records;
+using VmCacheCluster.Hypervisor.Qemu.Templates;
 using VmCacheCluster.Qmp;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Vm;
@@ -183,6 +184,14 @@ internal sealed class QemuVm : IVm
             OnHost($"cannot remove {unfinished}", () => File.Delete(unfinished));
             throw;
         }
+    }
+
+    /// <summary>Writes the device state of a paused VM whose memory is shared. It is of no use afterwards, and is to be stopped.</summary>
+    internal async Task SaveTemplateAsync(string stateFile, CancellationToken cancel)
+    {
+        ThrowIfEnded();
+        await StateLoader.IgnoreSharedMemoryAsync(_monitor, cancel).ConfigureAwait(false);
+        await _saver.SaveAsync(stateFile, cancel).ConfigureAwait(false);
     }
 
     public Task AssignAsync(SandboxId sandbox, CancellationToken cancel) => Task.Run(() => SandboxLinks.Make(Facts.Paths, sandbox), cancel);

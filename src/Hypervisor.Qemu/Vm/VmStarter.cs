@@ -4,6 +4,7 @@ using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu.CommandLine;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
 using VmCacheCluster.Hypervisor.Qemu.Records;
+using VmCacheCluster.Hypervisor.Qemu.Templates;
 using VmCacheCluster.Qmp;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Vm;
@@ -14,7 +15,18 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(50);
 
-    public async Task<IVm> StartAsync(VmId id, VmSpec spec, CancellationToken cancel)
+    /// <summary>Boots a VM.</summary>
+    public Task<QemuVm> BootAsync(VmId id, VmSpec spec, CancellationToken cancel) => StartAsync(id, spec, new Origin(VmSource.Boot, null, null), cancel);
+
+    /// <summary>Boots a VM whose guest's memory is a file that is kept.</summary>
+    public Task<QemuVm> BootInAsync(VmId id, VmSpec spec, MemoryFile memory, CancellationToken cancel) =>
+        StartAsync(id, spec, new Origin(VmSource.Template, memory, null), cancel);
+
+    /// <summary>Starts a clone, which is paused then.</summary>
+    public Task<QemuVm> CloneAsync(VmId id, VmSpec spec, MemoryFile memory, MemoryFile state, CancellationToken cancel) =>
+        StartAsync(id, spec, new Origin(VmSource.Clone, memory, state), cancel);
+
+    private async Task<QemuVm> StartAsync(VmId id, VmSpec spec, Origin origin, CancellationToken cancel)
     {
         if (QemuPaths.Fault(options.RunDirectory, options.ClientDirectory) is { } fault)
             throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, fault, "choose another directory"));
@@ -22,10 +34,10 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         if (Path.Exists(paths.Directory) || Path.Exists(paths.ClientDirectory))
             throw new VmFailedException(new VmFailure(VmFailureKind.Internal, $"there are files of a VM {id} already"));
         // Everything up to the monitor is system calls of microseconds and a fork: not for the caller's thread.
-        return await Task.Run(() => StartAsync(id, spec, paths, cancel), cancel).ConfigureAwait(false);
+        return await Task.Run(() => StartAsync(id, spec, origin, paths, cancel), cancel).ConfigureAwait(false);
     }
 
-    private async Task<IVm> StartAsync(VmId id, VmSpec spec, VmPaths paths, CancellationToken cancel)
+    private async Task<QemuVm> StartAsync(VmId id, VmSpec spec, Origin origin, VmPaths paths, CancellationToken cancel)
     {
         StateFile? state = null;
         QemuProcess? process = null;
@@ -35,14 +47,15 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             VmDirectories.Create(paths);
             state = OnHost($"cannot write {QemuPaths.State(paths)}", () => StateFile.Create(
                 QemuPaths.State(paths), new VmMark(VmOwnership.Making, HandOutPath.None, Served.Unknown, clock.Now)));
-            process = Launch(spec, paths, id);
-            var facts = new VmFacts(id, spec, paths, process.Identity, MadeBy.Boot);
+            process = Launch(spec, origin, paths, id);
+            var facts = new VmFacts(id, spec, paths, process.Identity, origin.Source == VmSource.Clone ? MadeBy.Clone : MadeBy.Boot);
             OnHost($"cannot write {QemuPaths.Record(paths)}", () =>
             {
                 VmRecordFile.Write(facts, new VmSize(spec.Cpus, spec.MemoryMiB));
                 return true;
             });
             monitor = await ConnectAsync(facts, process, cancel).ConfigureAwait(false);
+            if (origin.State is { } saved) await StateLoader.LoadAsync(monitor, process, saved, QemuPaths.Log(paths), cancel).ConfigureAwait(false);
             return await QemuVm.OpenAsync(facts, options, process, monitor, state, cancel).ConfigureAwait(false);
         }
         catch (Exception cause)
@@ -54,11 +67,11 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         }
     }
 
-    private static QemuProcess Launch(VmSpec spec, VmPaths paths, VmId id)
+    private static QemuProcess Launch(VmSpec spec, Origin origin, VmPaths paths, VmId id)
     {
         try
         {
-            return QemuProcess.Start(spec.Qemu, QemuCommandLine.Build(spec, paths, id), QemuPaths.Log(paths));
+            return QemuProcess.Start(spec.Qemu, QemuCommandLine.Build(spec, paths, id, origin.Source), QemuPaths.Log(paths), origin.Memory?.Handle);
         }
         catch (IOException fault)
         {
@@ -125,6 +138,8 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             state?.Dispose();
         }
     }
+
+    private sealed record Origin(VmSource Source, MemoryFile? Memory, MemoryFile? State);
 
     private static T OnHost<T>(string what, Func<T> action)
     {

@@ -1,0 +1,92 @@
+using System.Globalization;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Records;
+
+namespace VmCacheCluster.Hypervisor.Qemu.Templates;
+
+/// <summary>
+/// Where the templates are: <c>DIGEST/TIME/</c> each, complete from the moment it has that name, and <c>DIGEST/.new-…/</c> while one is
+/// made, under a lock that ends with its maker.
+/// </summary>
+internal sealed class TemplateDirectory(string root)
+{
+    private const string DraftPrefix = ".new-";
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    /// <summary>The complete ones, the youngest first.</summary>
+    /// <exception cref="InvalidDataException">A directory is not ours.</exception>
+    public IReadOnlyList<string> Versions(TemplateDigest digest)
+    {
+        var of = Of(digest);
+        if (!Directory.Exists(of)) return [];
+        foreach (var directory in new[] { root, of }) Check(directory);
+        return [.. Directory.EnumerateDirectories(of).Where(d => MadeAt(d) is not null).OrderByDescending(d => MadeAt(d))];
+    }
+
+    /// <summary>Everybody else is kept from making this template until it is disposed.</summary>
+    /// <returns>Null: somebody else is making it.</returns>
+    public IDisposable? TryLock(TemplateDigest digest)
+    {
+        Directory.CreateDirectory(root, OwnerOnly);
+        Check(root);
+        Directory.CreateDirectory(Of(digest), OwnerOnly);
+        Check(Of(digest));
+        try
+        {
+            return new FileStream(Path.Combine(Of(digest), "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException fault) when (fault is not (FileNotFoundException or DirectoryNotFoundException))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A new draft; what dead makers left is removed. The lock must be held.</summary>
+    public string NewDraft(TemplateDigest digest)
+    {
+        foreach (var left in Directory.EnumerateDirectories(Of(digest), DraftPrefix + "*")) Directory.Delete(left, recursive: true);
+        var draft = Path.Combine(Of(digest), DraftPrefix + Guid.NewGuid().ToString("N"));
+        Directory.CreateDirectory(draft, OwnerOnly);
+        return draft;
+    }
+
+    /// <summary>From now on it is there; older ones go. The lock must be held.</summary>
+    public void Publish(string draft, TemplateDigest digest, DateTimeOffset madeAt)
+    {
+        var older = Versions(digest);
+        Directory.Move(draft, Path.Combine(Of(digest), madeAt.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture)));
+        foreach (var directory in older) Directory.Delete(directory, recursive: true);
+    }
+
+    /// <summary>Removes every template that is not kept and older than this, and the drafts of the dead.</summary>
+    public void Sweep(IReadOnlySet<TemplateDigest> keep, DateTimeOffset before)
+    {
+        if (!Directory.Exists(root)) return;
+        Check(root);
+        foreach (var directory in Directory.EnumerateDirectories(root).Where(d => Path.GetFileName(d).Length == 64))
+        {
+            var digest = new TemplateDigest(Path.GetFileName(directory));
+            if (Trust.Fault(directory) is not null || TryLock(digest) is not { } held) continue;
+            using (held)
+            {
+                foreach (var draft in Directory.EnumerateDirectories(directory, DraftPrefix + "*")) Directory.Delete(draft, recursive: true);
+                if (keep.Contains(digest) || Versions(digest).Any(v => MadeAt(v) >= before)) continue;
+                Directory.Delete(directory, recursive: true);
+            }
+        }
+    }
+
+    private string Of(TemplateDigest digest) => Path.Combine(root, digest.Value);
+
+    private static void Check(string directory)
+    {
+        if (Trust.Fault(directory) is { } fault) throw new InvalidDataException(fault);
+        if ((File.GetUnixFileMode(directory) & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0)
+            throw new InvalidDataException($"{directory} can be written to by others");
+    }
+
+    private static DateTimeOffset? MadeAt(string directory)
+        => long.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+            ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
+            : null;
+}

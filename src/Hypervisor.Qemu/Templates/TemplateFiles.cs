@@ -1,0 +1,96 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Records;
+
+namespace VmCacheCluster.Hypervisor.Qemu.Templates;
+
+/// <summary>A template's directory: <c>memory</c> with holes, <c>state</c>, and <c>template.json</c>, which has the digests of both.</summary>
+internal static class TemplateFiles
+{
+    private const int Form = 1;
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    public static string State(string directory) => Path.Combine(directory, "state");
+
+    /// <summary>Completes a directory that holds the state already.</summary>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    public static Template Write(string directory, TemplateDigest digest, DateTimeOffset madeAt, MemoryFile memory, byte[] state, CancellationToken cancel)
+    {
+        Copied copied;
+        using (var file = File.OpenHandle(Memory(directory), FileMode.CreateNew, FileAccess.Write))
+        {
+            File.SetUnixFileMode(file, OwnerOnly);
+            copied = SparseCopy.Run(memory.Handle, file, cancel);
+        }
+
+        var description = new Description(Form, digest.Value, madeAt, memory.Length, copied.Bytes, copied.Digest, Convert.ToHexStringLower(SHA256.HashData(state)));
+        AtomicFile.Write(Record(directory), JsonSerializer.SerializeToUtf8Bytes(description, TemplateJson.Default.Description));
+        return new Template(digest, madeAt, copied.Bytes);
+    }
+
+    /// <summary>Reads and checks everything.</summary>
+    /// <exception cref="InvalidDataException">It is not what was written.</exception>
+    /// <exception cref="IOException">It cannot be read, or the host has no memory for it.</exception>
+    public static LoadedTemplate Load(string directory, TemplateDigest digest, CancellationToken cancel)
+    {
+        var description = Describe(directory, digest);
+        var state = File.ReadAllBytes(State(directory));
+        if (Convert.ToHexStringLower(SHA256.HashData(state)) != description.StateDigest) throw new InvalidDataException("its device state is not what was saved");
+        var memory = MemoryFile.Create("vmcache-template", description.MemoryLength);
+        try
+        {
+            using var file = File.OpenHandle(Memory(directory));
+            if (RandomAccess.GetLength(file) != description.MemoryLength) throw new InvalidDataException("its memory is truncated");
+            if (SparseCopy.Run(file, memory.Handle, cancel).Digest != description.MemoryDigest) throw new InvalidDataException("its memory is not what was saved");
+            memory.Seal();
+            return new LoadedTemplate(new Template(digest, description.MadeAt, description.MemoryBytes), memory, InMemory(state));
+        }
+        catch
+        {
+            memory.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A sealed copy.</summary>
+    public static MemoryFile InMemory(byte[] state)
+    {
+        var file = MemoryFile.Create("vmcache-state", state.Length);
+        RandomAccess.Write(file.Handle, state, 0);
+        file.Seal();
+        return file;
+    }
+
+    private static Description Describe(string directory, TemplateDigest digest)
+    {
+        Description? description;
+        try
+        {
+            description = JsonSerializer.Deserialize(File.ReadAllBytes(Record(directory)), TemplateJson.Default.Description);
+        }
+        catch (JsonException fault)
+        {
+            throw new InvalidDataException($"its description cannot be read: {fault.Message}", fault);
+        }
+
+        if (description is not { Form: Form }) throw new InvalidDataException($"it has form {description?.Form}, this daemon reads {Form}");
+        return description.Digest == digest.Value ? description : throw new InvalidDataException("it is another one's: its digest differs");
+    }
+
+    private static string Memory(string directory) => Path.Combine(directory, "memory");
+
+    private static string Record(string directory) => Path.Combine(directory, "template.json");
+}
+
+/// <summary>template.json.</summary>
+/// <param name="MemoryBytes">Without holes.</param>
+internal sealed record Description(
+    int Form, string Digest, DateTimeOffset MadeAt, long MemoryLength, long MemoryBytes, string MemoryDigest, string StateDigest);
+
+[JsonSerializable(typeof(Description))]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true,
+    RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+internal sealed partial class TemplateJson : JsonSerializerContext;
