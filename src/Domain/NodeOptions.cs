@@ -18,6 +18,12 @@ public sealed record NodeOptions
     /// <summary>What clients touch: QMP, console and agent sockets, one directory a VM.</summary>
     public required string ClientDirectory { get; init; }
 
+    /// <summary>Where templates are kept; ours alone.</summary>
+    public required string TemplateDirectory { get; init; }
+
+    /// <summary>How long a template that no pool wants is kept.</summary>
+    public required TimeSpan TemplateKeep { get; init; }
+
     /// <summary>How many VMs boot at a time, all pools together; at least 1.</summary>
     public required int BootParallelism { get; init; }
 

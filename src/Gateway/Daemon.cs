@@ -9,6 +9,7 @@ using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Gateway.Services;
 using VmCacheCluster.Hypervisor.Qemu;
+using VmCacheCluster.Hypervisor.Qemu.Templates;
 
 namespace VmCacheCluster.Gateway;
 
@@ -55,8 +56,9 @@ public static class Daemon
         };
         var clock = new LinuxHostClock();
         var hypervisor = new QemuHypervisor(qemu, clock);
+        var templates = new TemplateStore(options.TemplateDirectory, qemu, clock, TimeProvider.System);
         var ports = new NodePorts(
-            new VmPorts(through(hypervisor), clock, TimeProvider.System), new KvmProof(qemu, hypervisor, clock), Random.Shared.NextDouble);
+            new VmPorts(through(hypervisor), clock, TimeProvider.System, templates), new KvmProof(qemu, hypervisor, clock), Random.Shared.NextDouble);
 
         services.AddSingleton(options);
         services.AddAkka("vmcache", akka => akka
@@ -67,7 +69,7 @@ public static class Daemon
                 loggers.ClearLoggers();
                 loggers.AddLogger<HostLogger>();
             })
-            .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism), ports));
+            .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism) { TemplateKeep = options.TemplateKeep }, ports));
         services.AddHostedService<NodeLifetime>();
     }
 

@@ -11,7 +11,8 @@ public static class RunDirectories
     public static string? Prepare(NodeOptions options)
         => Prepare("run-dir", options.RunDirectory)
             ?? Prepare("run-dir", Path.Combine(options.RunDirectory, "vm"))
-            ?? Prepare("client-dir", options.ClientDirectory);
+            ?? Prepare("client-dir", options.ClientDirectory)
+            ?? Prepare("template-dir", options.TemplateDirectory);
 
     private static string? Prepare(string key, string directory)
     {

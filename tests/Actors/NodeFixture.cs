@@ -26,11 +26,11 @@ public abstract class NodeFixture : TestKit
 
     /// <param name="scheduler">Of timers; the default one's time passes when a test says so.</param>
     protected NodeFixture(string scheduler = "Akka.TestKit.TestScheduler, Akka.TestKit")
-        : base($"akka.scheduler.implementation = \"{scheduler}\"\n{Hocon}")
-    {
-    }
+        : base($"akka.scheduler.implementation = \"{scheduler}\"\n{Hocon}") => Templates = new FakeTemplates(Hypervisor);
 
     protected FakeHypervisor Hypervisor { get; } = new();
+
+    protected FakeTemplates Templates { get; }
 
     protected FakeClock Clock { get; } = new();
 
@@ -63,7 +63,7 @@ public abstract class NodeFixture : TestKit
 
     protected async Task StartAsync(int parallelism, params PoolOptions[] pools)
     {
-        var ports = new NodePorts(new VmPorts(Hypervisor.ForOneDaemon(), Clock, TimeProvider.System), Proof, () => 0.5);
+        var ports = new NodePorts(new VmPorts(Hypervisor.ForOneDaemon(), Clock, TimeProvider.System, Templates), Proof, () => 0.5);
         var started = CreateTestProbe();
         _daemon = Sys.ActorOf(Props.Create(() => new Guardian(new NodePlan(pools, parallelism), ports, started)));
         Journal = ports.Journal;

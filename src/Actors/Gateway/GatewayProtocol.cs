@@ -105,7 +105,14 @@ public sealed record NodeView(IReadOnlyList<PoolView> Pools, bool Starting);
 /// <param name="Reason">Why it is not at its target; empty when it is.</param>
 public sealed record PoolView(
     PoolName Name, string? Endpoint, int Target, int Warm, int Warming, int Leased, int Waiting, string Reason,
-    Accelerator Accelerator, string AcceleratorReason, IReadOnlyList<VmView> Vms, IReadOnlyList<PoolEvent> Events);
+    Accelerator Accelerator, string AcceleratorReason, IReadOnlyList<VmView> Vms, IReadOnlyList<PoolEvent> Events)
+{
+    /// <summary>How its next VM is made.</summary>
+    public MadeBy Refill { get; init; }
+
+    /// <summary>The template that it clones, or why it boots.</summary>
+    public string RefillReason { get; init; } = "";
+}
 
 /// <summary>A VM, as its status shows it.</summary>
 /// <param name="Lease">Of a VM handed out by vmcache.v1; else null.</param>

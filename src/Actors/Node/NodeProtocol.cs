@@ -8,7 +8,11 @@ namespace VmCacheCluster.Actors.Node;
 
 /// <summary>What a host is to run.</summary>
 /// <param name="BootParallelism">How many VMs may be made at once.</param>
-public sealed record NodePlan(IReadOnlyList<PoolOptions> Pools, int BootParallelism);
+public sealed record NodePlan(IReadOnlyList<PoolOptions> Pools, int BootParallelism)
+{
+    /// <summary>How long a template that no pool wants is kept.</summary>
+    public TimeSpan TemplateKeep { get; init; } = TimeSpan.FromDays(1);
+}
 
 public sealed record NodePorts(VmPorts Vms, IAcceleratorProof Proof, Func<double> Random)
 {

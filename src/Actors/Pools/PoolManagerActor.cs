@@ -22,6 +22,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly EventLog _events;
     private readonly Refill _refill;
+    private readonly CloneSource _source;
     private readonly PoolCallers _callers;
     private readonly PoolGate _gate;
     private readonly Dictionary<VmId, Member> _members = [];
@@ -29,6 +30,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private readonly Dictionary<VmId, List<IActorRef>> _releasing = [];
 
     private int _making;
+    private IActorRef? _template;
+    private bool _templateStops;
     private AcceleratorVerdict? _accelerator;
     private bool _recovering;
 
@@ -39,6 +42,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _around = around;
         _events = new EventLog(around.Ports.Time);
         _refill = new Refill(_options.Backoff);
+        _source = new CloneSource(around.Ports.Templates is null ? RefillChoice.Boot : _options.Refill);
         _gate = new PoolGate(plan.Closed);
         _callers = new PoolCallers(_options, _members, _shelf, _gate, new PoolCallersHost(Self, () => Timers, around.Ports.Time, WhyEmpty, RetryAfter));
 
@@ -57,6 +61,10 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         Receive<AnnounceVms>(WhenRecovered<AnnounceVms>(OnAnnounce));
         Receive<BootSlotGranted>(_ => OnSlot());
         Receive<AcceleratorAnswer>(OnAccelerator);
+        Receive<TemplateReady>(OnTemplateReady);
+        Receive<TemplateFailed>(OnTemplateFailed);
+        Receive<TemplateSpoilt>(spoilt => _events.Add(null, $"another template is made: {spoilt.Failure}"));
+        Receive<TemplateStopped>(_ => { _templateStops = false; FinishStop(); });
         Receive<TryAgain>(_ => { _refill.MayTry(); Balance(); });
         Receive<TooOld>(old => OnTooOld(old.Id));
         Receive<StopPool>(OnStopPool);
@@ -204,13 +212,14 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     // ---- VMs ----
 
-    private Member Spawn(VmId id, VmSpec spec, FoundVm? found)
+    private Member Spawn(VmId id, VmSpec spec, FoundVm? found, Template? template = null)
     {
-        var plan = new VmPlan(id, spec, found, _options.GracePeriod, _options.BootTimeout, _options.Lease, new PoolDoor(Self, _shelf));
+        var plan = new VmPlan(
+            id, spec, found, _options.GracePeriod, _options.BootTimeout, _options.Lease, new PoolDoor(Self, _shelf), template, _options.Prime);
         var ports = _around.Ports;
         var actor = Context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value);
         Context.Watch(actor);
-        var life = found is null ? VmLife.New : VmLifecycle.WhileTakenOver(found.Mark!);
+        var life = found is null ? template is null ? VmLife.New : VmLife.NewClone : VmLifecycle.WhileTakenOver(found.Mark!);
         var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.HeldBy, Size = found?.Size, WarmBefore = WarmBefore(found) };
         if (found is { HeldBy: { } known, Mark: { } mark })
         {
@@ -280,6 +289,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void OnWarm(Member member, VmLife before)
     {
         if (before.Making) _refill.Succeeded();
+        if (before.Making && member.Facts?.MadeBy == MadeBy.Clone) _source.CloneSucceeded();
         if (_options.MaxAge is { } age && !member.MaxAgeRuns)
         {
             member.MaxAgeRuns = true;
@@ -315,6 +325,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         // One that was made by an earlier daemon says nothing about how this pool's boots go.
         if (ending.Failure is { } failure && ending.During != VmPhase.Adopting && new VmLife(ending.During).Making)
         {
+            if (ending.During is VmPhase.Loading or VmPhase.Priming) OnCloneFailed(failure);
             var news = _refill.LastFailure != failure;
             var delay = _refill.Failed(failure, Now, _around.Random());
             Timers.StartSingleTimer(nameof(TryAgain), TryAgain.Instance, delay);
@@ -396,7 +407,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (_accelerator is null || _gate.Closed is not null) return;
         var plan = PoolPolicy.Plan(Count());
         // One question at a time is open: the next one is asked when it is answered.
-        if (plan.Start > 0 && !_refill.SlotAsked)
+        if (plan.Start > 0 && _source.MayMake && !_refill.SlotAsked)
         {
             _refill.SlotAsked = true;
             _around.BootSlots.Tell(AskBootSlot.Instance);
@@ -413,13 +424,13 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         if (!_refill.SlotAsked) return;
         _refill.SlotAsked = false;
-        if (PoolPolicy.Plan(Count()).Start == 0 || _gate.Closed is not null)
+        if (PoolPolicy.Plan(Count()).Start == 0 || _gate.Closed is not null || !_source.MayMake)
         {
             _around.BootSlots.Tell(ReturnBootSlot.Instance);
             return;
         }
 
-        Spawn(VmId.New(), _options.Spec with { Accelerator = _accelerator!.Accelerator }, found: null).HoldsSlot = true;
+        Spawn(VmId.New(), SpecNow, found: null, _source.Template).HoldsSlot = true;
         Balance();
     }
 
@@ -428,7 +439,47 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (_accelerator is not null && _accelerator.Accelerator != answer.Verdict.Accelerator) _events.Add(null, answer.Verdict.Reason);
         _accelerator = answer.Verdict;
         foreach (var member in _members.Values) Reconsider(member);
+        WantTemplate();
         Balance();
+    }
+
+    private VmSpec SpecNow => _options.Spec with { Accelerator = _accelerator!.Accelerator };
+
+    // ---- the template ----
+
+    private void WantTemplate()
+    {
+        if (!_source.Wanted || _gate.Closed is not null) return;
+        var (options, around) = (_options, _around);
+        _template ??= Context.ActorOf(Props.Create(() => new TemplateActor(options, around)), "template");
+        _template.Tell(new WantTemplate(SpecNow));
+    }
+
+    private void OnTemplateReady(TemplateReady ready)
+    {
+        _source.Ready(ready.Template);
+        if (ready.Made) _events.Add(null, "its template was made and proved");
+        Balance();
+    }
+
+    private void OnTemplateFailed(TemplateFailed failed)
+    {
+        _source.Failed(failed.Failure);
+        _events.Add(null, $"its template could not be made: {failed.Failure}");
+        Balance();
+    }
+
+    private void OnCloneFailed(VmFailure failure)
+    {
+        _source.CloneFailed(failure);
+        if (_source.Suspect is { } suspect) _template?.Tell(new TemplateSuspected(suspect.Digest, failure.ToString()));
+    }
+
+    private void StopTemplate()
+    {
+        if (_template is null || _templateStops) return;
+        _templateStops = true;
+        _template.Tell(Pools.StopTemplate.Instance);
     }
 
     /// <summary>An outdated VM is handed out after the others.</summary>
@@ -443,12 +494,14 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _shelf.Withdraw(int.MaxValue);
         _callers.RefuseWaiting(stop.Reason);
         EndMaking(stop.Reason);
+        StopTemplate();
         FinishStop();
     }
 
     /// <summary>What is warm is left for the next daemon, unless it was given up: then it is on its way out, told so or not yet.</summary>
     private void FinishStop()
     {
+        if (!_gate.Stopping || _templateStops) return;
         if (_members.Values.Any(m => !m.Life.Held && (_gate.Drained is not null || m.Life.Phase is not (VmPhase.Warm or VmPhase.Adopting)))) return;
         _gate.StopAsker!.Tell(new PoolStopped(_options.Name));
     }
@@ -460,6 +513,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         var offers = _shelf.Withdraw(int.MaxValue);
         foreach (var offer in offers) offer.Vm.Tell(new StopVm(offer.Id, drain.Reason));
         // What is being adopted is ended as soon as it is warm.
+        StopTemplate();
         var making = EndMaking(drain.Reason) + _members.Values.Count(m => m.Life.Phase == VmPhase.Adopting);
         Sender.Tell(new PoolDrained(_options.Name, offers.Count + making, _members.Values.Count(m => m.Shown.Held)));
     }
@@ -495,8 +549,14 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     private string WhyEmpty()
     {
-        var reason = _refill.Reason(Math.Max(1, _options.VmCacheNumber), Warm(), _making, Now);
+        var reason = WhyNotFull(Math.Max(1, _options.VmCacheNumber));
         return reason.Length == 0 ? "others were served first" : reason;
+    }
+
+    private string WhyNotFull(int target)
+    {
+        var reason = _refill.Reason(target, Warm(), _making, Now);
+        return reason.Length > 0 && !_source.MayMake && _making == 0 && _refill.LastFailure is null ? _source.Obstacle : reason;
     }
 
     private DateTimeOffset Now => _around.Ports.Time.GetUtcNow();
@@ -504,9 +564,13 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private Gateway.PoolView View() => new(
         _options.Name, _options.Endpoint, _options.VmCacheNumber, Warm(), _making,
         _members.Values.Count(m => m.Shown.Held), _callers.Waiting,
-        _gate.Drained ?? _refill.Reason(_options.VmCacheNumber, Warm(), _making, Now),
+        _gate.Drained ?? WhyNotFull(_options.VmCacheNumber),
         _accelerator?.Accelerator ?? Accelerator.Tcg, _accelerator?.Reason ?? "not resolved yet",
-        [.. _members.Values.Select(ViewOf)], _events.Snapshot());
+        [.. _members.Values.Select(ViewOf)], _events.Snapshot())
+    {
+        Refill = _source.Wanted && _source.Template is not null ? MadeBy.Clone : MadeBy.Boot,
+        RefillReason = _source.Reason,
+    };
 
     private VmView ViewOf(Member m) => new(m.Id, _options.Name, m.Shown, m.Spec, m.Facts, m.ConfirmBefore, _options.GracePeriod,
         m.Lease, m.ExpiresAt, m.Size);

@@ -18,7 +18,7 @@ internal static class Preparation
         var clock = new StageClock(time);
         if (wish.Sandbox is { } sandbox) await clock.RunAsync("assign", () => vm.AssignAsync(sandbox, cancel)).ConfigureAwait(false);
         await clock.RunAsync("resume", () => vm.ResumeAsync(cancel)).ConfigureAwait(false);
-        var preparation = new GuestPreparation(IdentityOf(id, wish), wish.Binding);
+        var preparation = new GuestPreparation(IdentityOf(id, wish.Binding.Hostname), wish.Binding);
         var guest = await clock.RunAsync("prepare", () => vm.PrepareGuestAsync(preparation, cancel)).ConfigureAwait(false);
         try
         {
@@ -57,9 +57,10 @@ internal static class Preparation
     }
 
     /// <summary>The VM's id is unique for ever, and so is the identity that is made of it.</summary>
-    private static GuestIdentity IdentityOf(VmId id, LeaseWish wish)
+    /// <param name="hostname">Empty: one that is made of it, too.</param>
+    internal static GuestIdentity IdentityOf(VmId id, string hostname = "")
     {
         var digits = id.Value.Replace("-", "", StringComparison.Ordinal);
-        return new GuestIdentity(digits, wish.Binding.Hostname.Length > 0 ? wish.Binding.Hostname : $"vm-{digits[..12]}");
+        return new GuestIdentity(digits, hostname.Length > 0 ? hostname : $"vm-{digits[..12]}");
     }
 }

@@ -122,6 +122,9 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
             case VmEffect.CheckAgent:
                 Start(_state.Vm!.CheckAgentAsync(NewCancellation(_state.Plan.BootTimeout)), new VmInput.AgentChecked());
                 break;
+            case VmEffect.Prime:
+                Start(Priming.RunAsync(_state.Vm!, _state.Plan.Id, NewCancellation(_state.Plan.BootTimeout)), new VmInput.Primed());
+                break;
             case VmEffect.Pause:
                 Pause(_state.Vm!);
                 break;
@@ -174,20 +177,22 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
     private void Create()
     {
         var cancel = NewCancellation(_state.Plan.BootTimeout);
-        _holdings.KeepAsync(CreateAsync(_state.Ports.Hypervisor, _state.Plan, cancel), vm => vm)
+        _holdings.KeepAsync(CreateAsync(_state.Ports, _state.Plan, cancel), vm => vm)
             .PipeTo(Self, success: vm => new VmMade(vm), failure: e => new VmInput.OperationFailed(Failures.From(e, _state.Plan.BootTimeout)));
     }
 
-    private static async Task<IVm> CreateAsync(IHypervisor hypervisor, VmPlan plan, CancellationToken cancel)
+    private static async Task<IVm> CreateAsync(VmPorts ports, VmPlan plan, CancellationToken cancel)
     {
-        if (await hypervisor.PreflightAsync(plan.Spec, cancel).ConfigureAwait(false) is { } fault) throw new VmFailedException(fault);
-        return await hypervisor.CreateAsync(plan.Id, plan.Spec, cancel).ConfigureAwait(false);
+        if (await ports.Hypervisor.PreflightAsync(plan.Spec, cancel).ConfigureAwait(false) is { } fault) throw new VmFailedException(fault);
+        return plan.Template is { } template
+            ? await ports.Templates!.CloneAsync(plan.Id, plan.Spec, template, cancel).ConfigureAwait(false)
+            : await ports.Hypervisor.CreateAsync(plan.Id, plan.Spec, cancel).ConfigureAwait(false);
     }
 
     private void OnMade(VmMade made)
     {
         Hold(made.Vm);
-        Apply(new VmInput.Created());
+        Apply(_state.Plan.Template is null ? new VmInput.Created() : new VmInput.Loaded(_state.Plan.Prime));
     }
 
     // ---- taking over ----

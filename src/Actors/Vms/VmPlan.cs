@@ -10,10 +10,14 @@ namespace VmCacheCluster.Actors.Vms;
 /// <param name="BootTimeout">From the start of QEMU until its agent answers; also the bound of each step after that.</param>
 /// <param name="Lease">How long its lease may live.</param>
 /// <param name="Door">Its pool's; its callers learn it.</param>
-public sealed record VmPlan(VmId Id, VmSpec Spec, FoundVm? Found, TimeSpan Grace, TimeSpan BootTimeout, LeaseLimits Lease, PoolDoor Door);
+/// <param name="Template">What it is to be cloned from; null: it boots.</param>
+/// <param name="Prime">A clone is to be made one of its own before it is warm.</param>
+public sealed record VmPlan(
+    VmId Id, VmSpec Spec, FoundVm? Found, TimeSpan Grace, TimeSpan BootTimeout, LeaseLimits Lease, PoolDoor Door, Template? Template = null, bool Prime = true);
 
 /// <summary>The outside world, as VmActors reach it.</summary>
-public sealed record VmPorts(IHypervisor Hypervisor, IHostClock Clock, TimeProvider Time)
+/// <param name="Templates">Null: this host makes none, and its VMs boot.</param>
+public sealed record VmPorts(IHypervisor Hypervisor, IHostClock Clock, TimeProvider Time, ITemplates? Templates = null)
 {
     /// <summary>How many VMs are taken over at once.</summary>
     private const int TakeOversAtOnce = 16;

@@ -13,6 +13,7 @@ internal sealed class VmState
     {
         (Plan, Ports) = (plan, ports);
         Facts = plan.Found?.Facts;
+        if (plan.Template is not null) Life = VmLife.NewClone;
         if (plan.Found is not { HeldBy: { } record } found) return;
         Lease = new HeldLease(record);
         Lease.Restore(found.Mark!.Expires, ports);

@@ -24,7 +24,7 @@ internal static class ViewOf
         pool.Name, pool.Target, pool.Warm, pool.Warming, pool.Leased, pool.Waiting, pool.Reason,
         Set(pool.Accelerator), Set(pool.AcceleratorReason), Set(pool.Endpoint),
         [.. pool.Vms.Select(Vm)],
-        [.. pool.Events.Select(e => new EventView(At(e.At), Set(e.Vm), e.What))]);
+        [.. pool.Events.Select(e => new EventView(At(e.At), Set(e.Vm), e.What))], Set(pool.Refill), Set(pool.RefillReason));
 
     internal static LeaseView Lease(LeasedVm leased) => new(
         leased.Id, leased.Token, leased.ExpiresAt, leased.Ttl.TotalSeconds, leased.Vm.Pool, leased.Vm.Cpus, leased.Vm.MemoryMib,

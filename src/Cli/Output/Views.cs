@@ -8,7 +8,7 @@ internal sealed record StatusView(
 internal sealed record PoolView(
     string Name, uint Target, uint Warm, uint Warming, uint Leased, uint Waiting, string Reason,
     string? Accelerator, string? AcceleratorReason, string? Endpoint,
-    IReadOnlyList<VmView> Vms, IReadOnlyList<EventView> Events);
+    IReadOnlyList<VmView> Vms, IReadOnlyList<EventView> Events, string? Refill = null, string? RefillReason = null);
 
 internal sealed record VmView(
     string Id, string State, long Pid, uint Cpus, uint MemoryMiB, string MadeBy,

@@ -11,6 +11,8 @@ internal static class Words
     internal static string Of(VmState state) => state switch
     {
         VmState.Creating => "creating",
+        VmState.Loading => "loading",
+        VmState.Priming => "priming",
         VmState.Booting => "booting",
         VmState.Checking => "checking",
         VmState.Pausing => "pausing",

@@ -31,6 +31,15 @@ public sealed record PoolOptions
     /// <summary>Of leases of vmcache.v1; a VM that was handed to Kata's client has no such limit.</summary>
     public required LeaseLimits Lease { get; init; }
 
+    /// <summary>How its VMs are made.</summary>
+    public RefillChoice Refill { get; init; } = RefillChoice.Boot;
+
+    /// <summary>A clone gets random numbers, clock and identity before it is warm, and not only from vmcache.v1.</summary>
+    public bool Prime { get; init; } = true;
+
+    /// <summary>The age at which its template is made anew; null: never.</summary>
+    public TimeSpan? TemplateMaxAge { get; init; }
+
     /// <summary>The age at which a warm VM is replaced; null: never.</summary>
     public TimeSpan? MaxAge { get; init; }
 

@@ -21,6 +21,6 @@ public interface ITemplates
     /// <summary>Starts a clone: paused, with sockets and a record of its own, and no way to write the template.</summary>
     Task<IVm> CloneAsync(VmId id, VmSpec spec, Template template, CancellationToken cancel);
 
-    /// <summary>Removes what nobody wants: all but the kept ones that are older than this, and what dead makers left.</summary>
-    Task SweepAsync(IReadOnlySet<TemplateDigest> keep, TimeSpan maxAge, CancellationToken cancel);
+    /// <summary>Removes what no pool of this daemon has asked for and is older than this, and what dead makers left.</summary>
+    Task SweepAsync(TimeSpan keep, CancellationToken cancel);
 }

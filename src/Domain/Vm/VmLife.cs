@@ -1,7 +1,7 @@
 namespace VmCacheCluster.Domain;
 
 /// <summary>Where a VM is in its life.</summary>
-public enum VmPhase { Creating, Booting, Checking, Pausing, Adopting, Warm, Reserved, Preparing, Leased, Failed, Stopping, Gone }
+public enum VmPhase { Creating, Loading, Priming, Booting, Checking, Pausing, Adopting, Warm, Reserved, Preparing, Leased, Failed, Stopping, Gone }
 
 /// <summary>A VM's state, as its actor keeps it.</summary>
 /// <param name="Phase">Where it is in its life.</param>
@@ -20,8 +20,14 @@ public sealed record VmLife(
 {
     public static readonly VmLife New = new(VmPhase.Creating);
 
+    /// <summary>Of a clone: QEMU starts and loads the template in one.</summary>
+    public static readonly VmLife NewClone = new(VmPhase.Loading);
+
     /// <summary>On its way to being warm.</summary>
-    public bool Making => Phase is VmPhase.Creating or VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Adopting;
+    public bool Making => Phase is VmPhase.Creating or VmPhase.Loading or VmPhase.Priming or VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Adopting;
+
+    /// <summary>Its process is being started; a start that fails leaves nothing behind.</summary>
+    public bool Starting => Phase is VmPhase.Creating or VmPhase.Loading;
 
     /// <summary>Somebody's: handed out, or being made ready for whoever it was promised to.</summary>
     public bool Held => Phase is VmPhase.Reserved or VmPhase.Preparing or VmPhase.Leased;
@@ -39,6 +45,10 @@ public abstract record VmInput
 {
     // What the effects report.
     public sealed record Created : VmInput;
+    /// <summary>The clone is there, and paused.</summary>
+    /// <param name="Prime">It is to be made one of its own before it is warm.</param>
+    public sealed record Loaded(bool Prime) : VmInput;
+    public sealed record Primed : VmInput;
     public sealed record AgentAnswered : VmInput;
     public sealed record AgentChecked : VmInput;
     public sealed record Paused : VmInput;
@@ -74,6 +84,8 @@ public enum VmEffect
 {
     WaitForAgent,
     CheckAgent,
+    /// <summary>Give a clone random numbers, a clock and an identity of its own; it runs then.</summary>
+    Prime,
     /// <summary>Pause the VM, then record it as warm.</summary>
     Pause,
     /// <summary>Prove it fit at this moment, then record it as reserved.</summary>

@@ -46,6 +46,14 @@ public static class VmLifecycle
             VmPhase.Stopping => To(life, VmEffect.Stop),
             _ => Ignore(life),
         },
+        VmInput.Loaded loaded => life.Phase switch
+        {
+            VmPhase.Loading when loaded.Prime => To(life with { Phase = VmPhase.Priming }, VmEffect.Prime),
+            VmPhase.Loading => To(life with { Phase = VmPhase.Pausing }, VmEffect.Pause),
+            VmPhase.Stopping => To(life, VmEffect.Stop),
+            _ => Ignore(life),
+        },
+        VmInput.Primed => life.Phase is VmPhase.Priming ? To(life with { Phase = VmPhase.Pausing }, VmEffect.Pause) : Ignore(life),
         VmInput.AgentAnswered => life.Phase is VmPhase.Booting
             ? To(life with { Phase = VmPhase.Checking }, VmEffect.CheckAgent)
             : Ignore(life),
@@ -104,10 +112,10 @@ public static class VmLifecycle
         VmInput.StopRetryDue => life.Phase is VmPhase.Stopping or VmPhase.Failed ? To(life, VmEffect.Stop) : Ignore(life),
 
         VmInput.Ran => OnRan(life),
-        VmInput.GuestStopped guest => life.Phase is VmPhase.Warm or VmPhase.Reserved or VmPhase.Preparing
+        VmInput.GuestStopped guest => life.Phase is VmPhase.Priming or VmPhase.Warm or VmPhase.Reserved or VmPhase.Preparing
             ? Fail(life, new VmFailure(VmFailureKind.GuestStopped, guest.How))
             : Ignore(life),
-        VmInput.MonitorLost lost => life.Phase is VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Warm or VmPhase.Reserved or VmPhase.Preparing
+        VmInput.MonitorLost lost => life.Phase is VmPhase.Priming or VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Warm or VmPhase.Reserved or VmPhase.Preparing
             ? Fail(life, new VmFailure(VmFailureKind.Monitor, lost.Reason))
             : Ignore(life),
         VmInput.Exited exited => OnExited(life, exited),
@@ -117,8 +125,8 @@ public static class VmLifecycle
     private static VmDecision OnStop(VmLife life, string reason) => life.Phase switch
     {
         // Nothing is known of the process yet: the creation is given up, and reports what became of it.
-        VmPhase.Creating => End(life, reason, VmEffect.CancelOperation),
-        VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Adopting
+        VmPhase.Creating or VmPhase.Loading => End(life, reason, VmEffect.CancelOperation),
+        VmPhase.Priming or VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Adopting
             => End(life, reason, VmEffect.CancelOperation, VmEffect.Stop),
         VmPhase.Warm => End(life, reason, VmEffect.Stop),
         VmPhase.Reserved when life.Interrupted => End(life, reason, VmEffect.CancelGrace, VmEffect.Stop),
@@ -131,9 +139,9 @@ public static class VmLifecycle
     private static VmDecision OnOperationFailed(VmLife life, VmFailure failure) => life.Phase switch
     {
         // A creation that failed has left nothing behind (the port's promise).
-        VmPhase.Creating => To(life with { Phase = VmPhase.Gone, Ending = new VmEnding(failure.ToString(), life.Phase, failure) }),
-        VmPhase.Stopping when life.Ending?.During == VmPhase.Creating => To(life with { Phase = VmPhase.Gone }),
-        VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Adopting or VmPhase.Reserved or VmPhase.Preparing => Fail(life, failure),
+        VmPhase.Creating or VmPhase.Loading => To(life with { Phase = VmPhase.Gone, Ending = new VmEnding(failure.ToString(), life.Phase, failure) }),
+        VmPhase.Stopping when life.Ending?.During is VmPhase.Creating or VmPhase.Loading => To(life with { Phase = VmPhase.Gone }),
+        VmPhase.Priming or VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Adopting or VmPhase.Reserved or VmPhase.Preparing => Fail(life, failure),
         _ => Ignore(life),
     };
 
@@ -152,7 +160,7 @@ public static class VmLifecycle
         return life.Phase switch
         {
             VmPhase.Leased => End(life, message, VmEffect.CancelGrace, VmEffect.Stop),
-            VmPhase.Creating or VmPhase.Failed or VmPhase.Stopping or VmPhase.Gone => Ignore(life),
+            VmPhase.Creating or VmPhase.Loading or VmPhase.Failed or VmPhase.Stopping or VmPhase.Gone => Ignore(life),
             _ => Fail(life, new VmFailure(VmFailureKind.Exited, message)),
         };
     }

@@ -27,6 +27,10 @@ public static class ConfigurationLoader
             clientDirectory = runDirectory with { Value = Path.Combine(runDirectory.Value, "client") };
         PathRules.CheckSocket(clientDirectory, QemuPaths.LongestSocketOfClient(clientDirectory.Value), faults);
 
+        var templateDirectory = section.Path("template-dir", mayBeEmpty: true);
+        if (templateDirectory.Value.Length == 0)
+            templateDirectory = runDirectory with { Value = Path.Combine(runDirectory.Value, "templates") };
+
         var reader = new PoolReader(host, Defaults(section, faults), faults);
         var pools = ReadPools(file, reference, source, overrides, endpoint, reader, faults);
         CheckTogether(pools, host, faults);
@@ -35,6 +39,8 @@ public static class ConfigurationLoader
             Endpoint = endpoint.Value,
             RunDirectory = runDirectory.Value,
             ClientDirectory = clientDirectory.Value,
+            TemplateDirectory = templateDirectory.Value,
+            TemplateKeep = section.Time("template-keep").Value!.Value,
             BootParallelism = section.Number("boot-parallelism", 1, 1024, "auto", Math.Max(2, host.Cores / 2)).Value,
             Stop = new StopDeadlines(
                 section.Time("stop.quit").Value!.Value, section.Time("stop.term").Value!.Value, section.Time("stop.kill").Value!.Value),

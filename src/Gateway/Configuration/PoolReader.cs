@@ -24,6 +24,11 @@ internal sealed class PoolReader(HostFacts host, NodeDefaults node, ICollection<
         ["auto"] = AcceleratorChoice.Auto, ["kvm"] = AcceleratorChoice.Kvm, ["tcg"] = AcceleratorChoice.Tcg,
     };
 
+    private static readonly Dictionary<string, RefillChoice> Refills = new()
+    {
+        ["auto"] = RefillChoice.Auto, ["clone"] = RefillChoice.Clone, ["boot"] = RefillChoice.Boot,
+    };
+
     private static readonly Dictionary<string, bool> Switches = new()
     {
         ["on"] = true, ["off"] = false, ["true"] = true, ["false"] = false, ["yes"] = true, ["no"] = false,
@@ -50,6 +55,9 @@ internal sealed class PoolReader(HostFacts host, NodeDefaults node, ICollection<
             Endpoint = endpoint?.Value,
             GracePeriod = section.Time("grace-period", "inherit").Value ?? node.GracePeriod,
             Lease = Lease(section),
+            Refill = section.Choice("refill", Refills).Value,
+            Prime = section.Choice("prime", Switches).Value,
+            TemplateMaxAge = section.Time("template-max-age", "off", "0").Value,
             MaxAge = MaxAge(section),
             BootTimeout = section.Time("boot-timeout", "inherit").Value ?? node.BootTimeout,
             MaxWaiting = node.MaxWaiting,

@@ -57,6 +57,8 @@ public static class V1Mapping
             Reason = view.Reason,
             Accelerator = view.Accelerator == Accelerator.Kvm ? "kvm" : "tcg",
             AcceleratorReason = view.AcceleratorReason,
+            Refill = view.Refill == Domain.MadeBy.Clone ? "clone" : "boot",
+            RefillReason = view.RefillReason,
             Endpoint = view.Endpoint ?? (view.Name == PoolName.Default ? endpoint : ""),
         };
         pool.Vms.AddRange(view.Vms.OrderBy(v => v.Life.Phase).ThenBy(v => v.Id.Value, StringComparer.Ordinal).Select(ToVm));
@@ -72,6 +74,8 @@ public static class V1Mapping
     private static VmState StateOf(VmPhase phase) => phase switch
     {
         VmPhase.Creating => VmState.Creating,
+        VmPhase.Loading => VmState.Loading,
+        VmPhase.Priming => VmState.Priming,
         VmPhase.Booting => VmState.Booting,
         VmPhase.Checking => VmState.Checking,
         VmPhase.Pausing => VmState.Pausing,

@@ -14,11 +14,12 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
     private readonly TemplateKey _key = new();
     private readonly VmStarter _starter = new(options, clock);
     private readonly ConcurrentDictionary<TemplateDigest, LoadedTemplate> _loaded = new();
+    private readonly ConcurrentDictionary<PoolName, TemplateDigest> _wanted = new();
 
     /// <inheritdoc/>
     public Task<Template?> FindAsync(VmSpec spec, CancellationToken cancel) => Task.Run(() => OnHost(() =>
     {
-        var digest = _key.Of(spec);
+        var digest = _wanted[spec.Pool] = _key.Of(spec);
         if (_loaded.TryGetValue(digest, out var loaded)) return loaded.Template;
         var versions = _directory.Versions(digest);
         if (versions.Count == 0) return null;
@@ -80,11 +81,12 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
     }
 
     /// <inheritdoc/>
-    public Task SweepAsync(IReadOnlySet<TemplateDigest> keep, TimeSpan maxAge, CancellationToken cancel) => Task.Run(() => OnHost(() =>
+    public Task SweepAsync(TimeSpan keep, CancellationToken cancel) => Task.Run(() => OnHost(() =>
     {
-        foreach (var digest in _loaded.Keys.Where(d => !keep.Contains(d)))
+        var wanted = _wanted.Values.ToHashSet();
+        foreach (var digest in _loaded.Keys.Where(d => !wanted.Contains(d)))
             if (_loaded.TryRemove(digest, out var unwanted)) unwanted.Dispose();
-        _directory.Sweep(keep, time.GetUtcNow() - maxAge);
+        _directory.Sweep(wanted, time.GetUtcNow() - keep);
         return true;
     }), cancel);
 

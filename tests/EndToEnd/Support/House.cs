@@ -93,6 +93,7 @@ internal sealed class House : IAsyncDisposable
         backoff { initial = 200ms, max = 2s }
         pool-defaults {
           accelerator = tcg
+          refill = boot
           memory = 64MiB
           vm-cache-number = {{number}}
           qemu = "{{Dist.FakeQemu}}"
@@ -102,7 +103,7 @@ internal sealed class House : IAsyncDisposable
         """;
 
     /// <summary>Settings with which every pool's VMs are real, with the embedded guest.</summary>
-    public static string RealVms(int number, int mebibytes = 128)
+    public static string RealVms(int number, int mebibytes = 128, string refill = "boot")
     {
         var guest = Path.GetDirectoryName(Dist.Guest);
         return $$"""
@@ -110,6 +111,7 @@ internal sealed class House : IAsyncDisposable
             boot-timeout = 180s
             pool-defaults {
               accelerator = tcg
+              refill = {{refill}}
               memory = {{mebibytes}}MiB
               vm-cache-number = {{number}}
               kernel = "{{guest}}/vmlinuz"

@@ -171,13 +171,14 @@ public sealed class TemplateSpecs(TemplateHouse house) : IClassFixture<TemplateH
     public async Task Goes_when_nobody_wants_it_and_it_is_old()
     {
         using var copy = new Copy(house);
-        var keep = new HashSet<TemplateDigest> { house.Template.Digest };
 
-        await copy.Store.SweepAsync(keep, TimeSpan.Zero, None);
+        await copy.Store.SweepAsync(TimeSpan.FromHours(1), None);
         Assert.True(Directory.Exists(copy.Of));
-        await copy.Store.SweepAsync(new HashSet<TemplateDigest>(), TimeSpan.FromHours(1), None);
+        Assert.NotNull(await copy.Store.FindAsync(TemplateHouse.Spec(), None));
+        await copy.Store.SweepAsync(TimeSpan.Zero, None);
         Assert.True(Directory.Exists(copy.Of));
-        await copy.Store.SweepAsync(new HashSet<TemplateDigest>(), TimeSpan.Zero, None);
+        await copy.Store.FindAsync(TemplateHouse.Spec() with { MemoryMiB = 320 }, None);
+        await copy.Store.SweepAsync(TimeSpan.Zero, None);
         Assert.False(Directory.Exists(copy.Of));
     }
 

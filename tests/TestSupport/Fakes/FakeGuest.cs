@@ -68,7 +68,7 @@ public sealed class FakeGuest
 
         public Task PrepareAsync(GuestPreparation preparation, CancellationToken cancel) => step(VmStep.Prepare, () =>
         {
-            if (!guest.Facts.Preparable) throw new VmFailedException(new VmFailure(VmFailureKind.Agent, "the guest's agent takes no identity"));
+            if (!guest.Facts.Preparable) throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, "the guest's agent takes no identity"));
             (guest.Reseeds, guest.ClockSets) = (guest.Reseeds + 1, guest.ClockSets + 1);
             guest.Preparations.Enqueue(preparation);
         }, cancel);

@@ -144,6 +144,10 @@ public sealed class FakeHypervisor : IHypervisor
         lock (_living) return life == _life ? effect() : throw Killed();
     }
 
+    /// <summary>A clone comes paused.</summary>
+    internal FakeVm AddClone(VmId id, VmSpec spec) => Vms[id] = new FakeVm(
+        this, new FakeMachine(FactsOf(id, spec, Interlocked.Increment(ref _pid)) with { MadeBy = MadeBy.Clone }) { Condition = VmCondition.Paused });
+
     private sealed class OneDaemon(FakeHypervisor host, int life) : IHypervisor
     {
         public Task<VmFailure?> PreflightAsync(VmSpec spec, CancellationToken cancel) => host.PreflightAsync(spec, cancel);

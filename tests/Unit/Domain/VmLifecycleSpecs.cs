@@ -11,6 +11,9 @@ public class VmLifecycleSpecs
     private static readonly Dictionary<string, VmInput> Inputs = new()
     {
         ["created"] = new VmInput.Created(),
+        ["loaded"] = new VmInput.Loaded(Prime: true),
+        ["loadedunprimed"] = new VmInput.Loaded(Prime: false),
+        ["primed"] = new VmInput.Primed(),
         ["answered"] = new VmInput.AgentAnswered(),
         ["checked"] = new VmInput.AgentChecked(),
         ["paused"] = new VmInput.Paused(),
@@ -38,6 +41,8 @@ public class VmLifecycleSpecs
     private static readonly Dictionary<string, VmLife> States = new()
     {
         ["Creating"] = VmLife.New,
+        ["Loading"] = VmLife.NewClone,
+        ["Priming"] = new(Priming),
         ["Booting"] = new(Booting),
         ["Checking"] = new(Checking),
         ["Pausing"] = new(Pausing),
@@ -63,6 +68,16 @@ public class VmLifecycleSpecs
         [("Creating", "created")] = (Booting, [WaitForAgent]),
         [("Creating", "failed")] = (Gone, []),
         [("Creating", "stop")] = (Stopping, [CancelOperation]),
+        [("Loading", "loaded")] = (Priming, [Prime]),
+        [("Loading", "loadedunprimed")] = (Pausing, [Pause]),
+        [("Loading", "failed")] = (Gone, []),
+        [("Loading", "stop")] = (Stopping, [CancelOperation]),
+        [("Priming", "primed")] = (Pausing, [Pause]),
+        [("Priming", "failed")] = (Failed, [CancelOperation, Stop]),
+        [("Priming", "stop")] = (Stopping, [CancelOperation, Stop]),
+        [("Priming", "guest")] = (Failed, [CancelOperation, Stop]),
+        [("Priming", "lost")] = (Failed, [CancelOperation, Stop]),
+        [("Priming", "exited")] = (Failed, [CancelOperation, Stop]),
         [("Booting", "answered")] = (Checking, [CheckAgent]),
         [("Booting", "failed")] = (Failed, [CancelOperation, Stop]),
         [("Booting", "stop")] = (Stopping, [CancelOperation, Stop]),
@@ -149,7 +164,11 @@ public class VmLifecycleSpecs
         [("StoppingUnmade", "stopretry")] = (Stopping, [Stop]),
         [("StoppingUnmade", "failed")] = (Gone, []),
         [("StoppingUnmade", "created")] = (Stopping, [Stop]),
+        [("StoppingUnmade", "loaded")] = (Stopping, [Stop]),
+        [("StoppingUnmade", "loadedunprimed")] = (Stopping, [Stop]),
         [("Stopping", "created")] = (Stopping, [Stop]),
+        [("Stopping", "loaded")] = (Stopping, [Stop]),
+        [("Stopping", "loadedunprimed")] = (Stopping, [Stop]),
     };
 
     public static TheoryData<string, string> Pairs()

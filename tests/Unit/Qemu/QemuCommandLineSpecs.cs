@@ -29,8 +29,12 @@ public sealed class QemuCommandLineSpecs
         ["pc-tcg-initrd"] = Plain with { Machine = MachineType.Pc },
         ["pc-kvm-cpu-model"] = Plain with { Machine = MachineType.Pc, Accelerator = Accelerator.Kvm, CpuModel = "host,pmu=off" },
         ["q35-hotplug"] = Plain with { Cpus = 2, MaxCpus = 8, MemoryMiB = 512, MemorySlots = 4, MaxMemoryMiB = 4096 },
+        ["q35-template"] = Plain with { MaxCpus = 4, MemorySlots = 4, MaxMemoryMiB = 4096 },
+        ["q35-clone"] = Plain with { MaxCpus = 4, MemorySlots = 4, MaxMemoryMiB = 4096 },
         ["q35-bare"] = Plain with { RootPorts = 0, Sandbox = false, KernelParameters = "", EntropySource = "/dev/random" },
     };
+
+    private static readonly Dictionary<string, VmSource> Sources = new() { ["q35-template"] = VmSource.Template, ["q35-clone"] = VmSource.Clone };
 
     public static TheoryData<string> Names => [.. Specs.Keys];
 
@@ -38,7 +42,7 @@ public sealed class QemuCommandLineSpecs
     [MemberData(nameof(Names))]
     public void Is_as_in_the_golden_file(string name)
     {
-        var actual = string.Join('\n', QemuCommandLine.Build(Specs[name], QemuPaths.For("/run/vmcache", "/run/vc/vm", Id), Id)) + "\n";
+        var actual = string.Join('\n', QemuCommandLine.Build(Specs[name], QemuPaths.For("/run/vmcache", "/run/vc/vm", Id), Id, Sources.GetValueOrDefault(name))) + "\n";
         var golden = Path.Combine(Path.GetDirectoryName(Here())!, "golden", name + ".args");
         if (Environment.GetEnvironmentVariable("VMCACHE_UPDATE_GOLDEN") == "1") File.WriteAllText(golden, actual);
 

@@ -52,6 +52,8 @@ internal sealed class ServiceHost : IAsyncDisposable
         if (onMessage is not null) gateway.OnMessage = onMessage;
         var options = new NodeOptions
         {
+            TemplateDirectory = "/run/vmcache/templates",
+            TemplateKeep = TimeSpan.FromDays(1),
             Endpoint = endpoint, RunDirectory = "/run/x", ClientDirectory = "/run/x/client", BootParallelism = 1,
             Stop = new StopDeadlines(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)),
             Pools = [Pool()],

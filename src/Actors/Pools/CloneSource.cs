@@ -1,0 +1,48 @@
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Actors.Pools;
+
+/// <summary>What a pool's next VM is made from: its template, a boot, or nothing yet.</summary>
+internal sealed class CloneSource(RefillChoice choice)
+{
+    /// <summary>So many clones that fail in a row speak against their template.</summary>
+    private const int Suspicious = 2;
+
+    private Template? _template;
+    private VmFailure? _failure;
+    private int _failed;
+
+    public bool Wanted => choice != RefillChoice.Boot;
+
+    /// <summary>What to clone; null: boot.</summary>
+    public Template? Template => _failure is null ? _template : null;
+
+    /// <summary>False: a template is still to come.</summary>
+    public bool MayMake => !Wanted || Template is not null || (choice == RefillChoice.Auto && _failure is not null);
+
+    /// <summary>The template that its clones speak against; null: none.</summary>
+    public Template? Suspect => _failed >= Suspicious ? _template : null;
+
+    /// <summary>Why nothing is made, or why it boots although it would clone; empty otherwise.</summary>
+    public string Obstacle => !Wanted || Template is not null ? ""
+        : _failure is null ? "its template is being made"
+        : choice == RefillChoice.Auto ? $"it boots, for it cannot clone: {_failure}"
+        : $"it cannot clone: {_failure}";
+
+    /// <summary>For people: what is cloned, or why not.</summary>
+    public string Reason => !Wanted ? "refill = boot"
+        : Template is { } template ? $"template {template.Digest.Value[..12]} of {template.MadeAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z, {template.MemoryBytes / (1024 * 1024)} MiB"
+        : Obstacle;
+
+    public void Ready(Template template) => (_template, _failure, _failed) = (template, null, 0);
+
+    public void Failed(VmFailure failure) => _failure = failure;
+
+    public void CloneSucceeded() => _failed = 0;
+
+    /// <summary>From then on it boots, until there is another template.</summary>
+    public void CloneFailed(VmFailure failure)
+    {
+        if (++_failed >= Suspicious) _failure = failure;
+    }
+}

@@ -1,0 +1,192 @@
+using Akka.Actor;
+using Akka.Event;
+using VmCacheCluster.Actors.Vms;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Actors.Pools;
+
+/// <summary>
+/// A pool's template: finds it, makes it when there is none or what shaped it has changed, and renews it when it is old. The one
+/// before serves until its successor is proved.
+/// </summary>
+public sealed class TemplateActor : ReceiveActor, IWithTimers
+{
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Sweep = TimeSpan.FromHours(1);
+    private const string Retry = nameof(Retry);
+
+    private readonly PoolOptions _options;
+    private readonly PoolSurroundings _around;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly CancellationTokenSource _whole = new();
+
+    private VmSpec? _spec;
+    private Template? _current;
+    private bool _looking, _wanted, _slotAsked;
+    private Task _making = Task.CompletedTask;
+    private int _failures;
+    private VmFailure? _told;
+
+    public TemplateActor(PoolOptions options, PoolSurroundings around)
+    {
+        (_options, _around) = (options, around);
+        Receive<WantTemplate>(OnWant);
+        Receive<LookDue>(_ => Look());
+        Receive<Found>(OnFound);
+        Receive<LookFailed>(OnLookFailed);
+        Receive<TemplateSuspected>(OnSuspected);
+        Receive<BootSlotGranted>(_ => OnSlot());
+        Receive<Made>(OnMade);
+        Receive<MakeFailed>(OnMakeFailed);
+        Receive<SweepDue>(_ => OnSweep());
+        Receive<StopTemplate>(_ => OnStop());
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    protected override void PostStop() => _whole.Cancel();
+
+    private void OnWant(WantTemplate want)
+    {
+        if (_spec == want.Spec) return;
+        (_spec, _current, _told, _failures) = (want.Spec, null, null, 0);
+        Timers.StartPeriodicTimer(nameof(SweepDue), SweepDue.Instance, Sweep);
+        Look();
+    }
+
+    /// <summary>What shapes a template may change at any time; a look costs little when it has not.</summary>
+    private void Look()
+    {
+        if (_looking || _spec is not { } spec) return;
+        _looking = true;
+        LookAsync(_around.Ports, spec, _whole.Token).PipeTo(Self,
+            success: found => found,
+            failure: e => new LookFailed(spec, Vms.Failures.From(e, TimeSpan.Zero)));
+    }
+
+    private static async Task<Found> LookAsync(VmPorts ports, VmSpec spec, CancellationToken cancel)
+        => await ports.Hypervisor.PreflightAsync(spec, cancel).ConfigureAwait(false) is { } unfit
+            ? new Found(spec, null, unfit)
+            : new Found(spec, await ports.Templates!.FindAsync(spec, cancel).ConfigureAwait(false), null);
+
+    private void OnFound(Found found)
+    {
+        Looked();
+        if (found.Spec != _spec) Look();
+        else if (found.Unfit is { } unfit) Failed(unfit);
+        else if (found.Template is { } template)
+        {
+            if (template != _current) Use(template, made: false);
+            if (_options.TemplateMaxAge is { } age && _around.Ports.Time.GetUtcNow() - template.MadeAt >= age) Make();
+        }
+        else Make();
+    }
+
+    private void OnLookFailed(LookFailed failed)
+    {
+        Looked();
+        if (failed.Spec != _spec) Look();
+        else
+        {
+            Context.Parent.Tell(new TemplateSpoilt(failed.Failure));
+            Make();
+        }
+    }
+
+    private void Looked()
+    {
+        _looking = false;
+        Timers.StartSingleTimer(nameof(LookDue), LookDue.Instance, LookAgain);
+    }
+
+    private void OnSuspected(TemplateSuspected suspected)
+    {
+        if (_current?.Digest != suspected.Digest || !_making.IsCompleted) return;
+        _log.Warning("pool {0}: its template is made anew: {1}", _options.Name, suspected.Reason);
+        Make();
+    }
+
+    /// <summary>It is a boot, and waits for its slot as any other.</summary>
+    private void Make()
+    {
+        _wanted = true;
+        if (_slotAsked || !_making.IsCompleted || Timers.IsTimerActive(Retry)) return;
+        _slotAsked = true;
+        _around.BootSlots.Tell(AskBootSlot.Instance);
+    }
+
+    private void OnSlot()
+    {
+        _slotAsked = false;
+        if (!_wanted || _spec is not { } spec)
+        {
+            _around.BootSlots.Tell(ReturnBootSlot.Instance);
+            return;
+        }
+
+        _wanted = false;
+        // The boot, the way down, and the proof.
+        var limit = _options.BootTimeout * 2;
+        var budget = new CancellationTokenSource(limit, _around.Ports.Time);
+        var making = _around.Ports.Templates!.MakeAsync(spec, CancellationTokenSource.CreateLinkedTokenSource(budget.Token, _whole.Token).Token);
+        _making = making;
+        making.PipeTo(Self, success: template => new Made(spec, template), failure: e => new MakeFailed(spec, Vms.Failures.From(e, limit)));
+    }
+
+    private void OnMade(Made made)
+    {
+        _around.BootSlots.Tell(ReturnBootSlot.Instance);
+        if (made.Spec != _spec) Look();
+        else Use(made.Template, made: true);
+    }
+
+    private void OnMakeFailed(MakeFailed failed)
+    {
+        _around.BootSlots.Tell(ReturnBootSlot.Instance);
+        if (failed.Spec != _spec) Look();
+        else Failed(failed.Failure);
+    }
+
+    private void Failed(VmFailure failure)
+    {
+        _failures++;
+        if (failure != _told)
+        {
+            _log.Warning("pool {0}: its template cannot be made: {1}", _options.Name, failure);
+            if (_current is null) Context.Parent.Tell(new TemplateFailed(failure));
+        }
+
+        _told = failure;
+        // Before it is made again, somebody else may have made it.
+        Timers.StartSingleTimer(Retry, LookDue.Instance, Backoff.Delay(_options.Backoff, failure.Kind, _failures, _around.Random()));
+    }
+
+    private void Use(Template template, bool made)
+    {
+        (_current, _told, _failures) = (template, null, 0);
+        Context.Parent.Tell(new TemplateReady(template, made));
+    }
+
+    private void OnSweep()
+    {
+        var (log, pool) = (_log, _options.Name);
+        _around.Ports.Templates!.SweepAsync(_around.TemplateKeep, _whole.Token).ContinueWith(
+            t => log.Warning("pool {0}: old templates could not be removed: {1}", pool, t.Exception!.InnerException!.Message),
+            TaskContinuationOptions.OnlyOnFaulted);
+    }
+
+    private void OnStop()
+    {
+        (_spec, _wanted) = (null, false);
+        _whole.Cancel();
+        var asker = Sender;
+        _making.ContinueWith(_ => asker.Tell(TemplateStopped.Instance, ActorRefs.NoSender), TaskScheduler.Default);
+    }
+
+    private sealed record LookDue { public static readonly LookDue Instance = new(); }
+    private sealed record SweepDue { public static readonly SweepDue Instance = new(); }
+    private sealed record Found(VmSpec Spec, Template? Template, VmFailure? Unfit);
+    private sealed record LookFailed(VmSpec Spec, VmFailure Failure);
+    private sealed record Made(VmSpec Spec, Template Template);
+    private sealed record MakeFailed(VmSpec Spec, VmFailure Failure);
+}

@@ -1,0 +1,32 @@
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Actors.Pools;
+
+/// <summary>From a pool to its TemplateActor: such VMs are to be cloned. Answered by <see cref="TemplateReady"/> or
+/// <see cref="TemplateFailed"/>, and again whenever that changes.</summary>
+public sealed record WantTemplate(VmSpec Spec);
+
+/// <summary>From a pool to its TemplateActor: clones of this one fail. It is made anew.</summary>
+public sealed record TemplateSuspected(TemplateDigest Digest, string Reason);
+
+/// <summary>From a pool to its TemplateActor: no template is needed any more. Answered by <see cref="TemplateStopped"/> when nothing
+/// of one that was being made is left.</summary>
+public sealed record StopTemplate
+{
+    public static readonly StopTemplate Instance = new();
+}
+
+public sealed record TemplateStopped
+{
+    public static readonly TemplateStopped Instance = new();
+}
+
+/// <summary>From a TemplateActor to its pool: clones start from this one from now on.</summary>
+/// <param name="Made">Just now; else it was found.</param>
+public sealed record TemplateReady(Template Template, bool Made);
+
+/// <summary>From a TemplateActor to its pool: there is none, and it could not be made; it tries again by itself.</summary>
+public sealed record TemplateFailed(VmFailure Failure);
+
+/// <summary>From a TemplateActor to its pool: a stored one could not be used, and another one is made.</summary>
+public sealed record TemplateSpoilt(VmFailure Failure);
