@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Shows what it is for: starts a node that keeps two real VMs warm, runs a command in one, takes one, and puts the time
-# beside that of a cold boot. Builds and installs what is missing first.
+# beside those of a clone and of a cold boot. Builds and installs what is missing first.
 set -euo pipefail
 cd "$(dirname "$0")"
 source ./scripts/common.sh
@@ -29,9 +29,10 @@ ready() { "$vmcache" status -o json 2>/dev/null | grep -m1 -oE '"warm": [0-9]+' 
 field() { grep -m1 -oE "\"$1\": \"[^\"]*\"" | cut -d'"' -f4; }
 fail() { printf '\nvmcached said:\n' >&2; tail -20 "$run/vmcached.log" >&2; die "$1"; }
 
-start() { # start TARGET
+start() { # start TARGET [REFILL]
+  printf 'vmcache.pool-defaults.refill = %s\n' "${2:-auto}" >"$run/vmcached.conf"
   # tcg and kvm boot alike here; `auto` proves which of the two this host can use.
-  "$vmcached" --endpoint "$VMCACHE_ENDPOINT" --run-dir "$run" --vm-cache-number "$1" >>"$run/vmcached.log" 2>&1 &
+  "$vmcached" --config "$run/vmcached.conf" --endpoint "$VMCACHE_ENDPOINT" --run-dir "$run" --vm-cache-number "$1" >>"$run/vmcached.log" 2>&1 &
   daemon=$!
   for _ in $(seq 100); do
     [ "$(ready)" = - ] || return 0
@@ -41,7 +42,22 @@ start() { # start TARGET
   fail "vmcached does not answer"
 }
 
-step "starting a node that keeps two VMs warm"
+stop() {
+  "$vmcache" node drain >&2
+  kill "$daemon"; wait "$daemon" 2>/dev/null || true
+}
+
+# take [OPTIONS...]: takes a VM, uses it, gives it back. Microseconds until its agent had answered.
+take() {
+  local from id took
+  from=$(now_us)
+  id=$("$vmcache" get-base-vm --resume "$@" -o json | field id) || fail "no VM was handed out"
+  took=$(($(now_us) - from))
+  "$vmcache" release "$id" >&2
+  echo "$took"
+}
+
+step "starting a node that keeps two VMs warm: one boots and is saved, then both are clones of it"
 start 2
 began=$(now_ms)
 until [ "$(ready)" = 2 ]; do
@@ -59,27 +75,25 @@ output=$("$vmcache" acquire --vcpus 2 --memory 512 --env GREETING=hello -- sh -c
 whole=$(($(now_us) - from))
 
 step "taking a warm VM: resumed, reseeded, its clock set, its agent asked"
-until [ "$(ready)" != 0 ]; do sleep 0.5; done
-from=$(now_us)
-id=$("$vmcache" get-base-vm --resume -o json | field id) || fail "no VM was handed out"
-warm=$(($(now_us) - from))
-"$vmcache" release "$id" >&2
+until [ "$(ready)" = 2 ]; do sleep 0.2; done
+warm=$(take)
 
-step "and one that has to boot first (a pool of its own, with nothing warm)"
-"$vmcache" node drain >&2
-kill "$daemon"; wait "$daemon" 2>/dev/null || true
+step "one that is cloned while its caller waits (nothing is warm, the template is stored)"
+stop
 start 0
-from=$(now_us)
-cold_id=$("$vmcache" get-base-vm --resume --timeout 120s -o json | field id) || fail "no VM was handed out"
-cold=$(($(now_us) - from))
-"$vmcache" release "$cold_id" >&2
+until "$vmcache" status -o json | grep -q '"refill": "clone"'; do sleep 0.1; done
+clone=$(take --timeout 120s)
+
+step "and one that has to boot"
+stop
+start 0 boot
+cold=$(take --timeout 120s)
 
 ms() { printf '%d.%01d' $(($1 / 1000)) $(($1 % 1000 / 100)); }
 printf '\n'
-printf '  %-44s %12s\n' "until the agent of the VM has answered" "time"
-printf '  %-44s %9s ms\n' "cold boot" "$(ms "$cold")"
-printf '  %-44s %9s ms\n' "warm acquire" "$(ms "$warm")"
-printf '  %-44s %10d x\n' "ratio" $((cold / (warm > 0 ? warm : 1)))
+printf '  %-40s %12s %12s %12s\n' "until the agent of the VM has answered" boot clone warm
+printf '  %-40s %9s ms %9s ms %9s ms\n' "time" "$(ms "$cold")" "$(ms "$clone")" "$(ms "$warm")"
+printf '  %-40s %10d x %10d x %10d x\n' "as fast as a boot" 1 $((cold / (clone > 0 ? clone : 1))) $((cold / (warm > 0 ? warm : 1)))
 printf '\n  $ vmcache acquire --vcpus 2 --memory 512 --env GREETING=hello -- sh -c '"'%s'"'\n' "$command"
 printf '%s\n' "$output" | sed 's/^/  /'
 printf '  (%s ms from nothing until the VM was gone)\n\n' "$(ms "$whole")"
