@@ -22,6 +22,9 @@ internal static unsafe class DetachedProcess
     {
         var actions = stackalloc byte[OpaqueSize];
         var attributes = stackalloc byte[OpaqueSize];
+        var held = false;
+        // While it is held nobody can close it, and its number cannot become another file's.
+        file?.DangerousAddRef(ref held);
         Check(Native.SpawnActionsInit(actions), program);
         Check(Native.SpawnAttributesInit(attributes), program);
         try
@@ -38,6 +41,7 @@ internal static unsafe class DetachedProcess
         }
         finally
         {
+            if (held) file!.DangerousRelease();
             _ = Native.SpawnActionsDestroy(actions);
             _ = Native.SpawnAttributesDestroy(attributes);
         }

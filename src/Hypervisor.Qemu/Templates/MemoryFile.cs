@@ -39,7 +39,20 @@ internal sealed class MemoryFile : IDisposable
     }
 
     /// <summary>The same file with a position of its own.</summary>
-    public SafeFileHandle OpenToRead() => File.OpenHandle($"/proc/self/fd/{Handle.DangerousGetHandle()}");
+    /// <exception cref="ObjectDisposedException">It was closed.</exception>
+    public SafeFileHandle OpenToRead()
+    {
+        var held = false;
+        Handle.DangerousAddRef(ref held);
+        try
+        {
+            return File.OpenHandle($"/proc/self/fd/{Handle.DangerousGetHandle()}");
+        }
+        finally
+        {
+            Handle.DangerousRelease();
+        }
+    }
 
     public void Dispose() => Handle.Dispose();
 

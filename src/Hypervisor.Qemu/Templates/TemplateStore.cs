@@ -77,7 +77,14 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
     {
         if (!_loaded.TryGetValue(template.Digest, out var loaded))
             throw new VmFailedException(new VmFailure(VmFailureKind.Internal, $"template {template.Digest} is not loaded"));
-        return await _starter.CloneAsync(id, spec, loaded.Memory, loaded.State, cancel).ConfigureAwait(false);
+        try
+        {
+            return await _starter.CloneAsync(id, spec, loaded.Memory, loaded.State, cancel).ConfigureAwait(false);
+        }
+        catch (ObjectDisposedException fault)
+        {
+            throw new VmFailedException(new VmFailure(VmFailureKind.Cancelled, "its template was renewed in this moment"), fault);
+        }
     }
 
     /// <inheritdoc/>
