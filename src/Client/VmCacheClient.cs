@@ -130,8 +130,9 @@ public sealed class VmCacheClient : IDisposable
         CallAsync(options => vms.ReleaseAsync(new ReleaseRequest { Id = id, Token = token }, options), timeout, cancel);
 
     /// <summary>The node's pools, their VMs and what happened lately.</summary>
-    public Task<NodeStatus> GetStatusAsync(TimeSpan timeout, CancellationToken cancel = default) =>
-        CallAsync(options => admin.GetStatusAsync(new GetStatusRequest(), options), timeout, cancel);
+    /// <param name="memory">With what each VM takes of the host's memory.</param>
+    public Task<NodeStatus> GetStatusAsync(TimeSpan timeout, CancellationToken cancel = default, bool memory = false) =>
+        CallAsync(options => admin.GetStatusAsync(new GetStatusRequest { Memory = memory }, options), timeout, cancel);
 
     /// <summary>Ends the connection; leases go on until they expire.</summary>
     public void Dispose() => channel.Dispose();

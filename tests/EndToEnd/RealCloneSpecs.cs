@@ -82,6 +82,8 @@ public sealed class RealCloneSpecs : IAsyncLifetime
         Assert.All(pool.Vms, vm => Assert.Equal(MadeBy.Clone, vm.MadeBy));
         Assert.Equal(stored, Assert.Single(Versions()));
         Assert.Equal("clone", pool.Refill);
+        var measured = await second.Client.GetStatusAsync(HandedOut.Timeout, memory: true);
+        Assert.All(measured.Pools[0].Vms, vm => Assert.InRange(vm.PssKib, 1024u, 256u * 1024));
         Assert.DoesNotContain(pool.Events, e => e.What.Contains("made", StringComparison.Ordinal));
     }
 

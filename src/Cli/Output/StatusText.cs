@@ -55,7 +55,7 @@ internal static class StatusText
     private static Table Vms(IReadOnlyList<(string Pool, VmView Vm)> vms, bool wide, DateTimeOffset now, Style style)
     {
         string[] heads = ["ID", "POOL", "STATE", "PID", "CPUS", "MEMORY", "MADE-BY"];
-        var table = new Table(wide ? [.. heads, "SERVED", "HOLDER", "EXPIRES", "LABELS", "QMP", "AGENT", "CONSOLE"] : heads);
+        var table = new Table(wide ? [.. heads, "PSS", "SERVED", "HOLDER", "EXPIRES", "LABELS", "QMP", "AGENT", "CONSOLE"] : heads);
         foreach (var (pool, vm) in vms)
         {
             Table.Cell[] cells =
@@ -64,7 +64,7 @@ internal static class StatusText
                 Number(vm.Cpus), $"{vm.MemoryMiB} MiB", vm.MadeBy,
             ];
             table.Add(wide
-                ? [.. cells, vm.Served ?? "-", Holder(vm, now), ListText.Expiry(vm, now), ListText.Labels(vm), vm.Qmp ?? "-", vm.Agent ?? "-", vm.Console ?? "-"]
+                ? [.. cells, vm.PssMiB is { } pss ? $"{pss.ToString("0", CultureInfo.InvariantCulture)} MiB" : "-", vm.Served ?? "-", Holder(vm, now), ListText.Expiry(vm, now), ListText.Labels(vm), vm.Qmp ?? "-", vm.Agent ?? "-", vm.Console ?? "-"]
                 : cells);
         }
 

@@ -15,9 +15,9 @@ internal static class StatusVerb
     private static async Task<int> RunAsync(Globals globals, ParseResult parse, CancellationToken cancel)
     {
         using var client = globals.Connect(parse);
-        var node = await client.GetStatusAsync(Deadlines.Query, cancel).ConfigureAwait(false);
-        var view = ViewOf.Status(node, client.Endpoint);
         var format = globals.Format(parse);
+        var node = await client.GetStatusAsync(Deadlines.Query, cancel, memory: format == OutputFormat.Wide).ConfigureAwait(false);
+        var view = ViewOf.Status(node, client.Endpoint);
         var text = format == OutputFormat.Json
             ? Json.Text(view, Json.Views.StatusView) + "\n"
             : StatusText.Of(view, format == OutputFormat.Wide, globals.Host.Time.GetUtcNow(), globals.OutStyle);

@@ -5,6 +5,7 @@ using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Processes;
 
 namespace VmCacheCluster.Gateway.Services;
 
@@ -29,7 +30,13 @@ public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptio
             StartedAt = Timestamp.FromDateTimeOffset(start.At),
         };
         status.Pools.AddRange(node.Pools.Select(p => V1Mapping.ToPool(p, options.Endpoint)));
+        if (request.Memory) await Task.Run(() => AddMemory(status), context.CancellationToken);
         return status;
+    }
+
+    private static void AddMemory(NodeStatus status)
+    {
+        foreach (var vm in status.Pools.SelectMany(p => p.Vms).Where(v => v.Pid > 0)) vm.PssKib = (ulong)(ProcessMemory.ReadPssKiB((int)vm.Pid) ?? 0);
     }
 
     public override async Task<DrainResponse> Drain(DrainRequest request, ServerCallContext context)
