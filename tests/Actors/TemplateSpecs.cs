@@ -123,6 +123,22 @@ public class TemplateSpecs : NodeFixture
     }
 
     [Fact]
+    public async Task Makes_a_suspected_template_anew_until_that_works()
+    {
+        var suspect = Templates.Stored = FakeTemplates.Some();
+        Templates.Making = (_, _) => Templates.Made == 1 ? Task.FromException(new VmFailedException(Broken)) : Task.CompletedTask;
+        Templates.Cloning = template => template == suspect
+            ? Task.FromException(new VmFailedException(new VmFailure(VmFailureKind.Start, "QEMU does not load the template")))
+            : Task.CompletedTask;
+        await StartAsync(Pool(with: Cloning));
+
+        var pool = await UntilAsync(async () => { Time.Advance(TimeSpan.FromSeconds(1)); return await PoolAsync(); }, p => p is { Warm: 2 });
+
+        Assert.All(pool.Vms, vm => Assert.NotEqual(suspect, Templates.Clones[vm.Id]));
+        Assert.Equal(2, Templates.Made);
+    }
+
+    [Fact]
     public async Task Uses_an_old_template_until_its_successor_is_proved()
     {
         var old = Templates.Stored = FakeTemplates.Some(age: TimeSpan.FromDays(8));

@@ -8,6 +8,7 @@ internal sealed class CloneSource(RefillChoice choice)
     /// <summary>So many clones that fail in a row speak against their template.</summary>
     private const int Suspicious = 2;
 
+    private VmSpec? _spec;
     private Template? _template;
     private VmFailure? _failure;
     private int _failed;
@@ -34,15 +35,29 @@ internal sealed class CloneSource(RefillChoice choice)
         : Template is { } template ? $"template {template.Digest.Value[..12]} of {template.MadeAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z, {template.MemoryBytes / (1024 * 1024)} MiB"
         : Obstacle;
 
-    public void Ready(Template template) => (_template, _failure, _failed) = (template, null, 0);
+    /// <summary>What is made from now on; a template of anything else is no template for it.</summary>
+    public void Want(VmSpec spec)
+    {
+        if (spec != _spec) (_spec, _template, _failure, _failed) = (spec, null, null, 0);
+    }
 
-    public void Failed(VmFailure failure) => _failure = failure;
+    public void Ready(VmSpec spec, Template template)
+    {
+        if (spec == _spec) (_template, _failure, _failed) = (template, null, 0);
+    }
+
+    public void Failed(VmSpec spec, VmFailure failure)
+    {
+        if (spec == _spec) _failure = failure;
+    }
 
     public void CloneSucceeded() => _failed = 0;
 
     /// <summary>From then on it boots, until there is another template.</summary>
     public void CloneFailed(VmFailure failure)
     {
+        // One that was given up says nothing.
+        if (failure.Kind == VmFailureKind.Cancelled) return;
         if (++_failed >= Suspicious) _failure = failure;
     }
 }

@@ -356,6 +356,12 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     /// <summary>A VM's actor ended although its VM did not: it failed. The VM is looked up in the records.</summary>
     private void OnTerminated(Terminated dead)
     {
+        if (dead.ActorRef.Equals(_template))
+        {
+            OnTemplateActorGone();
+            return;
+        }
+
         var id = new VmId(dead.ActorRef.Path.Name);
         if (!_members.TryGetValue(id, out var member) || !member.Actor.Equals(dead.ActorRef)) return;
         // As a failure it also counts for the back-off: an actor that fails at every boot must not do so in a loop.
@@ -451,20 +457,21 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         if (!_source.Wanted || _gate.Closed is not null) return;
         var (options, around) = (_options, _around);
-        _template ??= Context.ActorOf(Props.Create(() => new TemplateActor(options, around)), "template");
+        _source.Want(SpecNow);
+        _template ??= Context.Watch(Context.ActorOf(Props.Create(() => new TemplateActor(options, around))));
         _template.Tell(new WantTemplate(SpecNow));
     }
 
     private void OnTemplateReady(TemplateReady ready)
     {
-        _source.Ready(ready.Template);
+        _source.Ready(ready.Spec, ready.Template);
         if (ready.Made) _events.Add(null, "its template was made and proved");
         Balance();
     }
 
     private void OnTemplateFailed(TemplateFailed failed)
     {
-        _source.Failed(failed.Failure);
+        _source.Failed(failed.Spec, failed.Failure);
         _events.Add(null, $"its template could not be made: {failed.Failure}");
         Balance();
     }
@@ -472,7 +479,15 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void OnCloneFailed(VmFailure failure)
     {
         _source.CloneFailed(failure);
-        if (_source.Suspect is { } suspect) _template?.Tell(new TemplateSuspected(suspect.Digest, failure.ToString()));
+        if (_source.Suspect is { } suspect) _template?.Tell(new TemplateSuspected(suspect, failure.ToString()));
+    }
+
+    /// <summary>It failed: what it knew is found again.</summary>
+    private void OnTemplateActorGone()
+    {
+        (_template, _templateStops) = (null, false);
+        if (_accelerator is not null) WantTemplate();
+        FinishStop();
     }
 
     private void StopTemplate()

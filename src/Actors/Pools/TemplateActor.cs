@@ -21,10 +21,10 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     private readonly CancellationTokenSource _whole = new();
 
     private VmSpec? _spec;
-    private Template? _current;
+    private Template? _current, _suspected;
     private bool _looking, _wanted, _slotAsked;
     private Task _making = Task.CompletedTask;
-    private int _failures;
+    private int _failures, _published;
     private VmFailure? _told;
 
     public TemplateActor(PoolOptions options, PoolSurroundings around)
@@ -59,23 +59,30 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     {
         if (_looking || _spec is not { } spec) return;
         _looking = true;
-        LookAsync(_around.Ports, spec, _whole.Token).PipeTo(Self,
+        LookAsync(_around.Ports, spec, _published, _whole.Token).PipeTo(Self,
             success: found => found,
             failure: e => new LookFailed(spec, Vms.Failures.From(e, TimeSpan.Zero)));
     }
 
-    private static async Task<Found> LookAsync(VmPorts ports, VmSpec spec, CancellationToken cancel)
+    private static async Task<Found> LookAsync(VmPorts ports, VmSpec spec, int published, CancellationToken cancel)
         => await ports.Hypervisor.PreflightAsync(spec, cancel).ConfigureAwait(false) is { } unfit
-            ? new Found(spec, null, unfit)
-            : new Found(spec, await ports.Templates!.FindAsync(spec, cancel).ConfigureAwait(false), null);
+            ? new Found(spec, null, unfit, published)
+            : new Found(spec, await ports.Templates!.FindAsync(spec, cancel).ConfigureAwait(false), null, published);
 
     private void OnFound(Found found)
     {
         Looked();
-        if (found.Spec != _spec) Look();
+        // Another one may have been made since it was looked for.
+        if (found.Spec != _spec || found.Published != _published) Look();
         else if (found.Unfit is { } unfit) Failed(unfit);
         else if (found.Template is { } template)
         {
+            if (template == _suspected)
+            {
+                Make();
+                return;
+            }
+
             if (template != _current) Use(template, made: false);
             if (_options.TemplateMaxAge is { } age && _around.Ports.Time.GetUtcNow() - template.MadeAt >= age) Make();
         }
@@ -86,9 +93,9 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     {
         Looked();
         if (failed.Spec != _spec) Look();
-        else
+        else if (_current is null)
         {
-            Context.Parent.Tell(new TemplateSpoilt(failed.Failure));
+            if (failed.Failure != _told) Context.Parent.Tell(new TemplateSpoilt(failed.Failure));
             Make();
         }
     }
@@ -101,7 +108,8 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
 
     private void OnSuspected(TemplateSuspected suspected)
     {
-        if (_current?.Digest != suspected.Digest || !_making.IsCompleted) return;
+        if (_current != suspected.Template) return;
+        _suspected = _current;
         _log.Warning("pool {0}: its template is made anew: {1}", _options.Name, suspected.Reason);
         Make();
     }
@@ -127,15 +135,22 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
         _wanted = false;
         // The boot, the way down, and the proof.
         var limit = _options.BootTimeout * 2;
-        var budget = new CancellationTokenSource(limit, _around.Ports.Time);
-        var making = _around.Ports.Templates!.MakeAsync(spec, CancellationTokenSource.CreateLinkedTokenSource(budget.Token, _whole.Token).Token);
+        var making = MakeAsync(_around.Ports, spec, limit, _whole.Token);
         _making = making;
         making.PipeTo(Self, success: template => new Made(spec, template), failure: e => new MakeFailed(spec, Vms.Failures.From(e, limit)));
+    }
+
+    private static async Task<Template> MakeAsync(VmPorts ports, VmSpec spec, TimeSpan limit, CancellationToken whole)
+    {
+        using var budget = new CancellationTokenSource(limit, ports.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, whole);
+        return await ports.Templates!.MakeAsync(spec, either.Token).ConfigureAwait(false);
     }
 
     private void OnMade(Made made)
     {
         _around.BootSlots.Tell(ReturnBootSlot.Instance);
+        _published++;
         if (made.Spec != _spec) Look();
         else Use(made.Template, made: true);
     }
@@ -153,7 +168,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
         if (failure != _told)
         {
             _log.Warning("pool {0}: its template cannot be made: {1}", _options.Name, failure);
-            if (_current is null) Context.Parent.Tell(new TemplateFailed(failure));
+            if (_current is null) Context.Parent.Tell(new TemplateFailed(_spec!, failure));
         }
 
         _told = failure;
@@ -164,7 +179,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     private void Use(Template template, bool made)
     {
         (_current, _told, _failures) = (template, null, 0);
-        Context.Parent.Tell(new TemplateReady(template, made));
+        Context.Parent.Tell(new TemplateReady(_spec!, template, made));
     }
 
     private void OnSweep()
@@ -185,7 +200,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
 
     private sealed record LookDue { public static readonly LookDue Instance = new(); }
     private sealed record SweepDue { public static readonly SweepDue Instance = new(); }
-    private sealed record Found(VmSpec Spec, Template? Template, VmFailure? Unfit);
+    private sealed record Found(VmSpec Spec, Template? Template, VmFailure? Unfit, int Published);
     private sealed record LookFailed(VmSpec Spec, VmFailure Failure);
     private sealed record Made(VmSpec Spec, Template Template);
     private sealed record MakeFailed(VmSpec Spec, VmFailure Failure);

@@ -7,7 +7,7 @@ namespace VmCacheCluster.Actors.Pools;
 public sealed record WantTemplate(VmSpec Spec);
 
 /// <summary>From a pool to its TemplateActor: clones of this one fail. It is made anew.</summary>
-public sealed record TemplateSuspected(TemplateDigest Digest, string Reason);
+public sealed record TemplateSuspected(Template Template, string Reason);
 
 /// <summary>From a pool to its TemplateActor: no template is needed any more. Answered by <see cref="TemplateStopped"/> when nothing
 /// of one that was being made is left.</summary>
@@ -23,10 +23,10 @@ public sealed record TemplateStopped
 
 /// <summary>From a TemplateActor to its pool: clones start from this one from now on.</summary>
 /// <param name="Made">Just now; else it was found.</param>
-public sealed record TemplateReady(Template Template, bool Made);
+public sealed record TemplateReady(VmSpec Spec, Template Template, bool Made);
 
 /// <summary>From a TemplateActor to its pool: there is none, and it could not be made; it tries again by itself.</summary>
-public sealed record TemplateFailed(VmFailure Failure);
+public sealed record TemplateFailed(VmSpec Spec, VmFailure Failure);
 
 /// <summary>From a TemplateActor to its pool: a stored one could not be used, and another one is made.</summary>
 public sealed record TemplateSpoilt(VmFailure Failure);

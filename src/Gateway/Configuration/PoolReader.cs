@@ -46,6 +46,12 @@ internal sealed class PoolReader(HostFacts host, NodeDefaults node, ICollection<
             PathRules.CheckEndpoint(own, faults);
         var endpoint = nodeEndpoint ?? (own.Value.Length > 0 ? own : null);
         var spec = Spec(name, section);
+        var refill = section.Choice("refill", Refills);
+        var prime = section.Choice("prime", Switches);
+        if (!prime.Value && refill.Value != RefillChoice.Boot && endpoint is not null)
+            faults.Add(prime.Fault(
+                "clients of this pool's socket would get clones with the same random numbers",
+                "leave it on, or set refill to boot, or give the pool no endpoint: vmcache.v1 reaches it by its name"));
         var options = new PoolOptions
         {
             Name = name,
@@ -55,8 +61,8 @@ internal sealed class PoolReader(HostFacts host, NodeDefaults node, ICollection<
             Endpoint = endpoint?.Value,
             GracePeriod = section.Time("grace-period", "inherit").Value ?? node.GracePeriod,
             Lease = Lease(section),
-            Refill = section.Choice("refill", Refills).Value,
-            Prime = section.Choice("prime", Switches).Value,
+            Refill = refill.Value,
+            Prime = prime.Value,
             TemplateMaxAge = section.Time("template-max-age", "off", "0").Value,
             MaxAge = MaxAge(section),
             BootTimeout = section.Time("boot-timeout", "inherit").Value ?? node.BootTimeout,

@@ -55,7 +55,20 @@ internal sealed class TemplateDirectory(string root)
     {
         var older = Versions(digest);
         Directory.Move(draft, Path.Combine(Of(digest), madeAt.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture)));
-        foreach (var directory in older) Directory.Delete(directory, recursive: true);
+        foreach (var directory in older) Remove(directory);
+    }
+
+    /// <summary>One that stays is older than another and never read; a later maker tries again.</summary>
+    public static void Remove(string directory)
+    {
+        try
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // Nothing depends on it.
+        }
     }
 
     /// <summary>Removes every template that is not kept and older than this, and the drafts of the dead.</summary>

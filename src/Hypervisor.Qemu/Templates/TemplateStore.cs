@@ -14,18 +14,33 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
     private readonly TemplateKey _key = new();
     private readonly VmStarter _starter = new(options, clock);
     private readonly ConcurrentDictionary<TemplateDigest, LoadedTemplate> _loaded = new();
+    /// <summary>What each pool's clones start from; it stays so until there is a successor.</summary>
     private readonly ConcurrentDictionary<PoolName, TemplateDigest> _wanted = new();
+    private readonly ConcurrentDictionary<TemplateDigest, SemaphoreSlim> _makers = new();
+    private readonly Lock _loading = new();
 
     /// <inheritdoc/>
     public Task<Template?> FindAsync(VmSpec spec, CancellationToken cancel) => Task.Run(() => OnHost(() =>
     {
-        var digest = _wanted[spec.Pool] = _key.Of(spec);
-        if (_loaded.TryGetValue(digest, out var loaded)) return loaded.Template;
+        var digest = _key.Of(spec);
+        // Pools of one digest share what one of them has loaded.
+        lock (_loading)
+        {
+            if (!_loaded.ContainsKey(digest) && Load(digest, cancel) is { } fresh) _loaded[digest] = fresh;
+        }
+
+        if (!_loaded.TryGetValue(digest, out var loaded)) return null;
+        _wanted[spec.Pool] = digest;
+        return loaded.Template;
+    }), cancel);
+
+    private LoadedTemplate? Load(TemplateDigest digest, CancellationToken cancel)
+    {
         var versions = _directory.Versions(digest);
         if (versions.Count == 0) return null;
         try
         {
-            loaded = TemplateFiles.Load(versions[0], digest, cancel);
+            return TemplateFiles.Load(versions[0], digest, cancel);
         }
         catch (Exception fault) when (fault is InvalidDataException or FileNotFoundException)
         {
@@ -33,15 +48,30 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
             Directory.Delete(versions[0], recursive: true);
             throw new VmFailedException(new VmFailure(VmFailureKind.Host, $"the template {versions[0]} is of no use and was removed: {fault.Message}"), fault);
         }
-
-        _loaded[digest] = loaded;
-        return loaded.Template;
-    }), cancel);
+    }
 
     /// <inheritdoc/>
     public async Task<Template> MakeAsync(VmSpec spec, CancellationToken cancel)
     {
         var digest = await Task.Run(() => OnHost(() => _key.Of(spec)), cancel).ConfigureAwait(false);
+        _loaded.TryGetValue(digest, out var known);
+        var maker = _makers.GetOrAdd(digest, _ => new SemaphoreSlim(1));
+        await maker.WaitAsync(cancel).ConfigureAwait(false);
+        try
+        {
+            // Another pool of this digest may have made it meanwhile.
+            var made = _loaded.TryGetValue(digest, out var now) && now != known ? now.Template : await MakeAsync(spec, digest, cancel).ConfigureAwait(false);
+            _wanted[spec.Pool] = digest;
+            return made;
+        }
+        finally
+        {
+            maker.Release();
+        }
+    }
+
+    private async Task<Template> MakeAsync(VmSpec spec, TemplateDigest digest, CancellationToken cancel)
+    {
         using var held = OnHost(() => _directory.TryLock(digest)) ?? throw new VmFailedException(new VmFailure(
             VmFailureKind.Host, $"another process is making the template in {directory}", "it will be found when it is done"));
         var draft = OnHost(() => _directory.NewDraft(digest));
@@ -49,6 +79,8 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
         try
         {
             var (memory, state) = await SaveAsync(spec, TemplateFiles.State(draft), cancel).ConfigureAwait(false);
+            if (OnHost(() => _key.Of(spec)) != digest)
+                throw new VmFailedException(new VmFailure(VmFailureKind.Cancelled, "a file that shapes the template was replaced while it was being made"));
             var madeAt = time.GetUtcNow();
             made = new LoadedTemplate(new Template(digest, madeAt, 0), memory, OnHost(() => TemplateFiles.InMemory(state)));
             await ProveAsync(spec, made, cancel).ConfigureAwait(false);
@@ -67,7 +99,8 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
         catch
         {
             made?.Dispose();
-            Directory.Delete(draft, recursive: true);
+            // What cannot be removed now is removed by the next maker.
+            if (Directory.Exists(draft)) TemplateDirectory.Remove(draft);
             throw;
         }
     }

@@ -177,8 +177,9 @@ public sealed class TemplateSpecs(TemplateHouse house) : IClassFixture<TemplateH
         Assert.NotNull(await copy.Store.FindAsync(TemplateHouse.Spec(), None));
         await copy.Store.SweepAsync(TimeSpan.Zero, None);
         Assert.True(Directory.Exists(copy.Of));
-        await copy.Store.FindAsync(TemplateHouse.Spec() with { MemoryMiB = 320 }, None);
-        await copy.Store.SweepAsync(TimeSpan.Zero, None);
+        // Another daemon's pools are of another shape.
+        using var later = new TemplateStore(copy.Root, house.House.Options, new VmCacheCluster.Hypervisor.Qemu.LinuxHostClock(), TimeProvider.System);
+        await later.SweepAsync(TimeSpan.Zero, None);
         Assert.False(Directory.Exists(copy.Of));
     }
 

@@ -87,6 +87,8 @@ public sealed class ConfigurationLoaderSpecs : IDisposable
     [InlineData("vmcache { pool-defaults { qemu = \"\" } }", "it is empty")]
     [InlineData("vmcache { pool-defaults { cpu-model = \"max -S\" } }", "contains the character ' '")]
     [InlineData("vmcache { pool-defaults { machine = microvm } }", "q35, pc")]
+    [InlineData("vmcache { pool-defaults { refill = copy } }", "auto, clone, boot")]
+    [InlineData("vmcache { pools { default { prime = off } } }", "would get clones with the same random numbers")]
     [InlineData("vmcache { pools { a { endpoint = /x.sock }\n b { endpoint = /x.sock } } }", "a and b have one endpoint")]
     [InlineData("vmcache { pools { a { endpoint = /run/vmcache/cache.sock } } }", "default and a have one endpoint")]
     [InlineData("vmcache { pools { default { endpoint = /x.sock } } }", "set vmcache.endpoint")]
