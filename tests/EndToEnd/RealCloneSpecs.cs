@@ -110,13 +110,14 @@ public sealed class RealCloneSpecs : IAsyncLifetime
 
     private string Templates => Path.Combine(House.RunDirectory, "templates");
 
-    private bool Reached(string step) => step switch
+    /// <summary>A step may be over before anybody could see it: then the template is there.</summary>
+    private bool Reached(string step) => Versions().Count > 0 || step switch
     {
         "boots" => House.VmProcesses().Count > 0,
         "is saved" => Drafts().Any(d => File.Exists(Path.Combine(d, "state"))),
         "is proved" => House.VmProcesses().Any(pid => Processes.CommandLine(pid).Contains("-incoming", StringComparison.Ordinal)),
         "is written" => Drafts().Any(d => File.Exists(Path.Combine(d, "memory"))),
-        _ => Versions().Count > 0,
+        _ => false,
     };
 
     private IReadOnlyList<string> Drafts() => Directories(".new-*");
