@@ -79,11 +79,12 @@ internal sealed class Clients(CrashHost host, PoolOptions pool, Random random)
             lock (_gate) _held.RemoveAll(h => h.Vm == held.Vm);
     }
 
-    /// <summary>While nobody watches a client of Kata's runs its VM, and may pause it again.</summary>
+    /// <summary>While nobody watches a client of Kata's runs its VM, and may pause it again. It comes too late when the daemon was about
+    /// to end the VM.</summary>
     public void RunUnseen()
     {
         if (AnyOf(_held) is not { Token: null } held || !host.Hypervisor.Vms.TryGetValue(held.Vm, out var vm) || !vm.Alive) return;
-        host.History.Add(new HistoryEvent.Confirmed(held.Vm));
+        if (vm.LastMark.Ownership != VmOwnership.Stopping) host.History.Add(new HistoryEvent.Confirmed(held.Vm));
         vm.Machine.RunByClient();
         if (random.Next(2) == 0) vm.Machine.PauseByClient();
     }
