@@ -13,25 +13,24 @@ namespace VmCacheCluster.Actors.Pools;
 /// </summary>
 public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 {
-    /// <summary>After a look at the records that failed.</summary>
-    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
-
     private readonly PoolOptions _options;
     private readonly PoolPlan _plan;
     private readonly PoolSurroundings _around;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly EventLog _events;
     private readonly Refill _refill;
-    private readonly CloneSource _source;
+    private readonly PoolTemplate _template;
+    private readonly PoolReleases _releases;
+    private readonly PoolRecovery _recovery;
+    private readonly PoolViews _views;
+    private readonly MemberStarter _starter;
+    private readonly PoolClosing _closing;
     private readonly PoolCallers _callers;
     private readonly PoolGate _gate;
     private readonly Dictionary<VmId, Member> _members = [];
     private readonly WarmShelf _shelf = new();
-    private readonly Dictionary<VmId, List<IActorRef>> _releasing = [];
 
     private int _making;
-    private IActorRef? _template;
-    private bool _templateStops;
     private AcceleratorVerdict? _accelerator;
     private bool _recovering;
 
@@ -42,40 +41,46 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _around = around;
         _events = new EventLog(around.Ports.Time);
         _refill = new Refill(_options.Backoff);
-        _source = new CloneSource(around.Ports.Templates is null ? RefillChoice.Boot : _options.Refill);
+        _template = new PoolTemplate(_options, around, Context, _events);
+        _releases = new PoolReleases(_options.Name, _members);
+        _recovery = new PoolRecovery(_options, around.Ports.Hypervisor, Self, () => Timers, _log);
+        _starter = new MemberStarter(_options, around, Context, new PoolDoor(Self, _shelf));
         _gate = new PoolGate(plan.Closed);
-        _callers = new PoolCallers(_options, _members, _shelf, _gate, new PoolCallersHost(Self, () => Timers, around.Ports.Time, WhyEmpty, RetryAfter));
+        _views = new PoolViews(_options, _members, _template.Source, _refill, _gate, _events, around.Ports.Time);
+        _callers = new PoolCallers(_options, _members, _shelf, _gate,
+            new PoolCallersHost(Self, () => Timers, around.Ports.Time, () => _views.WhyEmpty(_making), _views.RetryAfter));
+        _closing = new PoolClosing(_options.Name, _members, _shelf, _callers, _template, _gate);
 
         Receive<AcquireBaseVm>(WhenRecovered<AcquireBaseVm>(caller => { _callers.Acquire(caller); Balance(); }));
         Receive<AcquireAbandoned>(abandoned => { if (_callers.Left(abandoned.Ticket)) Balance(); });
         Receive<WaitOver>(over => { if (_callers.WaitedInVain(over.Ticket)) Balance(); });
         Receive<VmChanged>(OnVmChanged);
         Receive<ReserveRefused>(OnReserveRefused);
-        Receive<ReleaseVm>(WhenRecovered<ReleaseVm>(OnRelease));
-        Receive<ReleaseRefused>(OnReleaseRefused);
+        Receive<ReleaseVm>(WhenRecovered<ReleaseVm>(release => _releases.Ask(release, Sender)));
+        Receive<ReleaseRefused>(_releases.Refused);
         Receive<RenewLease>(WhenRecovered<RenewLease>(renew => ToVm(renew.Id, renew)));
         Receive<UseGuest>(WhenRecovered<UseGuest>(use => ToVm(use.Id, use)));
         Receive<RunVmCommand>(WhenRecovered<RunVmCommand>(run => ToVm(run.Id, run)));
         Receive<GetVm>(WhenRecovered<GetVm>(OnGetVm));
-        Receive<GetPoolView>(_ => Sender.Tell(View()));
+        Receive<GetPoolView>(_ => Sender.Tell(_views.Pool(_making, _callers.Waiting, _accelerator)));
         Receive<AnnounceVms>(WhenRecovered<AnnounceVms>(OnAnnounce));
         Receive<BootSlotGranted>(_ => OnSlot());
         Receive<AcceleratorAnswer>(OnAccelerator);
-        Receive<TemplateReady>(OnTemplateReady);
-        Receive<TemplateFailed>(OnTemplateFailed);
+        Receive<TemplateReady>(ready => { _template.Ready(ready); Balance(); });
+        Receive<TemplateFailed>(failed => { _template.Failed(failed); Balance(); });
         Receive<TemplateSpoilt>(spoilt => _events.Add(null, $"another template is made: {spoilt.Failure}"));
-        Receive<TemplateStopped>(_ => { _templateStops = false; FinishStop(); });
+        Receive<TemplateStopped>(_ => { _template.Stopped(); _closing.Finish(); });
         Receive<TryAgain>(_ => { _refill.MayTry(); Balance(); });
         Receive<TooOld>(old => OnTooOld(old.Id));
-        Receive<StopPool>(OnStopPool);
-        Receive<DrainPool>(OnDrain);
+        Receive<StopPool>(stop => _closing.Stop(stop, Sender));
+        Receive<DrainPool>(drain => _closing.Drain(drain, Sender));
         Receive<Terminated>(OnTerminated);
         Receive<Refound>(OnRefound);
         Receive<Recovered>(OnRecovered);
-        Receive<RecoverFailed>(OnRecoverFailed);
-        Receive<LookFailed>(OnLookFailed);
-        Receive<RecoverDue>(_ => Recover());
-        Receive<LookDue>(due => LookFor(due.Id));
+        Receive<RecoverFailed>(_recovery.Failed);
+        Receive<LookFailed>(_recovery.Failed);
+        Receive<RecoverDue>(_ => _recovery.Start());
+        Receive<LookDue>(due => _recovery.LookFor(due.Id));
         Receive<WishOverdue>(overdue => { if (_callers.Overdue(overdue.Ticket)) Balance(); });
         Receive<WishSettled>(settled => { _callers.Settled(settled); Balance(); });
     }
@@ -103,10 +108,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         var unanswered = _members.Values.Select(m => m.TakeCaller()).OfType<AcquireBaseVm>();
         var delayed = _members.Values.SelectMany(m => m.TakeAfterwards());
         _callers.RefuseAll(unanswered.Concat(delayed), "it is recovering from a fault");
-        foreach (var (id, askers) in _releasing)
-        {
-            askers.ForEach(a => a.Tell(new VmRefused(id, RefusalKind.Unavailable, $"pool {_options.Name} is recovering from a fault")));
-        }
+        _releases.RefuseAll($"pool {_options.Name} is recovering from a fault");
     }
 
     protected override void PostRestart(Exception reason)
@@ -116,21 +118,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _around.BootSlots.Tell(ForgetBootSlots.Instance);
         // Whether it was drained, or the daemon stops, is known there.
         Context.Parent.Tell(new PoolRestarted(_options.Name));
-        Recover();
-    }
-
-    private void Recover()
-    {
-        Recovery.TakeAllAsync(_around.Ports.Hypervisor, _options.Spec, _log).PipeTo(Self,
-            success: found => new Recovered(found),
-            failure: e => new RecoverFailed(e));
-    }
-
-    /// <summary>Without its records it would forget its leases: it tries until it can read them.</summary>
-    private void OnRecoverFailed(RecoverFailed failed)
-    {
-        _log.Warning("pool {0}: its records cannot be read, trying again: {1}", _options.Name, failed.Cause.Message);
-        Timers.StartSingleTimer(nameof(RecoverDue), RecoverDue.Instance, LookAgain);
+        _recovery.Start();
     }
 
     private void OnRecovered(Recovered recovered)
@@ -169,35 +157,6 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         Balance();
     }
 
-    private void OnRelease(ReleaseVm release)
-    {
-        if (!_members.TryGetValue(release.Id, out var member))
-        {
-            Sender.Tell(new VmRefused(release.Id, RefusalKind.NotFound, $"pool {_options.Name} has no VM {release.Id}"));
-        }
-        else if (LeaseRules.FaultOfRelease(release.Id, member.Lease, release.Token) is { } fault)
-        {
-            // Its actor would say so too, but perhaps after the VM is gone, when all who asked are told that it was released.
-            Sender.Tell(new VmRefused(release.Id, RefusalKind.StaleToken, fault));
-        }
-        else if (member.Shown.Held || member.Life.Ended)
-        {
-            if (!_releasing.TryGetValue(release.Id, out var askers)) _releasing[release.Id] = askers = [];
-            askers.Add(Sender);
-            member.Actor.Forward(release);
-        }
-        else
-        {
-            Sender.Tell(new VmRefused(release.Id, RefusalKind.WrongState, $"VM {release.Id} is {member.Life.Phase.ToString().ToLowerInvariant()}, not leased: only a leased VM can be released"));
-        }
-    }
-
-    private void OnReleaseRefused(ReleaseRefused refused)
-    {
-        if (_releasing.TryGetValue(refused.Id, out var askers)) askers.Remove(refused.Asker);
-        refused.Asker.Tell(refused.Refused);
-    }
-
     private void ToVm(VmId id, object message)
     {
         if (_members.TryGetValue(id, out var member)) member.Actor.Forward(message);
@@ -206,7 +165,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     private void OnGetVm(GetVm get)
     {
-        if (_members.TryGetValue(get.Id, out var member)) Sender.Tell(ViewOf(member));
+        if (_members.TryGetValue(get.Id, out var member)) Sender.Tell(_views.Vm(member));
         else Sender.Tell(new VmRefused(get.Id, RefusalKind.NotFound, $"pool {_options.Name} has no VM {get.Id}"));
     }
 
@@ -214,31 +173,12 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     private Member Spawn(VmId id, VmSpec spec, FoundVm? found, Template? template = null)
     {
-        var plan = new VmPlan(
-            id, spec, found, _options.GracePeriod, _options.BootTimeout, _options.Lease, new PoolDoor(Self, _shelf), template, _options.Prime);
-        var ports = _around.Ports;
-        var actor = Context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value);
-        Context.Watch(actor);
-        var life = found is null ? template is null ? VmLife.New : VmLife.NewClone : VmLifecycle.WhileTakenOver(found.Mark!);
-        var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.HeldBy, Size = found?.Size, WarmBefore = WarmBefore(found) };
-        if (found is { HeldBy: { } known, Mark: { } mark })
-        {
-            var held = new HeldLease(known);
-            held.Restore(mark.Expires, ports);
-            member.ExpiresAt = held.ExpiresAt;
-        }
-
-        if (life.Making) _making++;
-        if (found?.HeldBy is { } lease) _callers.Keys.Leased(id, lease);
+        var member = _starter.Start(id, spec, found, template);
+        if (member.Life.Making) _making++;
+        if (member.Lease is { } lease) _callers.Keys.Leased(id, lease);
         _members[id] = member;
         _around.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false));
         return member;
-    }
-
-    private TimeSpan WarmBefore(FoundVm? found)
-    {
-        var now = _around.Ports.Clock.Now;
-        return found?.Mark is { Ownership: VmOwnership.Warm } mark && mark.Since.BootId == now.BootId ? now.SinceBoot - mark.Since.SinceBoot : TimeSpan.Zero;
     }
 
     private void OnVmChanged(VmChanged changed)
@@ -253,9 +193,9 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (before.Making && !changed.Life.Making) OnMade(member);
         if (before.Phase != changed.Life.Phase) OnPhase(member, before);
         _around.Journal.Add(
-            changed.Life.Phase == VmPhase.Gone ? NodeEventKind.Gone : NodeEventKind.Changed, _options.Name, ViewOf(member), changed.Life.Ending?.Reason ?? "");
+            changed.Life.Phase == VmPhase.Gone ? NodeEventKind.Gone : NodeEventKind.Changed, _options.Name, _views.Vm(member), changed.Life.Ending?.Reason ?? "");
         Balance();
-        if (_gate.Stopping) FinishStop();
+        _closing.Finish();
     }
 
     private void OnMade(Member member)
@@ -289,7 +229,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void OnWarm(Member member, VmLife before)
     {
         if (before.Making) _refill.Succeeded();
-        if (before.Making && member.Facts?.MadeBy == MadeBy.Clone) _source.CloneSucceeded();
+        if (before.Making && member.Facts?.MadeBy == MadeBy.Clone) _template.Source.CloneSucceeded();
         if (_options.MaxAge is { } age && !member.MaxAgeRuns)
         {
             member.MaxAgeRuns = true;
@@ -325,7 +265,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         // One that was made by an earlier daemon says nothing about how this pool's boots go.
         if (ending.Failure is { } failure && ending.During != VmPhase.Adopting && new VmLife(ending.During).Making)
         {
-            if (ending.During is VmPhase.Loading or VmPhase.Priming) OnCloneFailed(failure);
+            if (ending.During is VmPhase.Loading or VmPhase.Priming) _template.CloneFailed(failure);
             var news = _refill.LastFailure != failure;
             var delay = _refill.Failed(failure, Now, _around.Random());
             Timers.StartSingleTimer(nameof(TryAgain), TryAgain.Instance, delay);
@@ -350,15 +290,16 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (member.TakeCaller() is { } caller) _callers.ServeAnew(caller);
         foreach (var delayed in member.TakeAfterwards()) _callers.ServeAnew(delayed);
         _around.Gateway.Tell(new VmOwned(member.Id, _options.Name, Gone: true));
-        if (_releasing.Remove(member.Id, out var askers)) askers.ForEach(a => a.Tell(new VmReleased(member.Id)));
+        _releases.Gone(member.Id);
     }
 
     /// <summary>A VM's actor ended although its VM did not: it failed. The VM is looked up in the records.</summary>
     private void OnTerminated(Terminated dead)
     {
-        if (dead.ActorRef.Equals(_template))
+        if (_template.Ended(dead.ActorRef))
         {
-            OnTemplateActorGone();
+            WantTemplate();
+            _closing.Finish();
             return;
         }
 
@@ -370,18 +311,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         member.Lost = true;
         OnVmChanged(new VmChanged(id, life, member.Spec, member.Facts, null, member.Lease));
         if (member.TakeCaller() is { } caller) _callers.ServeAnew(caller);
-        LookFor(id);
-    }
-
-    private void LookFor(VmId id) => Recovery.TakeAsync(_around.Ports.Hypervisor, id, _log).PipeTo(Self,
-        success: found => new Refound(id, found),
-        failure: e => new LookFailed(id, e));
-
-    /// <summary>It may be somebody's: it is looked for until it is known.</summary>
-    private void OnLookFailed(LookFailed failed)
-    {
-        _log.Warning("pool {0}: VM {1}, whose actor failed, cannot be looked up, trying again: {2}", _options.Name, failed.Id, failed.Cause.Message);
-        Timers.StartSingleTimer((nameof(LookDue), failed.Id), new LookDue(failed.Id), LookAgain);
+        _recovery.LookFor(id);
     }
 
     private void OnRefound(Refound refound)
@@ -393,7 +323,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (refound.Found is null) OnVmChanged(new VmChanged(refound.Id, member.Life with { Phase = VmPhase.Gone }, member.Spec, member.Facts, null));
         else TakeBack(member, refound.Found);
         foreach (var caller in delayed) _callers.ServeAnew(caller);
-        if (_gate.Stopping) FinishStop();
+        _closing.Finish();
     }
 
     /// <summary>The VM goes on with a new actor: to the outside it was never gone.</summary>
@@ -401,8 +331,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         _members.Remove(lost.Id);
         if (lost.MaxAgeRuns) Timers.Cancel((nameof(TooOld), lost.Id));
-        if (_releasing.Remove(lost.Id, out var askers))
-            askers.ForEach(a => a.Tell(new VmRefused(lost.Id, RefusalKind.Unavailable, $"VM {lost.Id} was recovering from a fault")));
+        _releases.Recovered(lost.Id);
         Spawn(lost.Id, found.Facts!.Spec, found);
     }
 
@@ -413,7 +342,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (_accelerator is null || _gate.Closed is not null) return;
         var plan = PoolPolicy.Plan(Count());
         // One question at a time is open: the next one is asked when it is answered.
-        if (plan.Start > 0 && _source.MayMake && !_refill.SlotAsked)
+        if (plan.Start > 0 && _template.Source.MayMake && !_refill.SlotAsked)
         {
             _refill.SlotAsked = true;
             _around.BootSlots.Tell(AskBootSlot.Instance);
@@ -430,13 +359,13 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         if (!_refill.SlotAsked) return;
         _refill.SlotAsked = false;
-        if (PoolPolicy.Plan(Count()).Start == 0 || _gate.Closed is not null || !_source.MayMake)
+        if (PoolPolicy.Plan(Count()).Start == 0 || _gate.Closed is not null || !_template.Source.MayMake)
         {
             _around.BootSlots.Tell(ReturnBootSlot.Instance);
             return;
         }
 
-        Spawn(VmId.New(), SpecNow, found: null, _source.Template).HoldsSlot = true;
+        Spawn(VmId.New(), SpecNow, found: null, _template.Source.Template).HoldsSlot = true;
         Balance();
     }
 
@@ -451,94 +380,15 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     private VmSpec SpecNow => _options.Spec with { Accelerator = _accelerator!.Accelerator };
 
-    // ---- the template ----
-
     private void WantTemplate()
     {
-        if (!_source.Wanted || _gate.Closed is not null) return;
-        var (options, around) = (_options, _around);
-        _source.Want(SpecNow);
-        _template ??= Context.Watch(Context.ActorOf(Props.Create(() => new TemplateActor(options, around))));
-        _template.Tell(new WantTemplate(SpecNow));
-    }
-
-    private void OnTemplateReady(TemplateReady ready)
-    {
-        _source.Ready(ready.Spec, ready.Template);
-        if (ready.Made) _events.Add(null, "its template was made and proved");
-        Balance();
-    }
-
-    private void OnTemplateFailed(TemplateFailed failed)
-    {
-        _source.Failed(failed.Spec, failed.Failure);
-        _events.Add(null, $"its template could not be made: {failed.Failure}");
-        Balance();
-    }
-
-    private void OnCloneFailed(VmFailure failure)
-    {
-        _source.CloneFailed(failure);
-        if (_source.Suspect is { } suspect) _template?.Tell(new TemplateSuspected(suspect, failure.ToString()));
-    }
-
-    /// <summary>It failed: what it knew is found again.</summary>
-    private void OnTemplateActorGone()
-    {
-        (_template, _templateStops) = (null, false);
-        if (_accelerator is not null) WantTemplate();
-        FinishStop();
-    }
-
-    private void StopTemplate()
-    {
-        if (_template is null || _templateStops) return;
-        _templateStops = true;
-        _template.Tell(Pools.StopTemplate.Instance);
+        if (_accelerator is not null && _gate.Closed is null) _template.Want(SpecNow);
     }
 
     /// <summary>An outdated VM is handed out after the others.</summary>
     private void Reconsider(Member member)
     {
         if (member.Offer is { } offer && _shelf.Withdraw(member.Id)) _shelf.Put(offer, !Current(member));
-    }
-
-    private void OnStopPool(StopPool stop)
-    {
-        _gate.StopAsker = Sender;
-        _shelf.Withdraw(int.MaxValue);
-        _callers.RefuseWaiting(stop.Reason);
-        EndMaking(stop.Reason);
-        StopTemplate();
-        FinishStop();
-    }
-
-    /// <summary>What is warm is left for the next daemon, unless it was given up: then it is on its way out, told so or not yet.</summary>
-    private void FinishStop()
-    {
-        if (!_gate.Stopping || _templateStops) return;
-        if (_members.Values.Any(m => !m.Life.Held && (_gate.Drained is not null || m.Life.Phase is not (VmPhase.Warm or VmPhase.Adopting)))) return;
-        _gate.StopAsker!.Tell(new PoolStopped(_options.Name));
-    }
-
-    private void OnDrain(DrainPool drain)
-    {
-        _gate.Drained = drain.Reason;
-        _callers.RefuseWaiting(drain.Reason);
-        var offers = _shelf.Withdraw(int.MaxValue);
-        foreach (var offer in offers) offer.Vm.Tell(new StopVm(offer.Id, drain.Reason));
-        // What is being adopted is ended as soon as it is warm.
-        StopTemplate();
-        var making = EndMaking(drain.Reason) + _members.Values.Count(m => m.Life.Phase == VmPhase.Adopting);
-        Sender.Tell(new PoolDrained(_options.Name, offers.Count + making, _members.Values.Count(m => m.Shown.Held)));
-    }
-
-    /// <summary>A VM that is being adopted is a warm one.</summary>
-    private int EndMaking(string reason)
-    {
-        var making = _members.Values.Where(m => m.Life.Making && m.Life.Phase != VmPhase.Adopting).ToList();
-        foreach (var member in making) member.Actor.Tell(new StopVm(member.Id, reason));
-        return making.Count;
     }
 
     private void OnTooOld(VmId id)
@@ -558,44 +408,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     private bool Current(Member member) => !member.TooOld && member.Spec.Accelerator == _accelerator?.Accelerator;
 
-    private int Warm() => _members.Values.Count(m => m.Shown.Phase == VmPhase.Warm);
-
-    private TimeSpan RetryAfter() => _refill.NextTry is { } at && at > Now ? at - Now : TimeSpan.FromSeconds(1);
-
-    private string WhyEmpty()
-    {
-        var reason = WhyNotFull(Math.Max(1, _options.VmCacheNumber));
-        return reason.Length == 0 ? "others were served first" : reason;
-    }
-
-    private string WhyNotFull(int target)
-    {
-        var reason = _refill.Reason(target, Warm(), _making, Now);
-        return reason.Length > 0 && !_source.MayMake && _making == 0 && _refill.LastFailure is null ? _source.Obstacle : reason;
-    }
-
     private DateTimeOffset Now => _around.Ports.Time.GetUtcNow();
 
-    private Gateway.PoolView View() => new(
-        _options.Name, _options.Endpoint, _options.VmCacheNumber, Warm(), _making,
-        _members.Values.Count(m => m.Shown.Held), _callers.Waiting,
-        _gate.Drained ?? WhyNotFull(_options.VmCacheNumber),
-        _accelerator?.Accelerator ?? Accelerator.Tcg, _accelerator?.Reason ?? "not resolved yet",
-        [.. _members.Values.Select(ViewOf)], _events.Snapshot())
-    {
-        Refill = _source.Wanted && _source.Template is not null ? MadeBy.Clone : MadeBy.Boot,
-        RefillReason = _source.Reason,
-    };
-
-    private VmView ViewOf(Member m) => new(m.Id, _options.Name, m.Shown, m.Spec, m.Facts, m.ConfirmBefore, _options.GracePeriod,
-        m.Lease, m.ExpiresAt, m.Size);
-
-    private sealed record RecoverDue { public static readonly RecoverDue Instance = new(); }
-    private sealed record RecoverFailed(Exception Cause);
-    private sealed record LookDue(VmId Id);
-    private sealed record LookFailed(VmId Id, Exception Cause);
     private sealed record TooOld(VmId Id);
     private sealed record TryAgain { public static readonly TryAgain Instance = new(); }
-    private sealed record Recovered(IReadOnlyList<FoundVm> Found);
-    private sealed record Refound(VmId Id, FoundVm? Found);
 }

@@ -1,0 +1,35 @@
+using Akka.Actor;
+using VmCacheCluster.Actors.Vms;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+
+namespace VmCacheCluster.Actors.Pools;
+
+/// <summary>Starts the actor of a VM that is to be made, or goes on. Part of the pool's actor, and used by it alone.</summary>
+internal sealed class MemberStarter(PoolOptions options, PoolSurroundings around, IUntypedActorContext context, PoolDoor door)
+{
+    /// <param name="found">A VM that goes on; null: one is made.</param>
+    /// <param name="template">What it is cloned from; null: it boots.</param>
+    public Member Start(VmId id, VmSpec spec, FoundVm? found, Template? template)
+    {
+        var plan = new VmPlan(id, spec, found, options.GracePeriod, options.BootTimeout, options.Lease, door, template, options.Prime);
+        var ports = around.Ports;
+        var actor = context.Watch(context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value));
+        var life = found is null ? template is null ? VmLife.New : VmLife.NewClone : VmLifecycle.WhileTakenOver(found.Mark!);
+        var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.HeldBy, Size = found?.Size, WarmBefore = WarmBefore(found) };
+        if (found is { HeldBy: { } known, Mark: { } mark })
+        {
+            var held = new HeldLease(known);
+            held.Restore(mark.Expires, ports);
+            member.ExpiresAt = held.ExpiresAt;
+        }
+
+        return member;
+    }
+
+    private TimeSpan WarmBefore(FoundVm? found)
+    {
+        var now = around.Ports.Clock.Now;
+        return found?.Mark is { Ownership: VmOwnership.Warm } mark && mark.Since.BootId == now.BootId ? now.SinceBoot - mark.Since.SinceBoot : TimeSpan.Zero;
+    }
+}

@@ -1,0 +1,49 @@
+using Akka.Actor;
+using VmCacheCluster.Actors.Vms;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Actors.Pools;
+
+/// <summary>How a pool is stopped or drained. Part of the pool's actor, and used by it alone.</summary>
+internal sealed class PoolClosing(
+    PoolName pool, IReadOnlyDictionary<VmId, Member> members, WarmShelf shelf, PoolCallers callers, PoolTemplate template, PoolGate gate)
+{
+    public void Stop(StopPool stop, IActorRef asker)
+    {
+        gate.StopAsker = asker;
+        shelf.Withdraw(int.MaxValue);
+        callers.RefuseWaiting(stop.Reason);
+        EndMaking(stop.Reason);
+        template.Stop();
+        Finish();
+    }
+
+    /// <summary>Tells who asked, once it is so. What is warm is left for the next daemon, unless it was given up: then it is on its
+    /// way out, told so or not yet.</summary>
+    public void Finish()
+    {
+        if (!gate.Stopping || template.Stopping) return;
+        if (members.Values.Any(m => !m.Life.Held && (gate.Drained is not null || m.Life.Phase is not (VmPhase.Warm or VmPhase.Adopting)))) return;
+        gate.StopAsker!.Tell(new PoolStopped(pool));
+    }
+
+    public void Drain(DrainPool drain, IActorRef asker)
+    {
+        gate.Drained = drain.Reason;
+        callers.RefuseWaiting(drain.Reason);
+        var offers = shelf.Withdraw(int.MaxValue);
+        foreach (var offer in offers) offer.Vm.Tell(new StopVm(offer.Id, drain.Reason));
+        // What is being adopted is ended as soon as it is warm.
+        template.Stop();
+        var making = EndMaking(drain.Reason) + members.Values.Count(m => m.Life.Phase == VmPhase.Adopting);
+        asker.Tell(new PoolDrained(pool, offers.Count + making, members.Values.Count(m => m.Shown.Held)));
+    }
+
+    /// <summary>A VM that is being adopted is a warm one.</summary>
+    private int EndMaking(string reason)
+    {
+        var making = members.Values.Where(m => m.Life.Making && m.Life.Phase != VmPhase.Adopting).ToList();
+        foreach (var member in making) member.Actor.Tell(new StopVm(member.Id, reason));
+        return making.Count;
+    }
+}

@@ -1,0 +1,59 @@
+using Akka.Actor;
+using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Actors.Vms;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Actors.Pools;
+
+/// <summary>Who asked for the release of which VM: they are answered when it is gone. Part of the pool's actor, and used by it alone.</summary>
+internal sealed class PoolReleases(PoolName pool, IReadOnlyDictionary<VmId, Member> members)
+{
+    private readonly Dictionary<VmId, List<IActorRef>> _askers = [];
+
+    public void Ask(ReleaseVm release, IActorRef asker)
+    {
+        if (!members.TryGetValue(release.Id, out var member))
+        {
+            asker.Tell(new VmRefused(release.Id, RefusalKind.NotFound, $"pool {pool} has no VM {release.Id}"));
+        }
+        else if (LeaseRules.FaultOfRelease(release.Id, member.Lease, release.Token) is { } fault)
+        {
+            // Its actor would say so too, but perhaps after the VM is gone, when all who asked are told that it was released.
+            asker.Tell(new VmRefused(release.Id, RefusalKind.StaleToken, fault));
+        }
+        else if (member.Shown.Held || member.Life.Ended)
+        {
+            if (!_askers.TryGetValue(release.Id, out var askers)) _askers[release.Id] = askers = [];
+            askers.Add(asker);
+            member.Actor.Tell(release, asker);
+        }
+        else
+        {
+            asker.Tell(new VmRefused(release.Id, RefusalKind.WrongState, $"VM {release.Id} is {member.Life.Phase.ToString().ToLowerInvariant()}, not leased: only a leased VM can be released"));
+        }
+    }
+
+    public void Refused(ReleaseRefused refused)
+    {
+        if (_askers.TryGetValue(refused.Id, out var askers)) askers.Remove(refused.Asker);
+        refused.Asker.Tell(refused.Refused);
+    }
+
+    public void Gone(VmId id)
+    {
+        if (_askers.Remove(id, out var askers)) askers.ForEach(a => a.Tell(new VmReleased(id)));
+    }
+
+    /// <summary>It goes on, and may be somebody's.</summary>
+    public void Recovered(VmId id)
+    {
+        if (_askers.Remove(id, out var askers))
+            askers.ForEach(a => a.Tell(new VmRefused(id, RefusalKind.Unavailable, $"VM {id} was recovering from a fault")));
+    }
+
+    /// <summary>The pool forgets everything.</summary>
+    public void RefuseAll(string reason)
+    {
+        foreach (var (id, askers) in _askers) askers.ForEach(a => a.Tell(new VmRefused(id, RefusalKind.Unavailable, reason)));
+    }
+}

@@ -1,0 +1,59 @@
+using Akka.Actor;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Actors.Pools;
+
+/// <summary>What a pool's VMs are cloned from, and the actor that keeps it. Part of the pool's actor, and used by it alone.</summary>
+internal sealed class PoolTemplate(PoolOptions options, PoolSurroundings around, IUntypedActorContext context, EventLog events)
+{
+    private IActorRef? _actor;
+
+    public CloneSource Source { get; } = new(around.Ports.Templates is null ? RefillChoice.Boot : options.Refill);
+
+    /// <summary>What was being made is still to come to its end.</summary>
+    public bool Stopping { get; private set; }
+
+    /// <summary>From now on such VMs are made.</summary>
+    public void Want(VmSpec spec)
+    {
+        if (!Source.Wanted) return;
+        Source.Want(spec);
+        _actor ??= context.Watch(context.ActorOf(Props.Create(() => new TemplateActor(options, around))));
+        _actor.Tell(new WantTemplate(spec));
+    }
+
+    public void Ready(TemplateReady ready)
+    {
+        Source.Ready(ready.Spec, ready.Template);
+        if (ready.Made) events.Add(null, "its template was made and proved");
+    }
+
+    public void Failed(TemplateFailed failed)
+    {
+        Source.Failed(failed.Spec, failed.Failure);
+        events.Add(null, $"its template could not be made: {failed.Failure}");
+    }
+
+    public void CloneFailed(VmFailure failure)
+    {
+        Source.CloneFailed(failure);
+        if (Source.Suspect is { } suspect) _actor?.Tell(new TemplateSuspected(suspect, failure.ToString()));
+    }
+
+    /// <summary>False: it is another actor that ended. What this one knew is found again by its successor.</summary>
+    public bool Ended(IActorRef actor)
+    {
+        if (!actor.Equals(_actor)) return false;
+        (_actor, Stopping) = (null, false);
+        return true;
+    }
+
+    public void Stop()
+    {
+        if (_actor is null || Stopping) return;
+        Stopping = true;
+        _actor.Tell(StopTemplate.Instance);
+    }
+
+    public void Stopped() => Stopping = false;
+}

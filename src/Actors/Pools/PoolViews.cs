@@ -1,0 +1,41 @@
+using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+
+namespace VmCacheCluster.Actors.Pools;
+
+/// <summary>A pool for people: its VMs, and why they are not what they should be. Part of the pool's actor, and used by it alone.</summary>
+internal sealed class PoolViews(
+    PoolOptions options, IReadOnlyDictionary<VmId, Member> members, CloneSource source, Refill refill, PoolGate gate, EventLog events, TimeProvider time)
+{
+    public PoolView Pool(int making, int waiting, AcceleratorVerdict? accelerator) => new(
+        options.Name, options.Endpoint, options.VmCacheNumber, Warm, making, members.Values.Count(m => m.Shown.Held), waiting,
+        gate.Drained ?? WhyNotFull(options.VmCacheNumber, making),
+        accelerator?.Accelerator ?? Accelerator.Tcg, accelerator?.Reason ?? "not resolved yet",
+        [.. members.Values.Select(Vm)], events.Snapshot())
+    {
+        Refill = source.Wanted && source.Template is not null ? MadeBy.Clone : MadeBy.Boot,
+        RefillReason = source.Reason,
+    };
+
+    public VmView Vm(Member m) => new(m.Id, options.Name, m.Shown, m.Spec, m.Facts, m.ConfirmBefore, options.GracePeriod,
+        m.Lease, m.ExpiresAt, m.Size);
+
+    /// <summary>Why no VM is to be had now.</summary>
+    public string WhyEmpty(int making)
+    {
+        var reason = WhyNotFull(Math.Max(1, options.VmCacheNumber), making);
+        return reason.Length == 0 ? "others were served first" : reason;
+    }
+
+    /// <summary>When it may be otherwise.</summary>
+    public TimeSpan RetryAfter() => refill.NextTry is { } at && at > time.GetUtcNow() ? at - time.GetUtcNow() : TimeSpan.FromSeconds(1);
+
+    private string WhyNotFull(int target, int making)
+    {
+        var reason = refill.Reason(target, Warm, making, time.GetUtcNow());
+        return reason.Length > 0 && !source.MayMake && making == 0 && refill.LastFailure is null ? source.Obstacle : reason;
+    }
+
+    private int Warm => members.Values.Count(m => m.Shown.Phase == VmPhase.Warm);
+}
