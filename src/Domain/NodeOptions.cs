@@ -27,6 +27,9 @@ public sealed record NodeOptions
     /// <summary>How many VMs boot at a time, all pools together; at least 1.</summary>
     public required int BootParallelism { get; init; }
 
+    /// <summary>When no more VMs are made.</summary>
+    public required MemoryLimits Memory { get; init; }
+
     public required StopDeadlines Stop { get; init; }
 
     /// <summary>At least one, names and endpoints unique.</summary>

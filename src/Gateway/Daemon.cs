@@ -58,7 +58,10 @@ public static class Daemon
         var hypervisor = new QemuHypervisor(qemu, clock);
         var templates = new TemplateStore(options.TemplateDirectory, qemu, clock, TimeProvider.System);
         var ports = new NodePorts(
-            new VmPorts(through(hypervisor), clock, TimeProvider.System, templates), new KvmProof(qemu, hypervisor, clock), Random.Shared.NextDouble);
+            new VmPorts(through(hypervisor), clock, TimeProvider.System, templates), new KvmProof(qemu, hypervisor, clock), Random.Shared.NextDouble)
+        {
+            Memory = new LinuxHostMemory(),
+        };
 
         services.AddSingleton(options);
         services.AddAkka("vmcache", akka => akka
@@ -69,7 +72,7 @@ public static class Daemon
                 loggers.ClearLoggers();
                 loggers.AddLogger<HostLogger>();
             })
-            .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism) { TemplateKeep = options.TemplateKeep }, ports));
+            .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism) { TemplateKeep = options.TemplateKeep, Memory = options.Memory }, ports));
         services.AddHostedService<NodeLifetime>();
     }
 

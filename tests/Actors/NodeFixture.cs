@@ -36,6 +36,10 @@ public abstract class NodeFixture : TestKit
 
     protected FakeProof Proof { get; } = new();
 
+    protected FakeMemory Memory { get; } = new();
+
+    protected MemoryLimits Limits { get; init; } = new(0, null);
+
     private IActorRef _daemon = ActorRefs.Nobody;
 
     protected EventJournal Journal { get; private set; } = null!;
@@ -63,9 +67,9 @@ public abstract class NodeFixture : TestKit
 
     protected async Task StartAsync(int parallelism, params PoolOptions[] pools)
     {
-        var ports = new NodePorts(new VmPorts(Hypervisor.ForOneDaemon(), Clock, TimeProvider.System, Templates), Proof, () => 0.5);
+        var ports = new NodePorts(new VmPorts(Hypervisor.ForOneDaemon(), Clock, TimeProvider.System, Templates), Proof, () => 0.5) { Memory = Memory };
         var started = CreateTestProbe();
-        _daemon = Sys.ActorOf(Props.Create(() => new Guardian(new NodePlan(pools, parallelism), ports, started)));
+        _daemon = Sys.ActorOf(Props.Create(() => new Guardian(new NodePlan(pools, parallelism) { Memory = Limits }, ports, started)));
         Journal = ports.Journal;
         Node = await started.ExpectMsgAsync<IActorRef>();
         Gateway = await VmCacheNodeHosting.GatewayAsync(Node);

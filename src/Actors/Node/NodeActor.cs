@@ -38,7 +38,7 @@ public sealed class NodeActor : ReceiveActor
         _ports = ports;
         _journal = ports.Journal;
         _gateway = Child("gateway", Props.Create(() => new GatewayActor(ports.Journal)));
-        _slots = Child("boot-slots", Props.Create(() => new BootSlotsActor(plan.BootParallelism)));
+        _slots = Child("boot-slots", Props.Create(() => new BootSlotsActor(plan.BootParallelism, ports.Memory, plan.Memory)));
         _accelerators = Child("accelerator", Props.Create(() => new AcceleratorActor(ports.Proof)));
 
         Receive<GetGateway>(_ => Sender.Tell(_gateway));

@@ -12,11 +12,17 @@ public sealed record NodePlan(IReadOnlyList<PoolOptions> Pools, int BootParallel
 {
     /// <summary>How long a template that no pool wants is kept.</summary>
     public TimeSpan TemplateKeep { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>When no more VMs are made.</summary>
+    public MemoryLimits Memory { get; init; } = new(0, null);
 }
 
 public sealed record NodePorts(VmPorts Vms, IAcceleratorProof Proof, Func<double> Random)
 {
     public EventJournal Journal { get; } = new(Vms.Time);
+
+    /// <summary>Null: nobody looks at it.</summary>
+    public IHostMemory? Memory { get; init; }
 }
 
 /// <summary>From the gateway to the node: I have (re)started and know no pools.</summary>

@@ -65,6 +65,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         Receive<GetPoolView>(_ => Sender.Tell(_views.Pool(_making, _callers.Waiting, _accelerator)));
         Receive<AnnounceVms>(WhenRecovered<AnnounceVms>(OnAnnounce));
         Receive<BootSlotGranted>(_ => OnSlot());
+        Receive<BootSlotWithheld>(withheld => _refill.Withheld = withheld.Reason);
+        Receive<TemplateBegun>(_ => _refill.Withheld = null);
         Receive<AcceleratorAnswer>(OnAccelerator);
         Receive<TemplateReady>(ready => { _template.Ready(ready); Balance(); });
         Receive<TemplateFailed>(failed => { _template.Failed(failed); Balance(); });
@@ -345,7 +347,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (plan.Start > 0 && _template.Source.MayMake && !_refill.SlotAsked)
         {
             _refill.SlotAsked = true;
-            _around.BootSlots.Tell(AskBootSlot.Instance);
+            _around.BootSlots.Tell(new AskBootSlot(MemoryPolicy.NeedOf(_options.Spec, clone: _template.Source.Template is not null)));
         }
 
         foreach (var offer in _shelf.Withdraw(plan.Retire))
@@ -358,7 +360,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void OnSlot()
     {
         if (!_refill.SlotAsked) return;
-        _refill.SlotAsked = false;
+        (_refill.SlotAsked, _refill.Withheld) = (false, null);
         if (PoolPolicy.Plan(Count()).Start == 0 || _gate.Closed is not null || !_template.Source.MayMake)
         {
             _around.BootSlots.Tell(ReturnBootSlot.Instance);

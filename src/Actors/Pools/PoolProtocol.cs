@@ -26,11 +26,13 @@ public sealed record PoolDrained(PoolName Name, int GivenUp, int Leased);
 
 public sealed record PoolStopped(PoolName Name);
 
-/// <summary>To the boot slots: one slot, when one is free. Answered by <see cref="BootSlotGranted"/>.</summary>
-public sealed record AskBootSlot
-{
-    public static readonly AskBootSlot Instance = new();
-}
+/// <summary>To the boot slots: one slot, when one is free. Answered by <see cref="BootSlotGranted"/>, and before that by a
+/// <see cref="BootSlotWithheld"/> for each time that the host was found short of memory.</summary>
+/// <param name="MemoryBytes">What the VM is to take of the host's memory by the time it is warm.</param>
+public sealed record AskBootSlot(long MemoryBytes);
+
+/// <summary>To whoever waits for a boot slot: why there is none, although VMs could be made.</summary>
+public sealed record BootSlotWithheld(string Reason);
 
 public sealed record BootSlotGranted
 {

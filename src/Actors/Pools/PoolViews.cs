@@ -34,7 +34,7 @@ internal sealed class PoolViews(
     private string WhyNotFull(int target, int making)
     {
         var reason = refill.Reason(target, Warm, making, time.GetUtcNow());
-        return reason.Length > 0 && !source.MayMake && making == 0 && refill.LastFailure is null ? source.Obstacle : reason;
+        return reason.Length > 0 && !source.MayMake && making == 0 && refill is { LastFailure: null, Withheld: null } ? source.Obstacle : reason;
     }
 
     private int Warm => members.Values.Count(m => m.Shown.Phase == VmPhase.Warm);

@@ -8,6 +8,9 @@ internal sealed class Refill(BackoffOptions options)
     /// <summary>A boot slot is asked for and not granted yet.</summary>
     public bool SlotAsked { get; set; }
 
+    /// <summary>Why the host grants none; null: it does.</summary>
+    public string? Withheld { get; set; }
+
     public int FailuresInARow { get; private set; }
 
     public VmFailure? LastFailure { get; private set; }
@@ -46,6 +49,6 @@ internal sealed class Refill(BackoffOptions options)
             return $"{tries}: {LastFailure}; {next}";
         }
 
-        return warm >= target ? "" : warming > 0 ? $"{warming} being made" : "waiting for a boot slot of this host";
+        return warm >= target ? "" : Withheld is not null ? Withheld : warming > 0 ? $"{warming} being made" : "waiting for a boot slot of this host";
     }
 }

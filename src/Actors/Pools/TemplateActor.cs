@@ -36,6 +36,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
         Receive<LookFailed>(OnLookFailed);
         Receive<TemplateSuspected>(OnSuspected);
         Receive<BootSlotGranted>(_ => OnSlot());
+        Receive<BootSlotWithheld>(withheld => Context.Parent.Tell(withheld));
         Receive<Made>(OnMade);
         Receive<MakeFailed>(OnMakeFailed);
         Receive<SweepDue>(_ => OnSweep());
@@ -120,7 +121,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
         _wanted = true;
         if (_slotAsked || !_making.IsCompleted || Timers.IsTimerActive(Retry)) return;
         _slotAsked = true;
-        _around.BootSlots.Tell(AskBootSlot.Instance);
+        _around.BootSlots.Tell(new AskBootSlot(MemoryPolicy.NeedOf(_options.Spec, clone: false)));
     }
 
     private void OnSlot()
@@ -133,6 +134,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
         }
 
         _wanted = false;
+        Context.Parent.Tell(TemplateBegun.Instance);
         // The boot, the way down, and the proof.
         var limit = _options.BootTimeout * 2;
         var making = MakeAsync(_around.Ports, spec, limit, _whole.Token);

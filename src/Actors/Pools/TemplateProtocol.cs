@@ -21,6 +21,12 @@ public sealed record TemplateStopped
     public static readonly TemplateStopped Instance = new();
 }
 
+/// <summary>From a TemplateActor to its pool: it is being made now; before that it may have told that the host grants no slot.</summary>
+public sealed record TemplateBegun
+{
+    public static readonly TemplateBegun Instance = new();
+}
+
 /// <summary>From a TemplateActor to its pool: clones start from this one from now on.</summary>
 /// <param name="Made">Just now; else it was found.</param>
 public sealed record TemplateReady(VmSpec Spec, Template Template, bool Made);

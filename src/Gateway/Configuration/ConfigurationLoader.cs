@@ -42,6 +42,7 @@ public static class ConfigurationLoader
             TemplateDirectory = templateDirectory.Value,
             TemplateKeep = section.Time("template-keep").Value!.Value,
             BootParallelism = section.Number("boot-parallelism", 1, 1024, "auto", Math.Max(2, host.Cores / 2)).Value,
+            Memory = new MemoryLimits(section.MiBOf("memory-reserve", host.MemoryMiB).Value << 20, section.Share("memory-pressure", "off").Value),
             Stop = new StopDeadlines(
                 section.Time("stop.quit").Value!.Value, section.Time("stop.term").Value!.Value, section.Time("stop.kill").Value!.Value),
             Pools = [.. pools.Select(p => p.Options)],

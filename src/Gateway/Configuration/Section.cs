@@ -84,6 +84,22 @@ internal sealed class Section(IReadOnlyList<Layer> layers, ICollection<Configura
             : ((int)mib, null),
         $"give a size such as 256MiB or 1GiB, at least {min}MiB{(auto is null ? "" : $", or {auto}")}");
 
+    /// <summary>MiB, given as a size or as a share of the whole.</summary>
+    public Setting<long> MiBOf(string name, long whole) => Read(
+        name,
+        t => Units.TryShare(t, out var share) ? ((long)(whole * share), null)
+            : !Units.TryMiB(t, out var mib) ? (0, "it is neither a size in whole MiB nor a share of the host's memory")
+            : mib < 0 ? (0, "it is negative")
+            : mib > whole ? (0, $"this host has {whole} MiB")
+            : (mib, (string?)null),
+        "give a size such as 512MiB, or a share such as 5%");
+
+    /// <summary>From 0 to 1; null for the word <paramref name="none"/>.</summary>
+    public Setting<double?> Share(string name, string none) => Read<double?>(
+        name,
+        t => t == none ? (null, null) : Units.TryShare(t, out var share) ? (share, null) : (null, "it is not a share from 0% to 100%"),
+        $"give a share such as 10%, or {none}");
+
     public Setting<T> Choice<T>(string name, IReadOnlyDictionary<string, T> choices) => Read(
         name,
         t => choices.TryGetValue(t, out var value) ? (value, (string?)null) : (default!, "there is no such choice"),

@@ -41,6 +41,15 @@ internal static class Units
         return true;
     }
 
+    /// <summary>A share such as 5%, from 0 to 1.</summary>
+    public static bool TryShare(string text, out double share)
+    {
+        share = 0;
+        if (!text.EndsWith('%') || !double.TryParse(text.AsSpan()[..^1].TrimEnd(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var percent)) return false;
+        share = percent / 100;
+        return share <= 1;
+    }
+
     private static bool TrySplit(string text, Dictionary<string, double> units, out double value)
     {
         var trimmed = text.Trim();

@@ -20,3 +20,11 @@ public sealed class FakeProof : IAcceleratorProof
 
     public Task<AcceleratorVerdict> ProveAsync(VmSpec spec, CancellationToken cancel) => Proof.Task.WaitAsync(cancel);
 }
+
+/// <summary>A host with as much memory as a test says.</summary>
+public sealed class FakeMemory : IHostMemory
+{
+    public HostMemory? Now { get; set; }
+
+    public HostMemory? Read() => Now;
+}

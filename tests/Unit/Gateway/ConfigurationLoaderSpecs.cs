@@ -27,6 +27,14 @@ public sealed class ConfigurationLoaderSpecs : IDisposable
         Assert.Equal(new LeaseLimits(TimeSpan.FromMinutes(10), TimeSpan.FromHours(24)), pool.Lease);
     }
 
+    [Theory]
+    [InlineData("", 819, 0.1)]
+    [InlineData("memory-reserve = 2GiB, memory-pressure = off", 2048, null)]
+    [InlineData("memory-reserve = \"25 %\", memory-pressure = \"2.5%\"", 4096, 0.025)]
+    [InlineData("memory-reserve = 0MiB, memory-pressure = \"0%\"", 0, 0.0)]
+    public void Reads_how_much_memory_is_left_to_the_host(string text, int mebibytes, double? pressure)
+        => Assert.Equal(new MemoryLimits((long)mebibytes << 20, pressure), Options(Load($"vmcache {{ {text} }}")).Memory);
+
     [Fact]
     public void Lets_a_pool_have_lease_times_of_its_own()
     {
@@ -64,6 +72,11 @@ public sealed class ConfigurationLoaderSpecs : IDisposable
     [InlineData("vmcache { pools = 5 }", "must be an object")]
     [InlineData("vmcache { pools { a { memroy = 1GiB } } }", "did you mean vmcache.pools.a.memory?")]
     [InlineData("vmcache { stop { quits = 1s } }", "did you mean vmcache.stop.quit?")]
+    [InlineData("vmcache { memory-reserve = some }", "neither a size in whole MiB nor a share")]
+    [InlineData("vmcache { memory-reserve = 20GiB }", "this host has 16384 MiB")]
+    [InlineData("vmcache { memory-reserve = -1GiB }", "negative")]
+    [InlineData("vmcache { memory-reserve = \"101%\" }", "neither a size in whole MiB nor a share")]
+    [InlineData("vmcache { memory-pressure = 10 }", "give a share such as 10%, or off")]
     [InlineData("vmcache { endpoint = }", "no value")]
     [InlineData("vmcache { endpoint = [1] }", "not a single value")]
     [InlineData("vmcache { max-waiting = many }", "not a whole number")]
