@@ -16,7 +16,8 @@ internal sealed class TimedHypervisor(IHypervisor inner) : IHypervisor
 
     public Task<VmFailure?> PreflightAsync(VmSpec spec, CancellationToken cancel) => inner.PreflightAsync(spec, cancel);
 
-    public async Task<IVm> CreateAsync(VmId id, VmSpec spec, CancellationToken cancel) => new TimedVm(await inner.CreateAsync(id, spec, cancel), this);
+    public async Task<IVm> CreateAsync(VmId id, VmSpec spec, VmPriority priority, CancellationToken cancel) =>
+        new TimedVm(await inner.CreateAsync(id, spec, priority, cancel), this);
 
     public Task<IReadOnlyList<FoundVm>> FindAsync(CancellationToken cancel) => inner.FindAsync(cancel);
 
@@ -43,6 +44,7 @@ internal sealed class TimedHypervisor(IHypervisor inner) : IHypervisor
         public Task PauseAsync(CancellationToken cancel) => inner.PauseAsync(cancel);
         public Task ResumeAsync(CancellationToken cancel) => inner.ResumeAsync(cancel);
         public TimeSpan? ReadGuestCpu() => inner.ReadGuestCpu();
+        public void RaisePriority() => inner.RaisePriority();
         public Task<HotPlug> AddCpusAsync(int count, CancellationToken cancel) => inner.AddCpusAsync(count, cancel);
         public Task<HotPlug> AddMemoryAsync(int mebibytes, int blockMiB, CancellationToken cancel) => inner.AddMemoryAsync(mebibytes, blockMiB, cancel);
         public Task SaveAsync(string stateFile, CancellationToken cancel) => inner.SaveAsync(stateFile, cancel);

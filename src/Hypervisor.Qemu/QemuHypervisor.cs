@@ -18,8 +18,8 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
         Task.Run(() => Preflight.Check(spec, options), cancel);
 
     /// <inheritdoc/>
-    public async Task<IVm> CreateAsync(VmId id, VmSpec spec, CancellationToken cancel) =>
-        await _starter.BootAsync(id, spec, cancel).ConfigureAwait(false);
+    public async Task<IVm> CreateAsync(VmId id, VmSpec spec, VmPriority priority, CancellationToken cancel) =>
+        await _starter.BootAsync(id, spec, priority, cancel).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<FoundVm>> FindAsync(CancellationToken cancel) =>

@@ -23,6 +23,8 @@ internal sealed class Member(VmId id, IActorRef actor, VmSpec spec, VmLife life)
     public bool MaxAgeRuns { get; set; }
     public bool TooOld { get; set; }
     public bool HoldsSlot { get; set; }
+    /// <summary>It is made for somebody who waits.</summary>
+    public bool Hurried { get; set; }
     /// <summary>Its actor failed, and it is being looked up whether the VM goes on.</summary>
     public bool Lost { get; set; }
 

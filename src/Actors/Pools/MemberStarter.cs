@@ -10,9 +10,10 @@ internal sealed class MemberStarter(PoolOptions options, PoolSurroundings around
 {
     /// <param name="found">A VM that goes on; null: one is made.</param>
     /// <param name="template">What it is cloned from; null: it boots.</param>
-    public Member Start(VmId id, VmSpec spec, FoundVm? found, Template? template)
+    /// <param name="priority">While it is made.</param>
+    public Member Start(VmId id, VmSpec spec, FoundVm? found, Template? template, VmPriority priority)
     {
-        var plan = new VmPlan(id, spec, found, options.GracePeriod, options.BootTimeout, options.Lease, door, template, options.Prime);
+        var plan = new VmPlan(id, spec, found, options.GracePeriod, options.BootTimeout, options.Lease, door, template, options.Prime, priority);
         var ports = around.Ports;
         var actor = context.Watch(context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value));
         var life = found is null ? template is null ? VmLife.New : VmLife.NewClone : VmLifecycle.WhileTakenOver(found.Mark!);
@@ -24,6 +25,7 @@ internal sealed class MemberStarter(PoolOptions options, PoolSurroundings around
             member.ExpiresAt = held.ExpiresAt;
         }
 
+        member.Hurried = priority == VmPriority.Normal;
         return member;
     }
 

@@ -6,14 +6,14 @@ namespace VmCacheCluster.Actors.Pools;
 
 /// <summary>How a pool is stopped or drained. Part of the pool's actor, and used by it alone.</summary>
 internal sealed class PoolClosing(
-    PoolName pool, IReadOnlyDictionary<VmId, Member> members, WarmShelf shelf, PoolCallers callers, PoolTemplate template, PoolGate gate)
+    PoolName pool, IReadOnlyDictionary<VmId, Member> members, WarmShelf shelf, PoolCallers callers, PoolTemplate template, PoolMaking making, PoolGate gate)
 {
     public void Stop(StopPool stop, IActorRef asker)
     {
         gate.StopAsker = asker;
         shelf.Withdraw(int.MaxValue);
         callers.RefuseWaiting(stop.Reason);
-        EndMaking(stop.Reason);
+        making.End(stop.Reason);
         template.Stop();
         Finish();
     }
@@ -35,15 +35,7 @@ internal sealed class PoolClosing(
         foreach (var offer in offers) offer.Vm.Tell(new StopVm(offer.Id, drain.Reason));
         // What is being adopted is ended as soon as it is warm.
         template.Stop();
-        var making = EndMaking(drain.Reason) + members.Values.Count(m => m.Life.Phase == VmPhase.Adopting);
-        asker.Tell(new PoolDrained(pool, offers.Count + making, members.Values.Count(m => m.Shown.Held)));
-    }
-
-    /// <summary>A VM that is being adopted is a warm one.</summary>
-    private int EndMaking(string reason)
-    {
-        var making = members.Values.Where(m => m.Life.Making && m.Life.Phase != VmPhase.Adopting).ToList();
-        foreach (var member in making) member.Actor.Tell(new StopVm(member.Id, reason));
-        return making.Count;
+        var ending = making.End(drain.Reason) + members.Values.Count(m => m.Life.Phase == VmPhase.Adopting);
+        asker.Tell(new PoolDrained(pool, offers.Count + ending, members.Values.Count(m => m.Shown.Held)));
     }
 }

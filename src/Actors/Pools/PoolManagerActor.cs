@@ -23,6 +23,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private readonly PoolReleases _releases;
     private readonly PoolRecovery _recovery;
     private readonly PoolViews _views;
+    private readonly PoolMaking _making;
+    private readonly PoolEndings _endings;
     private readonly MemberStarter _starter;
     private readonly PoolClosing _closing;
     private readonly PoolCallers _callers;
@@ -30,7 +32,6 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private readonly Dictionary<VmId, Member> _members = [];
     private readonly WarmShelf _shelf = new();
 
-    private int _making;
     private AcceleratorVerdict? _accelerator;
     private bool _recovering;
 
@@ -45,11 +46,13 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _releases = new PoolReleases(_options.Name, _members);
         _recovery = new PoolRecovery(_options, around.Ports.Hypervisor, Self, () => Timers, _log);
         _starter = new MemberStarter(_options, around, Context, new PoolDoor(Self, _shelf));
+        _making = new PoolMaking(_members, around.BootSlots);
+        _endings = new PoolEndings(_options.Name, _refill, _template, _events, () => Timers, around, _log);
         _gate = new PoolGate(plan.Closed);
         _views = new PoolViews(_options, _members, _template.Source, _refill, _gate, _events, around.Ports.Time);
         _callers = new PoolCallers(_options, _members, _shelf, _gate,
-            new PoolCallersHost(Self, () => Timers, around.Ports.Time, () => _views.WhyEmpty(_making), _views.RetryAfter));
-        _closing = new PoolClosing(_options.Name, _members, _shelf, _callers, _template, _gate);
+            new PoolCallersHost(Self, () => Timers, around.Ports.Time, () => _views.WhyEmpty(_making.Count), _views.RetryAfter));
+        _closing = new PoolClosing(_options.Name, _members, _shelf, _callers, _template, _making, _gate);
 
         Receive<AcquireBaseVm>(WhenRecovered<AcquireBaseVm>(caller => { _callers.Acquire(caller); Balance(); }));
         Receive<AcquireAbandoned>(abandoned => { if (_callers.Left(abandoned.Ticket)) Balance(); });
@@ -62,7 +65,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         Receive<UseGuest>(WhenRecovered<UseGuest>(use => ToVm(use.Id, use)));
         Receive<RunVmCommand>(WhenRecovered<RunVmCommand>(run => ToVm(run.Id, run)));
         Receive<GetVm>(WhenRecovered<GetVm>(OnGetVm));
-        Receive<GetPoolView>(_ => Sender.Tell(_views.Pool(_making, _callers.Waiting, _accelerator)));
+        Receive<GetPoolView>(_ => Sender.Tell(_views.Pool(_making.Count, _callers.Waiting, _accelerator)));
         Receive<AnnounceVms>(WhenRecovered<AnnounceVms>(OnAnnounce));
         Receive<BootSlotGranted>(_ => OnSlot());
         Receive<BootSlotWithheld>(withheld => _refill.Withheld = withheld.Reason);
@@ -173,10 +176,10 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     // ---- VMs ----
 
-    private Member Spawn(VmId id, VmSpec spec, FoundVm? found, Template? template = null)
+    private Member Spawn(VmId id, VmSpec spec, FoundVm? found, Template? template = null, VmPriority priority = VmPriority.Background)
     {
-        var member = _starter.Start(id, spec, found, template);
-        if (member.Life.Making) _making++;
+        var member = _starter.Start(id, spec, found, template, priority);
+        _making.Begun(member);
         if (member.Lease is { } lease) _callers.Keys.Leased(id, lease);
         _members[id] = member;
         _around.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false));
@@ -192,20 +195,12 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         member.ConfirmBefore = changed.ConfirmBefore;
         (member.Lease, member.ExpiresAt, member.Size) = (changed.Lease, changed.ExpiresAt, changed.Size);
         if (member.Lease is { } lease && !changed.Life.Ended) _callers.Keys.Leased(changed.Id, lease);
-        if (before.Making && !changed.Life.Making) OnMade(member);
+        if (before.Making && !changed.Life.Making) _making.Done(member);
         if (before.Phase != changed.Life.Phase) OnPhase(member, before);
         _around.Journal.Add(
             changed.Life.Phase == VmPhase.Gone ? NodeEventKind.Gone : NodeEventKind.Changed, _options.Name, _views.Vm(member), changed.Life.Ending?.Reason ?? "");
         Balance();
         _closing.Finish();
-    }
-
-    private void OnMade(Member member)
-    {
-        _making--;
-        if (!member.HoldsSlot) return;
-        member.HoldsSlot = false;
-        _around.BootSlots.Tell(ReturnBootSlot.Instance);
     }
 
     private void OnPhase(Member member, VmLife before)
@@ -221,7 +216,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
                 break;
             case VmPhase.Failed or VmPhase.Stopping or VmPhase.Gone when !before.Ended:
                 if (!member.Lost) _callers.Keys.Ended(member.Id);
-                OnEnding(member.Id, member.Life);
+                _endings.Begun(member.Id, member.Life);
                 break;
         }
 
@@ -259,26 +254,6 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         member.Offer = new WarmOffer(member.Id, member.Actor);
         if (_gate.Closed is null) _shelf.Put(member.Offer, !Current(member));
-    }
-
-    private void OnEnding(VmId id, VmLife life)
-    {
-        var ending = life.Ending!;
-        // One that was made by an earlier daemon says nothing about how this pool's boots go.
-        if (ending.Failure is { } failure && ending.During != VmPhase.Adopting && new VmLife(ending.During).Making)
-        {
-            if (ending.During is VmPhase.Loading or VmPhase.Priming) _template.CloneFailed(failure);
-            var news = _refill.LastFailure != failure;
-            var delay = _refill.Failed(failure, Now, _around.Random());
-            Timers.StartSingleTimer(nameof(TryAgain), TryAgain.Instance, delay);
-            _events.Add(id, $"could not be made: {failure}");
-            if (news) _log.Warning("pool {0}: VM {1} could not be made: {2}", _options.Name, id, failure);
-        }
-        else
-        {
-            _events.Add(id, $"was {ending.During.ToString().ToLowerInvariant()}, ended: {ending.Reason}");
-            _log.Info("pool {0}: VM {1} was {2}, ended: {3}", _options.Name, id, ending.During, ending.Reason);
-        }
     }
 
     private void OnGone(Member member)
@@ -342,6 +317,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void Balance()
     {
         if (_accelerator is null || _gate.Closed is not null) return;
+        _making.Hurry(_callers.Waiting);
         var plan = PoolPolicy.Plan(Count());
         // One question at a time is open: the next one is asked when it is answered.
         if (plan.Start > 0 && _template.Source.MayMake && !_refill.SlotAsked)
@@ -367,7 +343,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
             return;
         }
 
-        Spawn(VmId.New(), SpecNow, found: null, _template.Source.Template).HoldsSlot = true;
+        var priority = _callers.Waiting > _making.Count ? VmPriority.Normal : VmPriority.Background;
+        Spawn(VmId.New(), SpecNow, found: null, _template.Source.Template, priority).HoldsSlot = true;
         Balance();
     }
 
@@ -405,13 +382,10 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         var (fresh, outdated) = _shelf.Count;
         return new PoolCount(
-            _options.VmCacheNumber, _callers.Waiting, _refill.FailuresInARow, _refill.BackingOff, _making, fresh, outdated);
+            _options.VmCacheNumber, _callers.Waiting, _refill.FailuresInARow, _refill.BackingOff, _making.Count, fresh, outdated);
     }
 
     private bool Current(Member member) => !member.TooOld && member.Spec.Accelerator == _accelerator?.Accelerator;
 
-    private DateTimeOffset Now => _around.Ports.Time.GetUtcNow();
-
     private sealed record TooOld(VmId Id);
-    private sealed record TryAgain { public static readonly TryAgain Instance = new(); }
 }

@@ -24,6 +24,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
 
     private HostTime? _handedOutBefore;
     private int _operation;
+    private bool _hurried;
     private CancellationTokenSource _cancel = new();
 
     public VmActor(VmPlan plan, VmPorts ports)
@@ -42,10 +43,11 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
         Receive<CommandDone>(_holder.Performed);
         Receive<GuestOpened>(_holder.GuestOpened);
         Receive<VmInput>(Apply);
-        Receive<VmEvent>(OnEvent);
+        Receive<VmEvent>(happened => { if (VmEvents.InputOf(happened) is { } input) Apply(input); });
 
         Receive<ReserveVm>(WhenTakenOver<ReserveVm>(_handOut.Ask));
         Receive<ReturnVm>(_ => _handOut.Return());
+        Receive<HurryVm>(_ => Hurry());
         Receive<StopVm>(stop => Apply(new VmInput.Stop(stop.Reason)));
         Receive<ReleaseVm>(WhenTakenOver<ReleaseVm>(release => _holder.Release(release, Sender)));
         Receive<RenewLease>(WhenTakenOver<RenewLease>(renew => _holder.Renew(renew, Sender)));
@@ -177,22 +179,21 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
     private void Create()
     {
         var cancel = NewCancellation(_state.Plan.BootTimeout);
-        _holdings.KeepAsync(CreateAsync(_state.Ports, _state.Plan, cancel), vm => vm)
+        _holdings.KeepAsync(Making.CreateAsync(_state.Ports, _state.Plan, cancel), vm => vm)
             .PipeTo(Self, success: vm => new VmMade(vm), failure: e => new VmInput.OperationFailed(Failures.From(e, _state.Plan.BootTimeout)));
-    }
-
-    private static async Task<IVm> CreateAsync(VmPorts ports, VmPlan plan, CancellationToken cancel)
-    {
-        if (await ports.Hypervisor.PreflightAsync(plan.Spec, cancel).ConfigureAwait(false) is { } fault) throw new VmFailedException(fault);
-        return plan.Template is { } template
-            ? await ports.Templates!.CloneAsync(plan.Id, plan.Spec, template, cancel).ConfigureAwait(false)
-            : await ports.Hypervisor.CreateAsync(plan.Id, plan.Spec, cancel).ConfigureAwait(false);
     }
 
     private void OnMade(VmMade made)
     {
         Hold(made.Vm);
+        if (_hurried) made.Vm.RaisePriority();
         Apply(_state.Plan.Template is null ? new VmInput.Created() : new VmInput.Loaded(_state.Plan.Prime));
+    }
+
+    private void Hurry()
+    {
+        _hurried = true;
+        if (_state.Life.Making) _state.Vm?.RaisePriority();
     }
 
     // ---- taking over ----
@@ -255,28 +256,6 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
         }
     }
 
-    private void OnEvent(VmEvent happened)
-    {
-        switch (happened)
-        {
-            case VmEvent.Resumed { ByUs: false }:
-                Apply(new VmInput.Ran());
-                break;
-            case VmEvent.Shutdown shutdown:
-                Apply(new VmInput.GuestStopped($"the guest shut down ({shutdown.Reason})"));
-                break;
-            case VmEvent.Panicked panicked:
-                Apply(new VmInput.GuestStopped($"the guest's kernel panicked ({panicked.Action})"));
-                break;
-            case VmEvent.MonitorLost lost:
-                Apply(new VmInput.MonitorLost($"the supervisor monitor broke: {lost.Reason}"));
-                break;
-            case VmEvent.Exited exited:
-                Apply(new VmInput.Exited(exited.How, exited.Log));
-                break;
-        }
-    }
-
     // ---- grace, lease, records ----
 
     private void StartLease()
@@ -302,15 +281,9 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
     private void Pause(IVm vm)
     {
         var (number, limit) = (++_operation, _state.Plan.BootTimeout);
-        PauseAsync(vm, NewCancellation(limit)).PipeTo(Self,
+        Making.PauseAsync(vm, NewCancellation(limit)).PipeTo(Self,
             success: cpu => new VmStilled(number, cpu),
             failure: e => new OperationDone(number, new VmInput.OperationFailed(Failures.From(e, limit))));
-    }
-
-    private static async Task<TimeSpan> PauseAsync(IVm vm, CancellationToken cancel)
-    {
-        await vm.PauseAsync(cancel).ConfigureAwait(false);
-        return vm.ReadGuestCpu() ?? TimeSpan.Zero;
     }
 
     private void OnStilled(VmStilled stilled)

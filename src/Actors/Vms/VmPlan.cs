@@ -12,8 +12,10 @@ namespace VmCacheCluster.Actors.Vms;
 /// <param name="Door">Its pool's; its callers learn it.</param>
 /// <param name="Template">What it is to be cloned from; null: it boots.</param>
 /// <param name="Prime">A clone is to be made one of its own before it is warm.</param>
+/// <param name="Priority">While it is made.</param>
 public sealed record VmPlan(
-    VmId Id, VmSpec Spec, FoundVm? Found, TimeSpan Grace, TimeSpan BootTimeout, LeaseLimits Lease, PoolDoor Door, Template? Template = null, bool Prime = true);
+    VmId Id, VmSpec Spec, FoundVm? Found, TimeSpan Grace, TimeSpan BootTimeout, LeaseLimits Lease, PoolDoor Door, Template? Template = null, bool Prime = true,
+    VmPriority Priority = VmPriority.Background);
 
 /// <summary>The outside world, as VmActors reach it.</summary>
 /// <param name="Templates">Null: this host makes none, and its VMs boot.</param>

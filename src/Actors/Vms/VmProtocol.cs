@@ -22,6 +22,9 @@ public sealed record ReserveRefused(VmId Id, AcquireBaseVm Caller, string Reason
 /// <summary>To a VmActor: the call that the VM was handed to ended before it was answered.</summary>
 public sealed record ReturnVm(VmId Id) : IVmMessage;
 
+/// <summary>To a VmActor: somebody waits for the VM that is being made.</summary>
+public sealed record HurryVm(VmId Id) : IVmMessage;
+
 /// <summary>To a VmActor: end the VM.</summary>
 public sealed record StopVm(VmId Id, string Reason) : IVmMessage;
 

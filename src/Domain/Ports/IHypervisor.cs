@@ -13,7 +13,8 @@ public interface IHypervisor
     /// Starts a VM: directories, QEMU (detached: it outlives the daemon), the record as soon as the pid is known, the
     /// supervisor monitor connected and greeted. The guest is then booting.
     /// </summary>
-    Task<IVm> CreateAsync(VmId id, VmSpec spec, CancellationToken cancel);
+    /// <param name="priority">Until <see cref="IVm.RaisePriority"/>.</param>
+    Task<IVm> CreateAsync(VmId id, VmSpec spec, VmPriority priority, CancellationToken cancel);
 
     /// <summary>
     /// What an earlier process left: one entry a directory of the run directory, readable or not, and one for each QEMU of
@@ -31,6 +32,16 @@ public interface IHypervisor
 
     /// <summary>Ends a found VM's process, if it is provably that one, and removes its directories.</summary>
     Task ReapAsync(FoundVm found, CancellationToken cancel);
+}
+
+/// <summary>For whoever waits for the VM.</summary>
+public static class HypervisorExtensions
+{
+    public static Task<IVm> CreateAsync(this IHypervisor hypervisor, VmId id, VmSpec spec, CancellationToken cancel)
+        => hypervisor.CreateAsync(id, spec, VmPriority.Normal, cancel);
+
+    public static Task<IVm> CloneAsync(this ITemplates templates, VmId id, VmSpec spec, Template template, CancellationToken cancel)
+        => templates.CloneAsync(id, spec, template, VmPriority.Normal, cancel);
 }
 
 /// <summary>What became of the process that a record names.</summary>

@@ -19,7 +19,8 @@ public interface ITemplates
     Task<Template> MakeAsync(VmSpec spec, CancellationToken cancel);
 
     /// <summary>Starts a clone: paused, with sockets and a record of its own, and no way to write the template.</summary>
-    Task<IVm> CloneAsync(VmId id, VmSpec spec, Template template, CancellationToken cancel);
+    /// <param name="priority">Until <see cref="IVm.RaisePriority"/>.</param>
+    Task<IVm> CloneAsync(VmId id, VmSpec spec, Template template, VmPriority priority, CancellationToken cancel);
 
     /// <summary>Removes what no pool of this daemon has asked for and is older than this, and what dead makers left.</summary>
     Task SweepAsync(TimeSpan keep, CancellationToken cancel);

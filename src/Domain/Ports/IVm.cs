@@ -46,6 +46,9 @@ public interface IVm : IAsyncDisposable
     /// </summary>
     TimeSpan? ReadGuestCpu();
 
+    /// <summary>From now on it competes for the host's CPUs as every other process. Takes some hundred microseconds, and never fails.</summary>
+    void RaisePriority();
+
     /// <summary>Plugs vCPUs in, one by one; the guest has them once they are online. What could not be plugged is in the answer.</summary>
     Task<HotPlug> AddCpusAsync(int count, CancellationToken cancel);
 

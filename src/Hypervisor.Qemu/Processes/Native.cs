@@ -11,6 +11,7 @@ internal static unsafe partial class Native
     public const int SIGKILL = 9;
     public const int SIGTERM = 15;
     public const short POLLIN = 1;
+    public const int PRIO_PROCESS = 0;
 
     [StructLayout(LayoutKind.Sequential)]
     public struct PollFd
@@ -69,6 +70,13 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
     public static partial long Seek(int fd, long offset, int whence);
+
+    /// <summary>The number of a thread is that of a process, to Linux.</summary>
+    [LibraryImport("libc", EntryPoint = "setpriority", SetLastError = true)]
+    public static partial int SetPriority(int which, uint who, int nice);
+
+    [LibraryImport("libc", EntryPoint = "getpriority", SetLastError = true)]
+    public static partial int GetPriority(int which, uint who);
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     public static partial uint EffectiveUser();

@@ -106,13 +106,13 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
     }
 
     /// <inheritdoc/>
-    public async Task<IVm> CloneAsync(VmId id, VmSpec spec, Template template, CancellationToken cancel)
+    public async Task<IVm> CloneAsync(VmId id, VmSpec spec, Template template, VmPriority priority, CancellationToken cancel)
     {
         if (!_loaded.TryGetValue(template.Digest, out var loaded))
             throw new VmFailedException(new VmFailure(VmFailureKind.Internal, $"template {template.Digest} is not loaded"));
         try
         {
-            return await _starter.CloneAsync(id, spec, loaded.Memory, loaded.State, cancel).ConfigureAwait(false);
+            return await _starter.CloneAsync(id, spec, loaded.Memory, loaded.State, priority, cancel).ConfigureAwait(false);
         }
         catch (ObjectDisposedException fault)
         {
@@ -179,7 +179,7 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
 
     private async Task ProveAsync(VmSpec spec, LoadedTemplate made, CancellationToken cancel)
     {
-        var clone = await _starter.CloneAsync(VmId.New(), spec, made.Memory, made.State, cancel).ConfigureAwait(false);
+        var clone = await _starter.CloneAsync(VmId.New(), spec, made.Memory, made.State, VmPriority.Background, cancel).ConfigureAwait(false);
         await using (clone.ConfigureAwait(false))
         {
             try

@@ -156,6 +156,12 @@ internal sealed class QemuVm : IVm
 
     public TimeSpan? ReadGuestCpu() => _process.IsAlive ? _guestCpu.Read() : null;
 
+    /// <inheritdoc/>
+    public void RaisePriority()
+    {
+        if (_process.IsAlive) ProcessPriority.Raise(_process.Identity.Pid);
+    }
+
     public async Task<HotPlug> AddCpusAsync(int count, CancellationToken cancel)
     {
         var plug = await _plugger.AddCpusAsync(count, cancel).ConfigureAwait(false);

@@ -16,15 +16,16 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Boots a VM.</summary>
-    public Task<QemuVm> BootAsync(VmId id, VmSpec spec, CancellationToken cancel) => StartAsync(id, spec, new Origin(VmSource.Boot, null, null), cancel);
+    public Task<QemuVm> BootAsync(VmId id, VmSpec spec, VmPriority priority, CancellationToken cancel) =>
+        StartAsync(id, spec, new Origin(VmSource.Boot, null, null, priority), cancel);
 
-    /// <summary>Boots a VM whose guest's memory is a file that is kept.</summary>
+    /// <summary>Boots a VM whose guest's memory is a file that is kept, in the background.</summary>
     public Task<QemuVm> BootInAsync(VmId id, VmSpec spec, MemoryFile memory, CancellationToken cancel) =>
-        StartAsync(id, spec, new Origin(VmSource.Template, memory, null), cancel);
+        StartAsync(id, spec, new Origin(VmSource.Template, memory, null, VmPriority.Background), cancel);
 
     /// <summary>Starts a clone, which is paused then.</summary>
-    public Task<QemuVm> CloneAsync(VmId id, VmSpec spec, MemoryFile memory, MemoryFile state, CancellationToken cancel) =>
-        StartAsync(id, spec, new Origin(VmSource.Clone, memory, state), cancel);
+    public Task<QemuVm> CloneAsync(VmId id, VmSpec spec, MemoryFile memory, MemoryFile state, VmPriority priority, CancellationToken cancel) =>
+        StartAsync(id, spec, new Origin(VmSource.Clone, memory, state, priority), cancel);
 
     private async Task<QemuVm> StartAsync(VmId id, VmSpec spec, Origin origin, CancellationToken cancel)
     {
@@ -71,7 +72,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
     {
         try
         {
-            return QemuProcess.Start(spec.Qemu, QemuCommandLine.Build(spec, paths, id, origin.Source), QemuPaths.Log(paths), origin.Memory?.Handle);
+            return QemuProcess.Start(spec.Qemu, QemuCommandLine.Build(spec, paths, id, origin.Source), QemuPaths.Log(paths), origin.Memory?.Handle, origin.Priority);
         }
         catch (IOException fault)
         {
@@ -139,7 +140,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         }
     }
 
-    private sealed record Origin(VmSource Source, MemoryFile? Memory, MemoryFile? State);
+    private sealed record Origin(VmSource Source, MemoryFile? Memory, MemoryFile? State, VmPriority Priority);
 
     private static T OnHost<T>(string what, Func<T> action)
     {

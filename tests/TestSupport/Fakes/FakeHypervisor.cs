@@ -60,15 +60,15 @@ public sealed class FakeHypervisor : IHypervisor
     /// <summary>The host as one process of the daemon sees it: nothing it does after <see cref="Kill"/> has an effect.</summary>
     public IHypervisor ForOneDaemon() => new OneDaemon(this, _life);
 
-    public Task<IVm> CreateAsync(VmId id, VmSpec spec, CancellationToken cancel) => CreateAsync(id, spec, _life, cancel);
+    public Task<IVm> CreateAsync(VmId id, VmSpec spec, VmPriority priority, CancellationToken cancel) => CreateAsync(id, spec, priority, _life, cancel);
 
-    private async Task<IVm> CreateAsync(VmId id, VmSpec spec, int life, CancellationToken cancel)
+    private async Task<IVm> CreateAsync(VmId id, VmSpec spec, VmPriority priority, int life, CancellationToken cancel)
     {
         MostAtOnce = Math.Max(MostAtOnce, Interlocked.Increment(ref _making));
         try
         {
             await Script(spec, VmStep.Create, cancel);
-            var vm = InLife(life, () => Vms[id] = new FakeVm(this, new FakeMachine(FactsOf(id, spec, Interlocked.Increment(ref _pid)))));
+            var vm = InLife(life, () => Vms[id] = new FakeVm(this, new FakeMachine(FactsOf(id, spec, Interlocked.Increment(ref _pid))) { Priority = priority }));
             await Afterwards(spec, VmStep.Create, cancel);
             return InLife(life, () => vm);
         }
@@ -145,14 +145,14 @@ public sealed class FakeHypervisor : IHypervisor
     }
 
     /// <summary>A clone comes paused.</summary>
-    internal FakeVm AddClone(VmId id, VmSpec spec) => Vms[id] = new FakeVm(
-        this, new FakeMachine(FactsOf(id, spec, Interlocked.Increment(ref _pid)) with { MadeBy = MadeBy.Clone }) { Condition = VmCondition.Paused });
+    internal FakeVm AddClone(VmId id, VmSpec spec, VmPriority priority) => Vms[id] = new FakeVm(
+        this, new FakeMachine(FactsOf(id, spec, Interlocked.Increment(ref _pid)) with { MadeBy = MadeBy.Clone }) { Condition = VmCondition.Paused, Priority = priority });
 
     private sealed class OneDaemon(FakeHypervisor host, int life) : IHypervisor
     {
         public Task<VmFailure?> PreflightAsync(VmSpec spec, CancellationToken cancel) => host.PreflightAsync(spec, cancel);
 
-        public Task<IVm> CreateAsync(VmId id, VmSpec spec, CancellationToken cancel) => host.CreateAsync(id, spec, life, cancel);
+        public Task<IVm> CreateAsync(VmId id, VmSpec spec, VmPriority priority, CancellationToken cancel) => host.CreateAsync(id, spec, priority, life, cancel);
 
         public Task<IReadOnlyList<FoundVm>> FindAsync(CancellationToken cancel) => host.InLife(life, () => host.FindAsync(cancel));
 

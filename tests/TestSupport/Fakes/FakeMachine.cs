@@ -22,6 +22,8 @@ public sealed class FakeMachine(VmFacts facts)
 
     public VmCondition Condition { get; set; } = VmCondition.Running;
 
+    public VmPriority Priority { get; set; }
+
     /// <summary>It grows with each resume.</summary>
     public TimeSpan GuestCpu { get; private set; } = TimeSpan.FromSeconds(1);
 

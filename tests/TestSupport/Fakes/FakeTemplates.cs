@@ -42,11 +42,11 @@ public sealed class FakeTemplates(FakeHypervisor host) : ITemplates
         return Stored = Some("b");
     }
 
-    public async Task<IVm> CloneAsync(VmId id, VmSpec spec, Template template, CancellationToken cancel)
+    public async Task<IVm> CloneAsync(VmId id, VmSpec spec, Template template, VmPriority priority, CancellationToken cancel)
     {
         await Cloning(template);
         Clones[id] = template;
-        return host.AddClone(id, spec);
+        return host.AddClone(id, spec, priority);
     }
 
     public Task SweepAsync(TimeSpan keep, CancellationToken cancel)

@@ -56,6 +56,8 @@ public sealed class FakeVm : IVm
 
     public TimeSpan? ReadGuestCpu() => Machine.GuestCpu;
 
+    public void RaisePriority() => Machine.Priority = VmPriority.Normal;
+
     public Task WaitForAgentAsync(CancellationToken cancel) => StepAsync(VmStep.Agent, static () => { }, cancel);
 
     public async Task<AgentIdentity> CheckAgentAsync(CancellationToken cancel)

@@ -8,8 +8,8 @@ public sealed class ObservedHypervisor(IHypervisor inner, IStepObserver observer
 {
     public Task<VmFailure?> PreflightAsync(VmSpec spec, CancellationToken cancel) => inner.PreflightAsync(spec, cancel);
 
-    public async Task<IVm> CreateAsync(VmId id, VmSpec spec, CancellationToken cancel) =>
-        new ObservedVm(await observer.RunAsync(id, "Create", () => inner.CreateAsync(id, spec, cancel)).ConfigureAwait(false), observer);
+    public async Task<IVm> CreateAsync(VmId id, VmSpec spec, VmPriority priority, CancellationToken cancel) =>
+        new ObservedVm(await observer.RunAsync(id, "Create", () => inner.CreateAsync(id, spec, priority, cancel)).ConfigureAwait(false), observer);
 
     public Task<IReadOnlyList<FoundVm>> FindAsync(CancellationToken cancel) => inner.FindAsync(cancel);
 

@@ -18,6 +18,8 @@ internal sealed class ObservedVm(IVm inner, IStepObserver observer) : IVm
 
     public TimeSpan? ReadGuestCpu() => inner.ReadGuestCpu();
 
+    public void RaisePriority() => inner.RaisePriority();
+
     public Task<string> ReadConsoleAsync(CancellationToken cancel) => inner.ReadConsoleAsync(cancel);
 
     public Task WaitForAgentAsync(CancellationToken cancel) => Step("Agent", () => inner.WaitForAgentAsync(cancel));

@@ -1,0 +1,37 @@
+using Akka.Actor;
+using Akka.Event;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Actors.Pools;
+
+/// <summary>What the end of one of its VMs means to a pool, and is told of it. Part of the pool's actor, and used by it alone.</summary>
+internal sealed class PoolEndings(
+    PoolName pool, Refill refill, PoolTemplate template, EventLog events, Func<ITimerScheduler> timers, PoolSurroundings around, ILoggingAdapter log)
+{
+    public void Begun(VmId id, VmLife life)
+    {
+        var ending = life.Ending!;
+        // One that was made by an earlier daemon says nothing about how this pool's boots go.
+        if (ending.Failure is { } failure && ending.During != VmPhase.Adopting && new VmLife(ending.During).Making)
+        {
+            NotMade(id, ending.During, failure);
+            return;
+        }
+
+        events.Add(id, $"was {ending.During.ToString().ToLowerInvariant()}, ended: {ending.Reason}");
+        log.Info("pool {0}: VM {1} was {2}, ended: {3}", pool, id, ending.During, ending.Reason);
+    }
+
+    private void NotMade(VmId id, VmPhase during, VmFailure failure)
+    {
+        if (during is VmPhase.Loading or VmPhase.Priming) template.CloneFailed(failure);
+        var news = refill.LastFailure != failure;
+        var delay = refill.Failed(failure, around.Ports.Time.GetUtcNow(), around.Random());
+        timers().StartSingleTimer(nameof(TryAgain), TryAgain.Instance, delay);
+        events.Add(id, $"could not be made: {failure}");
+        if (news) log.Warning("pool {0}: VM {1} could not be made: {2}", pool, id, failure);
+    }
+}
+
+/// <summary>The pause after a boot that failed is over.</summary>
+internal sealed record TryAgain { public static readonly TryAgain Instance = new(); }
