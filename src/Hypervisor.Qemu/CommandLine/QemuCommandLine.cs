@@ -30,6 +30,7 @@ public static class QemuCommandLine
         .. Image(spec),
         .. source != VmSource.Clone && spec.KernelParameters.Length > 0 ? ["-append", spec.KernelParameters] : Array.Empty<string>(),
         .. Devices(spec, paths),
+        .. source == VmSource.Boot ? Array.Empty<string>() : Generation,
         .. Monitors(paths),
         .. Behaviour(spec, paths),
     ];
@@ -91,6 +92,13 @@ public static class QemuCommandLine
         "-device", spec.Machine == MachineType.Q35 ? "pvpanic-pci" : "pvpanic",
         .. RootPorts(spec),
     ];
+
+    /// <summary>
+    /// Another identifier than the template's tells a guest's kernel that knows the device (Linux from 5.18, with CONFIG_VMGENID)
+    /// that it is a copy, and it seeds its random number generator anew before anybody asks it. The embedded guest's
+    /// kernel does not know it: priming does that there.
+    /// </summary>
+    private static string[] Generation => ["-device", "vmgenid,guid=auto"];
 
     private static IEnumerable<string> RootPorts(VmSpec spec)
     {

@@ -3,6 +3,7 @@ using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu.Templates;
 using VmCacheCluster.Tests.Qemu.Hypervisor;
+using VmCacheCluster.Qmp;
 using Xunit;
 
 namespace VmCacheCluster.Tests.Qemu.Templates;
@@ -57,6 +58,22 @@ public sealed class TemplateSpecs(TemplateHouse house) : IClassFixture<TemplateH
         Assert.Equal(12, seen.Count);
         Assert.DoesNotContain("", seen);
         Assert.Distinct(seen);
+    }
+
+    /// <summary>A kernel that knows the device seeds its random numbers anew by it; the embedded guest's does not.</summary>
+    [Fact]
+    public async Task Tells_the_guests_kernel_of_each_clone_that_it_is_a_copy()
+    {
+        var seen = new HashSet<string>();
+        for (var i = 0; i < 2; i++)
+        {
+            await using var clone = await CloneAsync(house.Store);
+            await using (var monitor = await QmpClient.ConnectUnixAsync(clone.Facts.Paths.Qmp, null, None))
+                seen.Add((await monitor.ExecuteAsync("query-vm-generation-id", null, None, HypervisorHouse.Patience)).GetProperty("guid").GetString()!);
+            await clone.StopAsync(None);
+        }
+
+        Assert.Equal(2, seen.Count);
     }
 
     [Fact]
