@@ -21,8 +21,8 @@ public sealed record NodeOptions
     /// <summary>Where templates are kept; ours alone.</summary>
     public required string TemplateDirectory { get; init; }
 
-    /// <summary>How long a template that no pool wants is kept.</summary>
-    public required TimeSpan TemplateKeep { get; init; }
+    /// <summary>What becomes of templates that no pool wants.</summary>
+    public required TemplateLimits Templates { get; init; }
 
     /// <summary>How many VMs boot at a time, all pools together; at least 1.</summary>
     public required int BootParallelism { get; init; }

@@ -72,7 +72,7 @@ public static class Daemon
                 loggers.ClearLoggers();
                 loggers.AddLogger<HostLogger>();
             })
-            .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism) { TemplateKeep = options.TemplateKeep, Memory = options.Memory }, ports));
+            .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism) { Templates = options.Templates, Memory = options.Memory }, ports));
         services.AddHostedService<NodeLifetime>();
     }
 

@@ -131,7 +131,7 @@ public sealed class NodeActor : ReceiveActor
 
     private void OpenPool(Pools.PoolPlan plan)
     {
-        var around = new PoolSurroundings(_gateway, _slots, _accelerators, _ports.Vms, _journal, _ports.Random) { TemplateKeep = _plan.TemplateKeep };
+        var around = new PoolSurroundings(_gateway, _slots, _accelerators, _ports.Vms, _journal, _ports.Random) { Templates = _plan.Templates };
         var pool = Context.ActorOf(Props.Create(() => new PoolManagerActor(plan, around)), PoolPrefix + plan.Options.Name);
         _pools[plan.Options.Name] = pool;
         if (plan.Found.Count > 0) _log.Info("pool {0}: {1} VMs of an earlier daemon are taken over", plan.Options.Name, plan.Found.Count);

@@ -10,8 +10,8 @@ namespace VmCacheCluster.Actors.Node;
 /// <param name="BootParallelism">How many VMs may be made at once.</param>
 public sealed record NodePlan(IReadOnlyList<PoolOptions> Pools, int BootParallelism)
 {
-    /// <summary>How long a template that no pool wants is kept.</summary>
-    public TimeSpan TemplateKeep { get; init; } = TimeSpan.FromDays(1);
+    /// <summary>What becomes of templates that no pool wants.</summary>
+    public TemplateLimits Templates { get; init; } = new(TimeSpan.FromDays(1), null);
 
     /// <summary>When no more VMs are made.</summary>
     public MemoryLimits Memory { get; init; } = new(0, null);

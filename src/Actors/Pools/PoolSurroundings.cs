@@ -1,6 +1,7 @@
 using Akka.Actor;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Actors.Vms;
+using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Actors.Pools;
 
@@ -10,6 +11,6 @@ namespace VmCacheCluster.Actors.Pools;
 public sealed record PoolSurroundings(
     IActorRef Gateway, IActorRef BootSlots, IActorRef Accelerators, VmPorts Ports, EventJournal Journal, Func<double> Random)
 {
-    /// <summary>How long a template that no pool wants is kept.</summary>
-    public required TimeSpan TemplateKeep { get; init; }
+    /// <summary>What becomes of templates that no pool wants.</summary>
+    public required TemplateLimits Templates { get; init; }
 }

@@ -153,8 +153,14 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     {
         _around.BootSlots.Tell(ReturnBootSlot.Instance);
         _published++;
-        if (made.Spec != _spec) Look();
-        else Use(made.Template, made: true);
+        if (made.Spec != _spec)
+        {
+            Look();
+            return;
+        }
+
+        Use(made.Template, made: true);
+        OnSweep();
     }
 
     private void OnMakeFailed(MakeFailed failed)
@@ -187,7 +193,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     private void OnSweep()
     {
         var (log, pool) = (_log, _options.Name);
-        _around.Ports.Templates!.SweepAsync(_around.TemplateKeep, _whole.Token).ContinueWith(
+        _around.Ports.Templates!.SweepAsync(_around.Templates, _whole.Token).ContinueWith(
             t => log.Warning("pool {0}: old templates could not be removed: {1}", pool, t.Exception!.InnerException!.Message),
             TaskContinuationOptions.OnlyOnFaulted);
     }

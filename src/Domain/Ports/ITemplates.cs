@@ -22,6 +22,6 @@ public interface ITemplates
     /// <param name="priority">Until <see cref="IVm.RaisePriority"/>.</param>
     Task<IVm> CloneAsync(VmId id, VmSpec spec, Template template, VmPriority priority, CancellationToken cancel);
 
-    /// <summary>Removes what no pool of this daemon has asked for and is older than this, and what dead makers left.</summary>
-    Task SweepAsync(TimeSpan keep, CancellationToken cancel);
+    /// <summary>Removes of what no pool of this daemon has asked for what <see cref="TemplateSweep"/> says, and what dead makers left.</summary>
+    Task SweepAsync(TemplateLimits limits, CancellationToken cancel);
 }

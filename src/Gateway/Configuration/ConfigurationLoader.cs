@@ -40,7 +40,7 @@ public static class ConfigurationLoader
             RunDirectory = runDirectory.Value,
             ClientDirectory = clientDirectory.Value,
             TemplateDirectory = templateDirectory.Value,
-            TemplateKeep = section.Time("template-keep").Value!.Value,
+            Templates = new TemplateLimits(section.Time("template-keep").Value!.Value, section.MiB("template-max-size", 0, "off").Value * 1024L * 1024),
             BootParallelism = section.Number("boot-parallelism", 1, 1024, "auto", Math.Max(2, host.Cores / 2)).Value,
             Memory = new MemoryLimits(section.MiBOf("memory-reserve", host.MemoryMiB).Value << 20, section.Share("memory-pressure", "off").Value),
             Stop = new StopDeadlines(

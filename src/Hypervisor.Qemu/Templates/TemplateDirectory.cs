@@ -71,23 +71,48 @@ internal sealed class TemplateDirectory(string root)
         }
     }
 
-    /// <summary>Removes every template that is not kept and older than this, and the drafts of the dead.</summary>
-    public void Sweep(IReadOnlySet<TemplateDigest> keep, DateTimeOffset before)
+    /// <summary>It is used from now on.</summary>
+    public static void Use(string version, DateTimeOffset now)
+    {
+        try
+        {
+            Directory.SetLastWriteTimeUtc(version, now.UtcDateTime);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // On a read-only disk it is never removed either.
+        }
+    }
+
+    /// <summary>Removes what <see cref="TemplateSweep"/> says, and the drafts of the dead.</summary>
+    public void Sweep(IReadOnlySet<TemplateDigest> wanted, TemplateLimits limits, DateTimeOffset now)
     {
         if (!Directory.Exists(root)) return;
         Check(root);
-        foreach (var directory in Directory.EnumerateDirectories(root).Where(d => Path.GetFileName(d).Length == 64))
+        List<StoredTemplate> stored = [];
+        foreach (var digest in Directory.EnumerateDirectories(root).Select(Path.GetFileName).Where(n => n!.Length == 64).Select(n => new TemplateDigest(n!)))
         {
-            var digest = new TemplateDigest(Path.GetFileName(directory));
-            if (Trust.Fault(directory) is not null || TryLock(digest) is not { } held) continue;
+            if (Trust.Fault(Of(digest)) is not null || TryLock(digest) is not { } held) continue;
             using (held)
             {
-                foreach (var draft in Directory.EnumerateDirectories(directory, DraftPrefix + "*")) Directory.Delete(draft, recursive: true);
-                if (keep.Contains(digest) || Versions(digest).Any(v => MadeAt(v) >= before)) continue;
-                Directory.Delete(directory, recursive: true);
+                foreach (var draft in Directory.EnumerateDirectories(Of(digest), DraftPrefix + "*")) Directory.Delete(draft, recursive: true);
+                var versions = Versions(digest);
+                if (wanted.Contains(digest) && versions.Count > 0) Use(versions[0], now);
+                stored.Add(new StoredTemplate(digest, LastUse(Of(digest), versions), versions.Sum(Bytes), wanted.Contains(digest)));
             }
         }
+
+        foreach (var digest in TemplateSweep.Removable(stored, limits, now))
+        {
+            using var held = TryLock(digest);
+            if (held is not null) Directory.Delete(Of(digest), recursive: true);
+        }
     }
+
+    private static DateTimeOffset LastUse(string of, IReadOnlyList<string> versions) =>
+        new(versions.Count > 0 ? versions.Max(Directory.GetLastWriteTimeUtc) : Directory.GetLastWriteTimeUtc(of));
+
+    private static long Bytes(string version) => Directory.EnumerateFiles(version).Sum(FileState.Allocated);
 
     private string Of(TemplateDigest digest) => Path.Combine(root, digest.Value);
 

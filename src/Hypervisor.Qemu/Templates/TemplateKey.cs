@@ -3,10 +3,14 @@ using System.Security.Cryptography;
 using System.Text;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu.CommandLine;
+using VmCacheCluster.Hypervisor.Qemu.Records;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Templates;
 
-/// <summary>What shapes a template: the contents of QEMU, kernel, initrd and image, the command line, and the host's CPU.</summary>
+/// <summary>
+/// What shapes a template: the contents of QEMU, kernel, initrd and image, the command line, and the host's CPU. QEMU's firmware is in
+/// the state that was saved; with one of another size the state does not load, and the template is made anew.
+/// </summary>
 internal sealed class TemplateKey
 {
     /// <summary>Raised when templates are made or stored in another way.</summary>
@@ -45,13 +49,4 @@ internal sealed class TemplateKey
     private static string ReadCpu() => string.Join('\n', File.ReadLines("/proc/cpuinfo")
         .TakeWhile(line => line.Length > 0)
         .Where(line => line.StartsWith("model name", StringComparison.Ordinal) || line.StartsWith("flags", StringComparison.Ordinal)));
-
-    private readonly record struct FileState(long Length, DateTime Written)
-    {
-        public static FileState Of(string path)
-        {
-            var file = new FileInfo(path);
-            return file.Exists ? new FileState(file.Length, file.LastWriteTimeUtc) : throw new FileNotFoundException($"there is no file {path}", path);
-        }
-    }
 }

@@ -18,6 +18,8 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
     private readonly ConcurrentDictionary<PoolName, TemplateDigest> _wanted = new();
     private readonly ConcurrentDictionary<TemplateDigest, SemaphoreSlim> _makers = new();
     private readonly Lock _loading = new();
+    /// <summary>A sweep holds each template for a moment: that is nobody who makes it.</summary>
+    private readonly Lock _sweeping = new();
 
     /// <inheritdoc/>
     public Task<Template?> FindAsync(VmSpec spec, CancellationToken cancel) => Task.Run(() => OnHost(() =>
@@ -40,7 +42,9 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
         if (versions.Count == 0) return null;
         try
         {
-            return TemplateFiles.Load(versions[0], digest, cancel);
+            var loaded = TemplateFiles.Load(versions[0], digest, cancel);
+            TemplateDirectory.Use(versions[0], time.GetUtcNow());
+            return loaded;
         }
         catch (Exception fault) when (fault is InvalidDataException or FileNotFoundException)
         {
@@ -72,7 +76,7 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
 
     private async Task<Template> MakeAsync(VmSpec spec, TemplateDigest digest, CancellationToken cancel)
     {
-        using var held = OnHost(() => _directory.TryLock(digest)) ?? throw new VmFailedException(new VmFailure(
+        using var held = OnHost(() => TryLock(digest)) ?? throw new VmFailedException(new VmFailure(
             VmFailureKind.Host, $"another process is making the template in {directory}", "it will be found when it is done"));
         var draft = OnHost(() => _directory.NewDraft(digest));
         LoadedTemplate? made = null;
@@ -105,6 +109,11 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
         }
     }
 
+    private IDisposable? TryLock(TemplateDigest digest)
+    {
+        lock (_sweeping) return _directory.TryLock(digest);
+    }
+
     /// <inheritdoc/>
     public async Task<IVm> CloneAsync(VmId id, VmSpec spec, Template template, VmPriority priority, CancellationToken cancel)
     {
@@ -121,12 +130,12 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
     }
 
     /// <inheritdoc/>
-    public Task SweepAsync(TimeSpan keep, CancellationToken cancel) => Task.Run(() => OnHost(() =>
+    public Task SweepAsync(TemplateLimits limits, CancellationToken cancel) => Task.Run(() => OnHost(() =>
     {
         var wanted = _wanted.Values.ToHashSet();
         foreach (var digest in _loaded.Keys.Where(d => !wanted.Contains(d)))
             if (_loaded.TryRemove(digest, out var unwanted)) unwanted.Dispose();
-        _directory.Sweep(wanted, time.GetUtcNow() - keep);
+        lock (_sweeping) _directory.Sweep(wanted, limits, time.GetUtcNow());
         return true;
     }), cancel);
 

@@ -189,14 +189,14 @@ public sealed class TemplateSpecs(TemplateHouse house) : IClassFixture<TemplateH
     {
         using var copy = new Copy(house);
 
-        await copy.Store.SweepAsync(TimeSpan.FromHours(1), None);
+        await copy.Store.SweepAsync(new TemplateLimits(TimeSpan.FromHours(1), null), None);
         Assert.True(Directory.Exists(copy.Of));
         Assert.NotNull(await copy.Store.FindAsync(TemplateHouse.Spec(), None));
-        await copy.Store.SweepAsync(TimeSpan.Zero, None);
+        await copy.Store.SweepAsync(new TemplateLimits(TimeSpan.Zero, null), None);
         Assert.True(Directory.Exists(copy.Of));
         // Another daemon's pools are of another shape.
         using var later = new TemplateStore(copy.Root, house.House.Options, new VmCacheCluster.Hypervisor.Qemu.LinuxHostClock(), TimeProvider.System);
-        await later.SweepAsync(TimeSpan.Zero, None);
+        await later.SweepAsync(new TemplateLimits(TimeSpan.Zero, null), None);
         Assert.False(Directory.Exists(copy.Of));
     }
 

@@ -49,7 +49,7 @@ public sealed class FakeTemplates(FakeHypervisor host) : ITemplates
         return host.AddClone(id, spec, priority);
     }
 
-    public Task SweepAsync(TimeSpan keep, CancellationToken cancel)
+    public Task SweepAsync(TemplateLimits limits, CancellationToken cancel)
     {
         Interlocked.Increment(ref _swept);
         return Task.CompletedTask;

@@ -72,6 +72,7 @@ public sealed class ConfigurationLoaderSpecs : IDisposable
     [InlineData("vmcache { pools = 5 }", "must be an object")]
     [InlineData("vmcache { pools { a { memroy = 1GiB } } }", "did you mean vmcache.pools.a.memory?")]
     [InlineData("vmcache { stop { quits = 1s } }", "did you mean vmcache.stop.quit?")]
+    [InlineData("vmcache { template-max-size = big }", "or off")]
     [InlineData("vmcache { memory-reserve = some }", "neither a size in whole MiB nor a share")]
     [InlineData("vmcache { memory-reserve = 20GiB }", "this host has 16384 MiB")]
     [InlineData("vmcache { memory-reserve = -1GiB }", "negative")]

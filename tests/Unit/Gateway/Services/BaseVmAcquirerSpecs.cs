@@ -31,7 +31,7 @@ public sealed class BaseVmAcquirerSpecs
 
     private static NodeOptions Options { get; } = new()
     {
-        TemplateDirectory = "/run/x/templates", TemplateKeep = TimeSpan.FromDays(1),
+        TemplateDirectory = "/run/x/templates", Templates = new TemplateLimits(TimeSpan.FromDays(1), null),
         Endpoint = "/run/x/cache.sock", RunDirectory = "/run/x", ClientDirectory = "/run/x/client", BootParallelism = 1, Memory = new MemoryLimits(0, null),
         Stop = new StopDeadlines(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)),
         Pools = [ServiceHost.Pool()],

@@ -53,7 +53,7 @@ internal sealed class ServiceHost : IAsyncDisposable
         var options = new NodeOptions
         {
             TemplateDirectory = "/run/vmcache/templates",
-            TemplateKeep = TimeSpan.FromDays(1),
+            Templates = new TemplateLimits(TimeSpan.FromDays(1), null),
             Endpoint = endpoint, RunDirectory = "/run/x", ClientDirectory = "/run/x/client", BootParallelism = 1, Memory = new MemoryLimits(0, null),
             Stop = new StopDeadlines(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)),
             Pools = [Pool()],
