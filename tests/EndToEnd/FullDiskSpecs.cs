@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using VmCacheCluster.Tests.EndToEnd.Support;
 using VmCacheCluster.Tests.TestSupport;
 
@@ -41,9 +40,9 @@ public sealed class FullDiskSpecs : HouseSpecs
     private async Task MountSmallAsync()
     {
         Directory.CreateDirectory(House.RunDirectory);
-        var refusal = await RunAsync("mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", House.RunDirectory);
+        var refusal = await HostTool.RunAsync("mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", House.RunDirectory);
         Skip.If(refusal is not null, $"a small file system cannot be mounted here: {refusal}");
-        House.AtEnd(() => RunAsync("umount", "-l", House.RunDirectory).GetAwaiter().GetResult());
+        House.AtEnd(() => HostTool.RunAsync("umount", "-l", House.RunDirectory).GetAwaiter().GetResult());
     }
 
     /// <returns>The file that takes all the space.</returns>
@@ -59,22 +58,6 @@ public sealed class FullDiskSpecs : HouseSpecs
         catch (IOException)
         {
             return path;
-        }
-    }
-
-    /// <returns>What went wrong; null when nothing did.</returns>
-    private static async Task<string?> RunAsync(string program, params string[] arguments)
-    {
-        try
-        {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
-            var error = await process.StandardError.ReadToEndAsync();
-            await process.WaitForExitAsync();
-            return process.ExitCode == 0 ? null : error.Trim();
-        }
-        catch (System.ComponentModel.Win32Exception e)
-        {
-            return e.Message;
         }
     }
 }
