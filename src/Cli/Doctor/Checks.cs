@@ -17,7 +17,7 @@ internal static class Checks
     internal static IReadOnlyList<Check> All(HostFacts facts) =>
     [
         Daemon(facts),
-        .. facts.Daemon is null ? [] : facts.Daemon.Pools.Select(Pool),
+        .. facts.Daemon is null ? [] : facts.Daemon.Pools.SelectMany(p => new[] { Pool(p), Refill(p) }),
         Socket(facts),
         Qemu(facts.Qemu),
         Kvm(facts.Kvm, facts.Daemon),
@@ -25,6 +25,7 @@ internal static class Checks
         Memory(facts.Memory),
         HugePages(facts.Memory),
         RunDirectory(facts.RunDirectory),
+        TemplateChecks.Directory(facts.Templates),
         Guest(facts.Guest),
     ];
 
@@ -52,6 +53,15 @@ internal static class Checks
         return pool.Warm >= pool.Target ? new Check(name, Verdict.Ok, found)
             : pool.Reason.Length == 0 && pool.Warming > 0 ? new Check(name, Verdict.Ok, $"{found}, {pool.Warming} being made")
             : new Check(name, Verdict.Warn, $"{found}: {(pool.Reason.Length > 0 ? Table.OneLine(pool.Reason) : "and none being made")}", "see its events in 'vmcache status' and vmcached's log");
+    }
+
+    /// <summary>A pool that would clone and has to boot takes many times as long.</summary>
+    internal static Check Refill(PoolStatus pool)
+    {
+        var (name, found) = ($"refill {pool.Name}", $"by {pool.Refill}: {Table.OneLine(pool.RefillReason)}");
+        return pool.Refill == "boot" && pool.RefillReason.Contains("cannot clone", StringComparison.Ordinal)
+            ? new Check(name, Verdict.Warn, found, "do what the reason says; with refill = boot in the pool's configuration nothing is cloned")
+            : new Check(name, Verdict.Ok, found);
     }
 
     internal static Check Socket(HostFacts facts)
@@ -196,5 +206,5 @@ internal static class Checks
         return $"pool {pool.Name} runs under {pool.Accelerator}{reason}";
     }
 
-    private static string Octal(UnixFileMode mode) => "0" + Convert.ToString((int)mode, 8).PadLeft(3, '0');
+    internal static string Octal(UnixFileMode mode) => "0" + Convert.ToString((int)mode, 8).PadLeft(3, '0');
 }

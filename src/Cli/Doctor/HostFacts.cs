@@ -23,6 +23,8 @@ internal sealed record HostFacts
 
     public required DirectoryFacts RunDirectory { get; init; }
 
+    public required DirectoryFacts Templates { get; init; }
+
     /// <summary>Permission bits of the endpoint's socket, or null when there is none.</summary>
     public UnixFileMode? SocketMode { get; init; }
 
@@ -43,7 +45,8 @@ internal sealed record MemoryFacts(long TotalMiB, long AvailableMiB, long HugePa
 /// <param name="Mode">Permission bits; null when the directory is absent.</param>
 /// <param name="Writable">By us: of the directory, or, when it is absent, of the nearest parent that exists.</param>
 /// <param name="FileSystem">Type of the file system it is on, or would be on.</param>
-internal sealed record DirectoryFacts(string Path, UnixFileMode? Mode, bool Writable, string FileSystem)
+/// <param name="FreeMiB">Space left there; null: not known.</param>
+internal sealed record DirectoryFacts(string Path, UnixFileMode? Mode, bool Writable, string FileSystem, long? FreeMiB = null)
 {
     internal bool Exists => Mode is not null;
 }

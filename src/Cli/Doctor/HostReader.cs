@@ -11,7 +11,7 @@ internal static class HostReader
     private static readonly TimeSpan DaemonLimit = TimeSpan.FromSeconds(5);
 
     internal static async Task<HostFacts> ReadAsync(
-        VmCacheClient client, string qemu, string runDirectory, string? guest, Func<string, string?> environment, CancellationToken cancel)
+        VmCacheClient client, string qemu, string runDirectory, string templates, string? guest, Func<string, string?> environment, CancellationToken cancel)
     {
         var facts = new HostFacts
         {
@@ -21,6 +21,7 @@ internal static class HostReader
             VhostVsock = Device("/dev/vhost-vsock"),
             Memory = HostFormats.Memory(Lines("/proc/meminfo")),
             RunDirectory = Directory(runDirectory),
+            Templates = Directory(templates),
             SocketMode = Mode(client.Endpoint),
             Guest = Guest(guest is null ? GuestDirectories() : [Path.GetFullPath(guest)]),
         };
@@ -110,7 +111,19 @@ internal static class HostReader
 
         return new DirectoryFacts(
             path, System.IO.Directory.Exists(path) ? Mode(path) : null, Access.CanWrite(existing),
-            HostFormats.FileSystem(Lines("/proc/self/mountinfo"), path));
+            HostFormats.FileSystem(Lines("/proc/self/mountinfo"), path), FreeMiB(existing));
+    }
+
+    private static long? FreeMiB(string existing)
+    {
+        try
+        {
+            return new DriveInfo(existing).AvailableFreeSpace / (1024 * 1024);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return null;
+        }
     }
 
     internal static GuestFacts Guest(IReadOnlyList<string> directories)
@@ -123,9 +136,9 @@ internal static class HostReader
         return new GuestFacts(directories, Find("vmlinu", "kernel", "bzImage"), Find("initramfs", "initrd"));
     }
 
-    /// <summary>Where build.sh leaves the guest, beside the program, and where a package puts it.</summary>
-    private static IReadOnlyList<string> GuestDirectories() =>
-        [Path.Combine(AppContext.BaseDirectory, "guest"), "/usr/lib/vmcache/guest", "/usr/share/vmcache/guest"];
+    /// <summary>Where vmcached looks: where build.sh leaves the guest, beside the program, and where a package puts it.</summary>
+    internal static IReadOnlyList<string> GuestDirectories() =>
+        [Path.Combine(AppContext.BaseDirectory, "guest"), "/usr/share/vmcache/guest"];
 
     private static IEnumerable<string> Files(string directory)
     {

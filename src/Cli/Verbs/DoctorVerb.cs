@@ -20,6 +20,11 @@ internal static class DoctorVerb
             HelpName = "DIR",
             DefaultValueFactory = _ => "/run/vmcache",
         };
+        var templates = new Option<string?>("--template-dir")
+        {
+            Description = "vmcached's template directory (else templates in its run directory)",
+            HelpName = "DIR",
+        };
         var guest = new Option<string?>("--guest")
         {
             Description = "Directory of the embedded guest's kernel and initramfs (else beside vmcache, else where a package puts it)",
@@ -29,13 +34,15 @@ internal static class DoctorVerb
         {
             qemu,
             runDirectory,
+            templates,
             guest,
         };
         verb.SetAction(async (parse, cancel) =>
         {
             using var client = globals.Connect(parse);
+            var run = Path.GetFullPath(parse.GetRequiredValue(runDirectory));
             var facts = await HostReader.ReadAsync(
-                client, parse.GetRequiredValue(qemu), Path.GetFullPath(parse.GetRequiredValue(runDirectory)),
+                client, parse.GetRequiredValue(qemu), run, Path.GetFullPath(parse.GetValue(templates) ?? Path.Combine(run, "templates")),
                 parse.GetValue(guest), globals.Host.Environment, cancel).ConfigureAwait(false);
             return Report(globals, parse, client.Endpoint, Checks.All(facts));
         });

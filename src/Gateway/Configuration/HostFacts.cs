@@ -9,15 +9,15 @@ namespace VmCacheCluster.Gateway.Configuration;
 /// <param name="DefaultFile">Read when it exists and no file is named.</param>
 public sealed record HostFacts(int Cores, long MemoryMiB, string GuestDirectory, string DefaultFile)
 {
-    private const string Installed = "/usr/share/vmcache/guest";
+    /// <summary>Where the embedded guest is looked for: beside the program, where build.sh leaves it, and where a package puts it.</summary>
+    public static IReadOnlyList<string> GuestDirectories { get; } = [Path.Combine(AppContext.BaseDirectory, "guest"), "/usr/share/vmcache/guest"];
 
     public static HostFacts Read()
     {
-        var beside = Path.Combine(AppContext.BaseDirectory, "guest");
-        var useInstalled = !File.Exists(Path.Combine(beside, "vmlinuz")) && Directory.Exists(Installed);
+        var guest = GuestDirectories.FirstOrDefault(d => File.Exists(Path.Combine(d, "vmlinuz"))) ?? GuestDirectories[0];
         var total = File.ReadLines("/proc/meminfo").First(line => line.StartsWith("MemTotal:", StringComparison.Ordinal));
         var kib = long.Parse(total.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
         return new HostFacts(
-            Environment.ProcessorCount, kib / 1024, useInstalled ? Installed : beside, "/etc/vmcache/vmcache.conf");
+            Environment.ProcessorCount, kib / 1024, guest, "/etc/vmcache/vmcache.conf");
     }
 }

@@ -25,7 +25,8 @@ public sealed class AcquireSpecs
             "acquire", "--pool", "default", "--vcpus", "2", "--memory", "512", "--env", "A=1", "-l", "app=x", "--ttl", "1m", "--sandbox", "sb", "--warm", "never",
             "--hostname", "box", "--key", "k", "--endpoint", host.Endpoint, "--", "sh", "-c", "nproc; echo $A");
 
-        Assert.Equal(new CliRun(7, "2\n1\n", ""), run);
+        Assert.Equal("", run.Error);
+        Assert.Equal((7, "2\n1\n"), (run.Exit, run.Out));
         Assert.Equal(["sh", "-c", "nproc; echo $A"], guest.Command!.Args);
         var wish = host.Gateway.Only<AcquireBaseVm>().Wish!;
         Assert.Equal((2, 512, "sb", TimeSpan.FromMinutes(1)), (wish.MinCpus, wish.MinMemoryMiB, wish.Sandbox?.Value, wish.Ttl));

@@ -20,6 +20,7 @@ public sealed class DoctorSpecs
         VhostVsock = new DeviceFacts("/dev/vhost-vsock", false, ""),
         Memory = new MemoryFacts(8000, 4000, 0, 0, 2048),
         RunDirectory = new DirectoryFacts("/run/vmcache", Owner, true, "tmpfs"),
+        Templates = new DirectoryFacts("/run/vmcache/templates", Owner, true, "tmpfs", 8000),
         SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         Guest = new GuestFacts(["/g"], "/g/vmlinuz", "/g/initramfs.img"),
     };
@@ -39,6 +40,7 @@ public sealed class DoctorSpecs
             VhostVsock = new DeviceFacts("/dev/vhost-vsock", true, "permission denied"),
             Memory = Sound.Memory with { AvailableMiB = 100 },
             RunDirectory = Sound.RunDirectory with { Writable = false },
+            Templates = Sound.Templates with { Writable = false },
             SocketMode = (UnixFileMode)0b110_110_110,
             Guest = new GuestFacts(["/g"], null, null),
         };
@@ -47,7 +49,7 @@ public sealed class DoctorSpecs
 
         Assert.All(findings, c => Assert.NotEqual(Verdict.Ok, c.Verdict));
         Assert.All(findings, c => Assert.NotEqual("", c.Do));
-        Assert.Equal(["daemon", "qemu", "memory", "run-dir"], findings.Where(c => c.Verdict == Verdict.Fail).Select(c => c.Name));
+        Assert.Equal(["daemon", "qemu", "memory", "run-dir", "templates"], findings.Where(c => c.Verdict == Verdict.Fail).Select(c => c.Name));
     }
 
     [Theory]
@@ -102,6 +104,34 @@ public sealed class DoctorSpecs
     [Fact]
     public void Fails_a_run_directory_that_others_may_write() =>
         Assert.Equal(Verdict.Fail, Checks.RunDirectory(Sound.RunDirectory with { Mode = Owner | UnixFileMode.OtherWrite }).Verdict);
+
+    [Theory]
+    [InlineData("clone", "template abc of today, 100 MiB", "Ok")]
+    [InlineData("boot", "refill = boot", "Ok")]
+    [InlineData("boot", "its template is being made", "Ok")]
+    [InlineData("boot", "it boots, for it cannot clone: no space", "Warn")]
+    public void Warns_of_a_pool_that_cannot_clone(string refill, string reason, string verdict)
+    {
+        var check = Checks.Refill(new PoolStatus { Name = "p", Refill = refill, RefillReason = reason });
+
+        Assert.Equal((verdict, $"by {refill}: {reason}"), (check.Verdict.ToString(), check.Found));
+    }
+
+    [Fact]
+    public void Fails_a_template_directory_that_others_may_write() =>
+        Assert.Equal(Verdict.Fail, TemplateChecks.Directory(Sound.Templates with { Mode = Owner | UnixFileMode.GroupWrite }).Verdict);
+
+    [Fact]
+    public void Warns_of_a_template_directory_with_little_space()
+    {
+        var check = TemplateChecks.Directory(Sound.Templates with { FreeMiB = 20 });
+
+        Assert.Equal((Verdict.Warn, "/run/vmcache/templates is on tmpfs, 20 MiB free: that may not be enough for a template, and then VMs are booted"), (check.Verdict, check.Found));
+    }
+
+    [Fact]
+    public void Looks_for_the_guest_where_vmcached_does() =>
+        Assert.Equal(VmCacheCluster.Gateway.Configuration.HostFacts.GuestDirectories, HostReader.GuestDirectories());
 
     [Fact]
     public void Warns_of_a_run_directory_on_a_disk() =>
