@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Google.Protobuf;
+using VmCacheCluster.Agent.Wire;
 
 namespace VmCacheCluster.Agent;
 
@@ -7,6 +8,9 @@ namespace VmCacheCluster.Agent;
 internal abstract class TtrpcHandler
 {
     public abstract bool Streams { get; }
+
+    /// <summary>Answers a request at once, on the thread that reads; null for a method that is to be run by <see cref="RunAsync"/>.</summary>
+    public virtual Response? Answer(ReadOnlyMemory<byte> payload) => null;
 
     /// <summary>Runs one call.</summary>
     /// <param name="input">The messages of the client; of a single request, exactly one.</param>
@@ -39,6 +43,28 @@ internal sealed class TtrpcUnaryHandler<TReq, TRes>(MessageParser<TReq> parser, 
         var payload = await input.TakeAsync(cancel).ConfigureAwait(false) ?? ReadOnlyMemory<byte>.Empty;
         return await handler(Parse(parser, payload), cancel).ConfigureAwait(false);
     }
+}
+
+internal sealed class TtrpcImmediateHandler<TReq, TRes>(MessageParser<TReq> parser, Func<TReq, TRes> handler) : TtrpcHandler
+    where TReq : IMessage<TReq>
+    where TRes : IMessage<TRes>
+{
+    public override bool Streams => false;
+
+    public override Response Answer(ReadOnlyMemory<byte> payload)
+    {
+        try
+        {
+            return new Response { Payload = UnsafeByteOperations.UnsafeWrap(handler(Parse(parser, payload)).ToByteArray()) };
+        }
+        catch (Exception e)
+        {
+            return new Response { Status = TtrpcMessages.StatusOf(e) };
+        }
+    }
+
+    public override Task<IMessage?> RunAsync(TtrpcInbox input, Func<IMessage, ValueTask> send, CancellationToken cancel) =>
+        throw new InvalidOperationException("an immediate method is answered, not run");
 }
 
 internal sealed class TtrpcBidiHandler<TIn, TOut>(

@@ -19,6 +19,12 @@ internal static class TtrpcMessages
         }
     }
 
+    /// <summary>What a failed call is answered with.</summary>
+    public static Status StatusOf(Exception failure) =>
+        failure is TtrpcStatusException s ? StatusOf(s.Code, s.Message) : StatusOf(TtrpcStatusCode.Internal, failure.Message);
+
+    public static Status StatusOf(TtrpcStatusCode code, string message) => new() { Code = (int)code, Message = message };
+
     /// <summary>A response frame's payload, or the exception that its status stands for.</summary>
     public static (ReadOnlyMemory<byte> Payload, Exception? Failure) Open(TtrpcFrame frame)
     {

@@ -22,6 +22,18 @@ public sealed class TtrpcServer(TtrpcServerOptions? options = null)
     }
 
     /// <summary>
+    /// Adds a method with one request and one answer that neither waits nor blocks for long: it runs on the thread that
+    /// reads the connection, which reads on when the answer is written. It knows no deadline and cannot be cancelled.
+    /// </summary>
+    public TtrpcServer AddImmediate<TReq, TRes>(string service, string method, MessageParser<TReq> parser, Func<TReq, TRes> handler)
+        where TReq : IMessage<TReq>
+        where TRes : IMessage<TRes>
+    {
+        _handlers.Add((service, method), new TtrpcImmediateHandler<TReq, TRes>(parser, handler));
+        return this;
+    }
+
+    /// <summary>
     /// Adds a method that streams messages both ways. The input ends when the client is complete; the token is cancelled
     /// when the client abandons the call, at its deadline, and with the connection. The stream ends when the handler does.
     /// </summary>

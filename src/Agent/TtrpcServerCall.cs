@@ -99,12 +99,8 @@ internal sealed class TtrpcServerCall(uint streamId, TtrpcHandler handler, Ttrpc
 
     private Status StatusOf(Exception e, bool late) => e switch
     {
-        TtrpcStatusException s => Make(s.Code, s.Message),
-        OperationCanceledException when _life.IsCancellationRequested => Make(TtrpcStatusCode.Cancelled, "the call was cancelled"),
-        OperationCanceledException when late =>
-            Make(TtrpcStatusCode.DeadlineExceeded, "the call's deadline passed"),
-        _ => Make(TtrpcStatusCode.Internal, e.Message),
+        OperationCanceledException when _life.IsCancellationRequested => TtrpcMessages.StatusOf(TtrpcStatusCode.Cancelled, "the call was cancelled"),
+        OperationCanceledException when late => TtrpcMessages.StatusOf(TtrpcStatusCode.DeadlineExceeded, "the call's deadline passed"),
+        _ => TtrpcMessages.StatusOf(e),
     };
-
-    private static Status Make(TtrpcStatusCode code, string message) => new() { Code = (int)code, Message = message };
 }

@@ -90,11 +90,16 @@ internal sealed class TtrpcServerConnection
         _lastId = frame.StreamId;
         if (Refuse(frame.StreamId, request) is { } refusal)
         {
-            await _writer.SendAsync(() => frame.StreamId, TtrpcFrameType.Response, TtrpcFrameFlags.None, refusal, cancel).ConfigureAwait(false);
+            await AnswerAsync(frame.StreamId, refusal, cancel).ConfigureAwait(false);
             return;
         }
 
         var handler = _handlers[(request.Service, request.Method)];
+        if (handler.Answer(request.Payload.Memory) is { } answer)
+        {
+            await AnswerAsync(frame.StreamId, answer, cancel).ConfigureAwait(false);
+            return;
+        }
         var call = new TtrpcServerCall(frame.StreamId, handler, _writer, _options.StreamBuffer);
         // A single request is always there, be it empty; the request of a stream carries a message only if it is not.
         if (!handler.Streams || request.Payload.Length > 0) call.PutFirst(request.Payload.Memory);
@@ -105,6 +110,20 @@ internal sealed class TtrpcServerConnection
         }
         TimeSpan? timeout = request.TimeoutNano > 0 ? TimeSpan.FromTicks(Math.Max(1, request.TimeoutNano / 100)) : null;
         _ = Task.Run(() => FinishAsync(frame.StreamId, call, timeout), CancellationToken.None);
+    }
+
+    private async ValueTask AnswerAsync(uint streamId, Response answer, CancellationToken cancel)
+    {
+        try
+        {
+            await SendAsync(answer).ConfigureAwait(false);
+        }
+        catch (TtrpcStatusException e)
+        {
+            await SendAsync(new Response { Status = TtrpcMessages.StatusOf(e) }).ConfigureAwait(false);
+        }
+
+        Task SendAsync(Response response) => _writer.SendAsync(() => streamId, TtrpcFrameType.Response, TtrpcFrameFlags.None, response, cancel);
     }
 
     private async Task FinishAsync(uint streamId, TtrpcServerCall call, TimeSpan? timeout)
@@ -166,5 +185,5 @@ internal sealed class TtrpcServerConnection
     }
 
     private static Response Refusal(TtrpcStatusCode code, string message) =>
-        new() { Status = new Status { Code = (int)code, Message = message } };
+        new() { Status = TtrpcMessages.StatusOf(code, message) };
 }

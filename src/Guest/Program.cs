@@ -19,6 +19,12 @@ var reactor = new Reactor();
 var signals = PowerOff.OnSignals();
 var server = new AgentServer(AgentPort.Open(reactor), reactor, new Reaper());
 KernelLog.Info("serving");
-await server.RunAsync().ConfigureAwait(false);
+reactor.Run(() => server.RunAsync().ContinueWith(
+    end =>
+    {
+        KernelLog.Error($"the agent ends: {end.Exception}");
+        Environment.Exit(1);
+    },
+    TaskScheduler.Default));
 GC.KeepAlive(signals);
 return 1;

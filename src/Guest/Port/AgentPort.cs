@@ -15,16 +15,23 @@ internal sealed class AgentPort
 
     private readonly int _descriptor;
     private readonly Readiness _readiness;
-    private CancellationTokenSource _stay = new();
+    private CancellationTokenSource? _stay;
 
     private AgentPort(int descriptor, Readiness readiness)
     {
         (_descriptor, _readiness) = (descriptor, readiness);
-        _readiness.HungUp = () => _ = Interlocked.Exchange(ref _stay, new CancellationTokenSource()).CancelAsync();
+        _readiness.HungUp = () => _ = Interlocked.Exchange(ref _stay, null)?.CancelAsync();
     }
 
-    /// <summary>Cancelled when the host leaves.</summary>
-    public CancellationToken Stay => Volatile.Read(ref _stay).Token;
+    /// <summary>Cancelled when the host leaves. Made for whoever asks: cancelling wakes a thread, for nobody mostly.</summary>
+    public CancellationToken Stay
+    {
+        get
+        {
+            var fresh = new CancellationTokenSource();
+            return (Interlocked.CompareExchange(ref _stay, fresh, null) ?? fresh).Token;
+        }
+    }
 
     /// <summary>Waits until the port exists: the driver creates it from a work queue, some time after its module is loaded.</summary>
     public static AgentPort Open(Reactor reactor)
@@ -37,7 +44,7 @@ internal sealed class AgentPort
         }
 
         var descriptor = Descriptor.Open(device, Linux.O_RDWR | Linux.O_NONBLOCK);
-        return new AgentPort(descriptor, reactor.Watch(descriptor));
+        return new AgentPort(descriptor, reactor.Watch(descriptor, readsHere: true));
     }
 
     /// <summary>Waits for bytes, whichever host they come from.</summary>

@@ -3,7 +3,7 @@ using VmCacheCluster.Guest.Sys;
 
 namespace VmCacheCluster.Guest.Port;
 
-/// <summary>One thread that waits for all non-blocking descriptors. Edge-triggered: a virtio port without a host is
+/// <summary>The thread that waits for all non-blocking descriptors. Edge-triggered: a virtio port without a host is
 /// permanently "hung up", which a level-triggered wait would report for ever; an edge comes when the host connects.</summary>
 internal sealed unsafe class Reactor
 {
@@ -16,15 +16,15 @@ internal sealed unsafe class Reactor
     {
         _epoll = Libc.epoll_create1(Linux.EPOLL_CLOEXEC);
         if (_epoll < 0) throw LinuxException.Last("cannot create an epoll instance");
-        new Thread(Loop, maxStackSize: 256 * 1024) { IsBackground = true, Name = "reactor" }.Start();
     }
 
     /// <summary>Reports the descriptor's changes until <see cref="Forget"/>, which must come before it is closed.</summary>
-    public Readiness Watch(int descriptor)
+    /// <param name="readsHere">Whoever waits for the descriptor's bytes goes on on the reactor's thread.</param>
+    public Readiness Watch(int descriptor, bool readsHere = false)
     {
         lock (_gate)
         {
-            var readiness = new Readiness(++_last);
+            var readiness = new Readiness(++_last, readsHere);
             _watched[readiness.Key] = readiness;
             var what = new EpollEvent { Events = Linux.EPOLLIN | Linux.EPOLLOUT | Linux.EPOLLET, Data = readiness.Key };
             if (Libc.epoll_ctl(_epoll, Linux.EPOLL_CTL_ADD, descriptor, &what) == 0) return readiness;
@@ -44,8 +44,12 @@ internal sealed unsafe class Reactor
         }
     }
 
-    private void Loop()
+    /// <summary>Makes the caller's thread the reactor's, for good.</summary>
+    /// <param name="first">Done on it before it waits: what waits on this thread for an edge that <see cref="Edge"/> reports to it
+    /// stays on it, while another thread's wait may come too late to be continued here.</param>
+    public void Run(Action first)
     {
+        first();
         const int most = 16;
         var events = stackalloc EpollEvent[most];
         while (true)

@@ -4,11 +4,12 @@ namespace VmCacheCluster.Guest.Port;
 
 /// <summary>A descriptor's edges, remembered until somebody waits: try the call, and when it would block, wait here and
 /// try again. An edge between the two is not lost; a stale one costs one more try.</summary>
-internal sealed class Readiness(long key)
+/// <param name="readsHere">Whoever waits for bytes goes on on the reactor's thread.</param>
+internal sealed class Readiness(long key, bool readsHere)
 {
-    private readonly SemaphoreSlim _readable = new(0, 1);
-    private readonly SemaphoreSlim _writable = new(0, 1);
-    private readonly SemaphoreSlim _changed = new(0, 1);
+    private readonly Edge _readable = new(readsHere);
+    private readonly Edge _writable = new(goesOnHere: false);
+    private readonly Edge _changed = new(goesOnHere: false);
 
     public long Key { get; } = key;
 
@@ -26,13 +27,8 @@ internal sealed class Readiness(long key)
     {
         const uint over = Linux.EPOLLHUP | Linux.EPOLLERR;
         if ((events & Linux.EPOLLHUP) != 0) HungUp?.Invoke();
-        Set(_changed);
-        if ((events & (Linux.EPOLLIN | over)) != 0) Set(_readable);
-        if ((events & (Linux.EPOLLOUT | over)) != 0) Set(_writable);
-    }
-
-    private static void Set(SemaphoreSlim edge)
-    {
-        if (edge.CurrentCount == 0) edge.Release();
+        _changed.Report();
+        if ((events & (Linux.EPOLLOUT | over)) != 0) _writable.Report();
+        if ((events & (Linux.EPOLLIN | over)) != 0) _readable.Report();
     }
 }

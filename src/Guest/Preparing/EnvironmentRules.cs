@@ -18,6 +18,7 @@ internal static class EnvironmentRules
     {
         if (environment.Count > PrepareLimits.EnvironmentEntries)
             throw Faults.Invalid($"environment: {environment.Count} variables are more than the {PrepareLimits.EnvironmentEntries} allowed");
+        if (environment.Count == 0) return;
         var all = 0;
         foreach (var (name, value) in environment)
         {

@@ -23,6 +23,7 @@ internal sealed class GuestFiles(string root = "")
     public void Add(IReadOnlyList<PrepareFile> files)
     {
         if (files.Count > PrepareLimits.Files) throw Faults.Invalid($"files: {files.Count} are more than the {PrepareLimits.Files} allowed");
+        if (files.Count == 0) return;
         for (var i = 0; i < files.Count; i++) Add(files[i], $"files[{i}]");
         foreach (var (path, _, _) in _files)
         {

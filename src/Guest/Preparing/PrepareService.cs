@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text;
 using Google.Protobuf;
 using VmCacheCluster.Agent;
 using VmCacheCluster.Agent.Guest;
@@ -13,31 +12,26 @@ namespace VmCacheCluster.Guest.Preparing;
 /// vmcache.guest.v1.Guest/Prepare: makes the guest its holder's own. It starts no program and syncs nothing: the answer is
 /// on the path of every VM that is handed out.
 /// </summary>
-internal sealed class PrepareService(PreparedEnvironment environment)
+internal sealed class PrepareService(PreparedEnvironment environment, IdentityFiles identity)
 {
     private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");
     private static readonly SearchValues<char> HostnameCharacters =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-");
 
-    private const string HostnameFile = "/etc/hostname";
-
-    private readonly Lock _oneAtATime = new();
-
+    /// <summary>One at a time: the thread that reads the port runs it.</summary>
     /// <exception cref="TtrpcStatusException">INVALID_ARGUMENT, naming what is wrong: nothing was done.</exception>
     /// <exception cref="LinuxException">The kernel or the file system failed; the guest is half prepared.</exception>
     public PrepareResponse Prepare(PrepareRequest request)
     {
-        lock (_oneAtATime)
-        {
-            var files = Check(request, new GuestFiles());
-            RandomDevice.Reseed(request.Entropy.Span);
-            Clock.Set(request.Seconds, request.Nanoseconds);
-            Name(request.Hostname, files);
-            files.Write("/etc/machine-id", GuestFiles.ReadOnlyMode, Encoding.ASCII.GetBytes(request.MachineId + "\n"));
-            files.WriteAll();
-            environment.Variables = request.Environment;
-            return Done(request, files);
-        }
+        var files = Check(request, new GuestFiles());
+        RandomDevice.Reseed(request.Entropy.Span);
+        Clock.Set(request.Seconds, request.Nanoseconds);
+        HostName.Set(request.Hostname);
+        identity.WriteHostname(request.Hostname);
+        identity.WriteMachineId(request.MachineId);
+        files.WriteAll();
+        environment.Variables = request.Environment;
+        return Done(request, files);
     }
 
     /// <summary>
@@ -45,16 +39,17 @@ internal sealed class PrepareService(PreparedEnvironment environment)
     /// and without KVM translated, which takes several times what it takes later: paid while the VM boots, it does not
     /// delay the hand-out.
     /// </summary>
-    public static void Rehearse()
+    public void Rehearse()
     {
         var now = DateTimeOffset.UtcNow;
+        var hostname = Descriptor.ReadSmallFile(IdentityFiles.HostnamePath) ?? "localhost";
         var sample = new PrepareRequest
         {
             Entropy = ByteString.CopyFrom(new byte[PrepareLimits.LeastEntropyBytes]),
             Seconds = now.ToUnixTimeSeconds(),
             Nanoseconds = (uint)now.Nanosecond,
             MachineId = new string('0', PrepareLimits.MachineIdLength),
-            Hostname = Descriptor.ReadSmallFile(HostnameFile) ?? "localhost",
+            Hostname = hostname,
             Environment = { ["NAME"] = "value" },
             Files = { new PrepareFile { Path = "/run/rehearsal/file", Content = ByteString.CopyFromUtf8("content") } },
         };
@@ -63,7 +58,8 @@ internal sealed class PrepareService(PreparedEnvironment environment)
             var request = PrepareRequest.Parser.ParseFrom(sample.ToByteArray());
             var files = Check(request, new GuestFiles());
             RandomDevice.Reseed(request.Entropy.Span, bits: 0);
-            Name(request.Hostname, files);
+            HostName.Set(hostname);
+            identity.Open(hostname);
             Clock.Set(DateTimeOffset.UtcNow.ToUnixTimeSeconds(), DateTimeOffset.UtcNow.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick);
             _ = Done(request, files).ToByteArray();
         }
@@ -91,12 +87,6 @@ internal sealed class PrepareService(PreparedEnvironment environment)
         EnvironmentRules.CheckAll(request.Environment);
         files.Add(request.Files);
         return files;
-    }
-
-    private static void Name(string hostname, GuestFiles files)
-    {
-        HostName.Set(hostname);
-        files.Write(HostnameFile, GuestFiles.DefaultMode, Encoding.ASCII.GetBytes(hostname + "\n"));
     }
 
     private static PrepareResponse Done(PrepareRequest request, GuestFiles files) => new()

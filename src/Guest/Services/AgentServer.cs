@@ -37,33 +37,34 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
     private TtrpcServer Build()
     {
         var environment = new PreparedEnvironment();
-        var exec = new ExecService(reactor, reaper, environment);
-        var preparing = new PrepareService(environment);
+        var identity = new IdentityFiles();
+        var exec = new ExecService(reactor, reaper, environment, identity);
+        var preparing = new PrepareService(environment, identity);
         return new TtrpcServer(new TtrpcServerOptions { FrameTimeout = FrameTimeout, ClientsChangeUnseen = true })
-            .AddUnary(AgentServices.Health, "Check", CheckRequest.Parser, (_, _) => ValueTask.FromResult(HealthService.Check()))
-            .AddUnary(AgentServices.Health, "Version", CheckRequest.Parser, (_, _) =>
+            .AddImmediate(AgentServices.Health, "Check", CheckRequest.Parser, _ => HealthService.Check())
+            .AddImmediate(AgentServices.Health, "Version", CheckRequest.Parser, _ =>
             {
                 // A host asks once, when the agent has answered and before it uses the guest: that is the time to rehearse.
-                if (!Interlocked.Exchange(ref _rehearsed, true)) PrepareService.Rehearse();
-                return ValueTask.FromResult(HealthService.Version());
+                if (!Interlocked.Exchange(ref _rehearsed, true)) preparing.Rehearse();
+                return HealthService.Version();
             })
             .AddUnary(AgentServices.Agent, "OnlineCPUMem", OnlineCPUMemRequest.Parser, async (request, cancellation) =>
             {
                 await HotPlug.OnlineAsync(request.NbCpus, request.CpuOnly, cancellation).ConfigureAwait(false);
                 return new Empty();
             })
-            .AddUnary(AgentServices.Agent, "ReseedRandomDev", ReseedRandomDevRequest.Parser, (request, _) =>
+            .AddImmediate(AgentServices.Agent, "ReseedRandomDev", ReseedRandomDevRequest.Parser, request =>
             {
                 RandomDevice.Reseed(request.Data.Span);
-                return ValueTask.FromResult(new Empty());
+                return new Empty();
             })
-            .AddUnary(AgentServices.Agent, "SetGuestDateTime", SetGuestDateTimeRequest.Parser, (request, _) =>
+            .AddImmediate(AgentServices.Agent, "SetGuestDateTime", SetGuestDateTimeRequest.Parser, request =>
             {
                 Clock.SetMicroseconds(request.Sec, request.Usec);
-                return ValueTask.FromResult(new Empty());
+                return new Empty();
             })
-            .AddUnary(AgentServices.Agent, "GetGuestDetails", GuestDetailsRequest.Parser, (request, _) => ValueTask.FromResult(Details(request)))
-            .AddUnary(AgentServices.Guest, "Prepare", PrepareRequest.Parser, (request, _) => ValueTask.FromResult(preparing.Prepare(request)))
+            .AddImmediate(AgentServices.Agent, "GetGuestDetails", GuestDetailsRequest.Parser, Details)
+            .AddImmediate(AgentServices.Guest, "Prepare", PrepareRequest.Parser, preparing.Prepare)
             .AddBidi<ExecInput, ExecOutput>(AgentServices.Guest, "Exec", ExecInput.Parser, async (input, write, cancellation) =>
             {
                 // A program does not outlive the host that it runs for.

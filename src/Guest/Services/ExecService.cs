@@ -8,7 +8,7 @@ using VmCacheCluster.Guest.Processes;
 namespace VmCacheCluster.Guest.Services;
 
 /// <summary>vmcache.guest.v1.Guest/Exec: runs one program for as long as its call lives.</summary>
-internal sealed class ExecService(Reactor reactor, Reaper reaper, PreparedEnvironment environment)
+internal sealed class ExecService(Reactor reactor, Reaper reaper, PreparedEnvironment environment, IdentityFiles identity)
 {
     public async Task RunAsync(IAsyncEnumerable<ExecInput> input, Func<ExecOutput, ValueTask> write, CancellationToken cancellation)
     {
@@ -17,6 +17,7 @@ internal sealed class ExecService(Reactor reactor, Reaper reaper, PreparedEnviro
         if (!await messages.MoveNextAsync().ConfigureAwait(false) || messages.Current.KindCase != ExecInput.KindOneofCase.Start)
             throw new TtrpcStatusException(TtrpcStatusCode.InvalidArgument, "the first message of Exec must hold 'start'");
         var start = messages.Current.Start;
+        identity.LetGo();
         using var program = new RunningProgram(ProgramStart.From(start, environment.Variables), reactor, reaper);
         using var timeLimit = new CancellationTokenSource();
         await using var killedWithCall = cancellation.Register(program.Kill).ConfigureAwait(false);

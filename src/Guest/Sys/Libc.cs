@@ -19,6 +19,12 @@ internal static unsafe partial class Libc
     public static partial nint write(int descriptor, byte* buffer, nuint count);
 
     [LibraryImport("libc", SetLastError = true)]
+    public static partial nint pwrite(int descriptor, byte* buffer, nuint count, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int ftruncate(int descriptor, long length);
+
+    [LibraryImport("libc", SetLastError = true)]
     public static partial int dup2(int from, int to);
 
     [LibraryImport("libc", SetLastError = true)]
