@@ -115,6 +115,9 @@ internal static unsafe partial class Native
     [LibraryImport("libc", EntryPoint = "posix_spawnattr_setsigdefault")]
     public static partial int SpawnAttributesDefault(byte* attributes, byte* set);
 
+    [LibraryImport("libc", EntryPoint = "prctl")]
+    public static partial int ProcessControl(int option, nuint argument, nuint third, nuint fourth, nuint fifth);
+
     [LibraryImport("libc", EntryPoint = "sigemptyset")]
     public static partial int SignalSetEmpty(byte* set);
 

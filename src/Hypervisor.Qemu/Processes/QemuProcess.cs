@@ -41,9 +41,10 @@ internal sealed class QemuProcess : IDisposable
     /// <summary>Starts QEMU and takes hold of it.</summary>
     /// <exception cref="IOException">It cannot be executed, or the host lacks what it takes.</exception>
     /// <param name="memory">The file that its guest's memory is; null: it has memory of its own.</param>
-    public static QemuProcess Start(string program, IReadOnlyList<string> arguments, string log, SafeHandle? memory = null)
+    /// <param name="smallPages">See <see cref="SmallPages"/>.</param>
+    public static QemuProcess Start(string program, IReadOnlyList<string> arguments, string log, SafeHandle? memory = null, bool smallPages = false)
     {
-        var pid = DetachedProcess.Start(program, arguments, log, memory);
+        var pid = DetachedProcess.Start(program, arguments, log, memory, smallPages);
         // Until its exit is taken even a dead child keeps its pid: this is the process that was just started.
         var process = PidFd.Open(pid) ?? throw new IOException($"process {pid} of {program} was gone at once");
         return new QemuProcess(process, new ProcessIdentity(pid, ProcFs.StartTime(pid) ?? 0));
