@@ -15,10 +15,14 @@ internal static unsafe class DetachedProcess
     // Larger than any of glibc's: posix_spawnattr_t has 336 bytes, posix_spawn_file_actions_t 80, sigset_t 128.
     private const int OpaqueSize = 512;
 
+    // A setting of the process: whoever starts a program meanwhile would pass it on.
+    private static readonly Lock Starting = new();
+
     /// <summary>Returns the program's pid.</summary>
     /// <param name="file">An open file that it gets as <see cref="InheritedFile"/>; null: none.</param>
+    /// <param name="smallPages">It never gets huge pages: less memory for programs that touch little of what they ask for.</param>
     /// <exception cref="IOException">It cannot be executed, or its log not opened.</exception>
-    public static int Start(string program, IReadOnlyList<string> arguments, string log, SafeHandle? file = null)
+    public static int Start(string program, IReadOnlyList<string> arguments, string log, SafeHandle? file = null, bool smallPages = false)
     {
         var actions = stackalloc byte[OpaqueSize];
         var attributes = stackalloc byte[OpaqueSize];
@@ -37,7 +41,11 @@ internal static unsafe class DetachedProcess
             if (file is not null) Check(Native.SpawnActionsDup(actions, (int)file.DangerousGetHandle(), InheritedFile), program);
             Check(Native.SpawnActionsCloseFrom(actions, file is null ? InheritedFile : InheritedFile + 1), program);
             DetachSignals(attributes, program);
-            return Spawn(program, arguments, actions, attributes);
+            lock (Starting)
+            {
+                using var small = smallPages ? new SmallPages() : null;
+                return Spawn(program, arguments, actions, attributes);
+            }
         }
         finally
         {

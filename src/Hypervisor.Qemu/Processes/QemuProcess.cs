@@ -41,9 +41,11 @@ internal sealed class QemuProcess : IDisposable
     /// <summary>Starts QEMU and takes hold of it.</summary>
     /// <exception cref="IOException">It cannot be executed, or the host lacks what it takes.</exception>
     /// <param name="memory">The file that its guest's memory is; null: it has memory of its own.</param>
-    public static QemuProcess Start(string program, IReadOnlyList<string> arguments, string log, SafeHandle? memory = null, VmPriority priority = VmPriority.Normal)
+    /// <param name="smallPages">See <see cref="SmallPages"/>.</param>
+    public static QemuProcess Start(
+        string program, IReadOnlyList<string> arguments, string log, SafeHandle? memory = null, bool smallPages = false, VmPriority priority = VmPriority.Normal)
     {
-        var pid = DetachedProcess.Start(program, arguments, log, memory);
+        var pid = DetachedProcess.Start(program, arguments, log, memory, smallPages);
         if (priority == VmPriority.Background) ProcessPriority.Lower(pid);
         // Until its exit is taken even a dead child keeps its pid: this is the process that was just started.
         var process = PidFd.Open(pid) ?? throw new IOException($"process {pid} of {program} was gone at once");

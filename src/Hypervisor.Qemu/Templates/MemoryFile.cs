@@ -12,6 +12,7 @@ namespace VmCacheCluster.Hypervisor.Qemu.Templates;
 internal sealed class MemoryFile : IDisposable
 {
     private const uint CloseOnExec = 1, AllowSealing = 2;
+    private const int KeepSize = 1, PunchHole = 2;
     private const int AddSeals = 1033, SealSeal = 1, SealShrink = 2, SealGrow = 4, SealWrite = 8;
 
     private MemoryFile(SafeFileHandle handle) => Handle = handle;
@@ -28,6 +29,17 @@ internal sealed class MemoryFile : IDisposable
         var file = new MemoryFile(new SafeFileHandle(fd, ownsHandle: true));
         RandomAccess.SetLength(file.Handle, length);
         return file;
+    }
+
+    /// <summary>Gives pages of zeros back to the host, which reads them as zeros all the same.</summary>
+    /// <exception cref="IOException">It cannot be read, or the host does not do it.</exception>
+    public void DropZeros()
+    {
+        foreach (var run in MemoryRuns.Of(Handle))
+        {
+            if (run.IsZero && Native.Allocate((int)Handle.DangerousGetHandle(), PunchHole | KeepSize, run.Offset, run.Content.Length) != 0)
+                throw new IOException($"the pages of a template cannot be given back: {Error()}");
+        }
     }
 
     /// <summary>For good. Nobody may have it mapped for writing any more.</summary>

@@ -9,7 +9,7 @@ namespace VmCacheCluster.Hypervisor.Qemu.Templates;
 internal static class StateLoader
 {
     private const string FileName = "vmcache-load";
-    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(1);
 
     /// <summary>Memory that is shared with a template is not part of the state that is saved or loaded.</summary>
     public static Task IgnoreSharedMemoryAsync(SupervisorMonitor monitor, CancellationToken cancel) =>

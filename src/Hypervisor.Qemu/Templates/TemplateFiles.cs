@@ -9,7 +9,7 @@ namespace VmCacheCluster.Hypervisor.Qemu.Templates;
 /// <summary>A template's directory: <c>memory</c> with holes, <c>state</c>, and <c>template.json</c>, which has the digests of both.</summary>
 internal static class TemplateFiles
 {
-    private const int Form = 1;
+    private const int Form = 2;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     public static string State(string directory) => Path.Combine(directory, "state");

@@ -14,7 +14,7 @@ namespace VmCacheCluster.Hypervisor.Qemu.Templates;
 internal sealed class TemplateKey
 {
     /// <summary>Raised when templates are made or stored in another way.</summary>
-    private const int Form = 1;
+    private const int Form = 2;
 
     private static readonly VmId AnyId = new(Guid.Empty.ToString("D"));
     private static readonly VmPaths AnyPaths = QemuPaths.For("/run", "/client", AnyId);

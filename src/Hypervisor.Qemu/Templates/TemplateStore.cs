@@ -168,7 +168,12 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
             }
 
             // Only now nobody has it mapped for writing.
-            OnHost(() => { memory.Seal(); return true; });
+            await Task.Run(() => OnHost(() =>
+            {
+                memory.DropZeros();
+                memory.Seal();
+                return true;
+            }), cancel).ConfigureAwait(false);
             return (memory, OnHost(() => File.ReadAllBytes(stateFile)));
         }
         catch

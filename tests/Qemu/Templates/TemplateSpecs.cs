@@ -21,6 +21,7 @@ public sealed class TemplateSpecs(TemplateHouse house) : IClassFixture<TemplateH
 
         Assert.Equal((MadeBy.Clone, VmCondition.Paused), (clone.Facts.MadeBy, clone.Condition));
         Assert.True(clone.Probe().Fit, clone.Probe().Detail);
+        Assert.Contains("THP_enabled:\t0", await File.ReadAllLinesAsync($"/proc/{clone.Facts.Process.Pid}/status"));
         await clone.ResumeAsync(None);
         await using (var guest = await clone.OpenGuestAsync(None))
         {

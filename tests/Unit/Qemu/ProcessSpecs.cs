@@ -63,6 +63,22 @@ public sealed class ProcessSpecs
         directory.Delete(recursive: true);
     }
 
+    [Theory]
+    [InlineData(true, "THP_enabled:\t0")]
+    [InlineData(false, "THP_enabled:\t1")]
+    public async Task Gets_no_huge_pages_when_it_is_to_have_small_ones(bool smallPages, string status)
+    {
+        var directory = Directory.CreateTempSubdirectory("proc");
+        var log = Path.Combine(directory.FullName, "log");
+        using var process = QemuProcess.Start("/bin/grep", ["THP_enabled", "/proc/self/status"], log, smallPages: smallPages);
+
+        Assert.Equal("exited with status 0", await process.Exited.WaitAsync(Patience));
+
+        Assert.Equal([status], File.ReadAllLines(log));
+        Assert.Contains("THP_enabled:\t1", File.ReadAllLines("/proc/self/status"));
+        directory.Delete(recursive: true);
+    }
+
     [Fact]
     public void Says_what_cannot_be_executed() =>
         Assert.Contains("/nowhere/qemu", Assert.Throws<IOException>(() => QemuProcess.Start("/nowhere/qemu", [], "/dev/null")).Message, StringComparison.Ordinal);
