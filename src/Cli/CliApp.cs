@@ -55,6 +55,7 @@ internal static class CliApp
             WatchVerb.Create(globals),
             NodeVerb.Create(globals),
             DoctorVerb.Create(globals),
+            KataVerb.Create(globals),
         };
         root.Options.Add(globals.EndpointOption);
         root.Options.Add(globals.OutputOption);

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace VmCacheCluster.Kata;
 
 /// <summary>A kernel parameter; an empty value is written without "=".</summary>
@@ -35,11 +33,5 @@ public sealed record KataVmConfig
     public required KataHypervisorConfig HypervisorConfig { get; init; }
 
     /// <summary>The answer of CacheService.Config. Compute it once a pool.</summary>
-    public Wire.GrpcVMConfig ToGrpc() => new()
-    {
-        Data = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(
-            JsonSerializer.SerializeToUtf8Bytes(this, KataJson.Go.KataVmConfig)),
-        AgentConfig = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(
-            JsonSerializer.SerializeToUtf8Bytes(AgentConfig, KataJson.Go.KataAgentConfig)),
-    };
+    public Wire.GrpcVMConfig ToGrpc(KataTarget target = KataTarget.Union) => KataWire.Write(this, target);
 }

@@ -35,4 +35,5 @@ internal static class Json
 [JsonSerializable(typeof(ListView))]
 [JsonSerializable(typeof(WatchEventView))]
 [JsonSerializable(typeof(DrainView))]
+[JsonSerializable(typeof(KataCheckView))]
 internal sealed partial class JsonViews : JsonSerializerContext;

@@ -53,6 +53,22 @@ internal sealed record DoctorView(bool Ok, string Endpoint, IReadOnlyList<CheckV
 
 internal sealed record CheckView(string Name, string Verdict, string Found, string? Do);
 
+/// <param name="Faults">Null: the file can be used.</param>
+internal sealed record KataCheckView(
+    bool Ok, string File, IReadOnlyList<KataFaultView>? Faults, IReadOnlyList<string>? Warnings, IReadOnlyList<KataClientView>? Clients,
+    IReadOnlyList<KataFieldView>? Fields);
+
+internal sealed record KataFaultView(string File, string Key, string Value, string Text, string Remedy);
+
+internal sealed record KataClientView(string Version, bool Takes, IReadOnlyList<KataDifferenceView> Differences);
+
+/// <param name="Served">JSON; empty: nothing.</param>
+/// <param name="Wanted">JSON.</param>
+internal sealed record KataDifferenceView(string Field, string Served, string Wanted);
+
+/// <param name="Value">JSON.</param>
+internal sealed record KataFieldView(string Name, string Value, bool Compared);
+
 internal sealed record ErrorView(ErrorBody Error);
 
 internal sealed record ErrorBody(

@@ -1,0 +1,35 @@
+using System.Text;
+using VmCacheCluster.Cli.Kata;
+using VmCacheCluster.Kata.Configuration;
+
+namespace VmCacheCluster.Cli.Output;
+
+/// <summary>What <c>kata check</c> prints.</summary>
+internal static class KataText
+{
+    internal static string Of(KataConfiguration configuration, IReadOnlyList<KataClient> clients, IReadOnlyList<KataField> fields)
+    {
+        var text = new StringBuilder();
+        foreach (var client in clients)
+        {
+            text.Append($"Kata {client.Version}: ").Append(client.Differences.Count == 0 ? "takes the VM\n" : "boots a VM of its own, because of\n");
+            foreach (var difference in client.Differences)
+                text.Append($"  {difference.Field}: {Served(difference.Served)} is served, {Table.OneLine(difference.Wanted)} is wanted\n");
+        }
+
+        foreach (var warning in configuration.Warnings) text.Append($"warning: {Table.OneLine(warning)}\n");
+        var table = new Table("FIELD", "VALUE", "COMPARED");
+        foreach (var field in fields) table.Add(field.Name, field.Value, field.Compared ? "yes" : "no");
+        return text.Append('\n').Append(table).ToString();
+    }
+
+    internal static KataCheckView View(string file, KataConfiguration configuration, IReadOnlyList<KataClient> clients, IReadOnlyList<KataField> fields) => new(
+        clients.All(c => c.Differences.Count == 0), file, null, configuration.Warnings,
+        [.. clients.Select(c => new KataClientView(c.Version, c.Differences.Count == 0, [.. c.Differences.Select(d => new KataDifferenceView(d.Field, d.Served, d.Wanted))]))],
+        [.. fields.Select(f => new KataFieldView(f.Name, f.Value, f.Compared))]);
+
+    internal static KataCheckView View(string file, IReadOnlyList<KataFault> faults) => new(
+        false, file, [.. faults.Select(f => new KataFaultView(f.File, f.Key, f.Value, f.Text, f.Remedy))], null, null, null);
+
+    private static string Served(string json) => json.Length == 0 ? "nothing" : Table.OneLine(json);
+}

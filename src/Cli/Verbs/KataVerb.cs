@@ -1,0 +1,59 @@
+using System.CommandLine;
+using VmCacheCluster.Cli.Kata;
+using VmCacheCluster.Cli.Output;
+using VmCacheCluster.Kata.Configuration;
+using VmCacheCluster.Kata.Wire;
+
+namespace VmCacheCluster.Cli.Verbs;
+
+internal static class KataVerb
+{
+    private static readonly TimeSpan ConfigLimit = TimeSpan.FromSeconds(5);
+
+    internal static Command Create(Globals globals)
+    {
+        var file = new Argument<string>("FILE") { Description = "Kata's configuration.toml; its drop-ins in config.d beside it are read too" };
+        var transport = new Option<string>("--agent-transport")
+        {
+            Description = "How the guests' agents are reached; over vsock the host needs /dev/vhost-vsock",
+            HelpName = "vsock|virtio-serial",
+            DefaultValueFactory = _ => "vsock",
+        };
+        transport.AcceptOnlyFromAmong("vsock", "virtio-serial");
+        var live = new Option<bool>("--live") { Description = "Compare with what vmcached serves at the endpoint, not with what a server would send for this file" };
+        var check = new Command("check", "Check Kata's configuration, and say which of its clients would take a VM and which boot their own, and why") { file, transport, live };
+        check.SetAction((parse, cancel) => CheckAsync(
+            globals, parse, parse.GetRequiredValue(file), parse.GetRequiredValue(transport) == "vsock", parse.GetValue(live), cancel));
+        return new Command("kata", "What concerns the clients of Kata Containers") { check };
+    }
+
+    private static async Task<int> CheckAsync(Globals globals, ParseResult parse, string file, bool vsock, bool live, CancellationToken cancel)
+    {
+        var read = new KataConfigurationReader(new LinuxKataHost(), vsock).Read(Path.GetFullPath(file));
+        if (read.Configuration is not { } configuration) return Faulty(globals, parse, file, read.Faults);
+        var served = live ? await ServedAsync(globals, parse, cancel).ConfigureAwait(false) : null;
+        var clients = KataCheck.Clients(configuration.Vm, served);
+        var fields = KataCheck.Fields(configuration.Vm);
+        globals.Host.Out.Write(globals.Format(parse) == OutputFormat.Json
+            ? Json.Text(KataText.View(file, configuration, clients, fields), Json.Views.KataCheckView) + "\n"
+            : KataText.Of(configuration, clients, fields));
+        return clients.All(c => c.Differences.Count == 0) ? ExitCode.Ok : ExitCode.Failed;
+    }
+
+    private static async Task<GrpcVMConfig> ServedAsync(Globals globals, ParseResult parse, CancellationToken cancel)
+    {
+        using var client = globals.Connect(parse);
+        return await client.ConfigAsync(ConfigLimit, cancel).ConfigureAwait(false);
+    }
+
+    private static int Faulty(Globals globals, ParseResult parse, string file, IReadOnlyList<KataFault> faults)
+    {
+        if (globals.Format(parse) == OutputFormat.Json) globals.Host.Out.WriteLine(Json.Text(KataText.View(file, faults), Json.Views.KataCheckView));
+        else
+        {
+            foreach (var fault in faults) globals.Host.Error.WriteLine($"vmcache: {Table.OneLine(fault.ToString())}");
+        }
+
+        return ExitCode.Failed;
+    }
+}

@@ -1,0 +1,132 @@
+using Tomlyn.Model;
+
+namespace VmCacheCluster.Kata.Configuration;
+
+/// <summary>
+/// Reads a configuration.toml as Kata's Go runtime does: the file, its drop-ins in config.d, defaults, limits and checks in Kata's order.
+/// Where Kata ends with the first fault this one goes on and tells them all.
+/// </summary>
+/// <param name="host">The host it is for.</param>
+/// <param name="agentOverVsock">False: guests' agents are reached over virtio-serial, and /dev/vhost-vsock is not needed.</param>
+public sealed class KataConfigurationReader(IKataHost host, bool agentOverVsock = true)
+{
+    private const string Qemu = "qemu";
+    private static readonly string[] OtherHypervisors = ["clh", "firecracker", "stratovirt", "dragonball", "remote", "acrn"];
+
+    public KataConfigurationResult Read(string path)
+    {
+        if (host.Resolve(path) is not { } resolved)
+            return Failed(new KataFault(path, "", "", $"Cannot find usable config file (file {path} does not exist)", "name the configuration.toml that Kata's runtime uses"));
+        List<KataFault> mistyped = [], faults = [];
+        var file = new TomlFile(resolved);
+        if (Add(file, resolved) is { } broken) return Failed(broken);
+        var dropIns = Path.Combine(Path.GetDirectoryName(resolved)!, "config.d");
+        foreach (var dropIn in host.DropIns(dropIns))
+        {
+            if (Add(file, dropIn) is { } fault) faults.Add(fault with { Text = $"error decoding file \"{dropIn}\": {fault.Text}" });
+        }
+
+        var configuration = Read(file, mistyped, faults);
+        KataFault[] all = [.. mistyped.Select(f => f.File == resolved ? f : f with { Text = $"error decoding file \"{f.File}\": {f.Text}" }), .. faults];
+        return all.Length > 0 ? new KataConfigurationResult(null, [.. all.Distinct()]) : new KataConfigurationResult(configuration, []);
+    }
+
+    private KataConfiguration? Read(TomlFile file, List<KataFault> mistyped, List<KataFault> faults)
+    {
+        var runtime = new TomlSection(Table(file.Root, "runtime"), "runtime", file, mistyped);
+        var factory = new TomlSection(Table(file.Root, "factory"), "factory", file, mistyped);
+        var agentTable = Table(Table(file.Root, "agent"), "kata") ?? Table(file.Root, "agent")?.Values.OfType<TomlTable>().LastOrDefault();
+        var agent = new TomlSection(agentTable, "agent.kata", file, mistyped);
+        RuntimeChecks.Before(runtime, faults);
+        var hypervisors = Table(file.Root, "hypervisor") ?? [];
+        if (Hypervisor(hypervisors, file, factory, faults) is not { } name) return null;
+
+        var section = new TomlSection(Table(hypervisors, name), $"hypervisor.{name}", file, mistyped);
+        var config = new QemuTable(section, host, agentOverVsock, faults).Read();
+        var agentConfig = Agent(agent, agentTable is not null);
+        config = config with { KernelParams = KernelParams(config, agentConfig) };
+        var made = Factory(factory);
+        RuntimeChecks.After(runtime, section, factory, config, made, host, faults);
+        var vm = new KataVmConfig { AgentConfig = agentConfig, HypervisorConfig = config };
+        return new KataConfiguration(vm, made, [.. Warnings(section, agent), .. RuntimeChecks.Warnings(config, host)]);
+    }
+
+    private KataFault? Add(TomlFile file, string path)
+    {
+        try
+        {
+            return file.Add(path, host.Read(path));
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return new KataFault(path, "", "", $"open {path}: {fault.Message}", "make it readable");
+        }
+    }
+
+    /// <returns>Null when it is none that we can serve, which is a fault then.</returns>
+    private static string? Hypervisor(TomlTable hypervisors, TomlFile file, TomlSection factory, List<KataFault> faults)
+    {
+        foreach (var name in hypervisors.Keys.Where(k => k != Qemu && !OtherHypervisors.Contains(k)))
+            faults.Add(new KataFault(file.Path, $"hypervisor.{name}", "", $"{file.Path}: configuration file contains invalid hypervisor section: \"{name}\"", "this server makes QEMU's VMs: [hypervisor.qemu]"));
+        if (hypervisors.ContainsKey(Qemu)) return Qemu;
+        if (faults.Count > 0) return null;
+        var other = hypervisors.Keys.FirstOrDefault();
+        faults.Add(factory.Number("vm_cache_number") > 0
+            ? factory.Fault("vm_cache_number", "VM cache just support qemu", "use a configuration with [hypervisor.qemu]")
+            : new KataFault(file.Path, other is null ? "" : $"hypervisor.{other}", "",
+                other is null ? "there is no table [hypervisor.qemu]" : $"the configuration is for {other}, and VMs of QEMU alone are cached", "use a configuration with [hypervisor.qemu]"));
+        return null;
+    }
+
+    private static KataAgentConfig Agent(TomlSection agent, bool present) => new()
+    {
+        KernelModules = agent.List("kernel_modules"),
+        DialTimeout = agent.Number("dial_timeout"),
+        CdhApiTimeout = agent.Number("cdh_api_timeout"),
+        LaunchProcessTimeout = agent.Number("launch_process_timeout"),
+        LongLiveConn = present,
+        Debug = agent.Flag("enable_debug"),
+        Trace = agent.Flag("enable_tracing"),
+        EnableDebugConsole = agent.Flag("debug_console_enabled"),
+        VisibleCdiDevices = agent.Flag("visible_cdi_devices"),
+    };
+
+    private static KataFactory Factory(TomlSection factory) => new(
+        (int)Math.Min(factory.Number("vm_cache_number"), int.MaxValue),
+        factory.Text("vm_cache_endpoint", "/var/run/kata-containers/cache.sock"),
+        factory.Flag("enable_template"),
+        factory.Text("template_path", "/run/vc/vm/template"));
+
+    /// <summary>What the image and the agent need comes first, so that the user's own have the last word.</summary>
+    private static IReadOnlyList<KataParam> KernelParams(KataHypervisorConfig config, KataAgentConfig agent)
+    {
+        List<KataParam> all = [];
+        if (config.ImagePath.Length > 0)
+        {
+            all.Add(new("systemd.unit", "kata-containers.target"));
+            all.Add(new("systemd.mask", "systemd-networkd.service"));
+            all.Add(new("systemd.mask", "systemd-networkd.socket"));
+        }
+
+        if (config.BlockDeviceDriver == "virtio-scsi") all.Add(new("scsi_mod.scan", "none"));
+        if (agent.Debug) all.Add(new("agent.log", "debug"));
+        if (agent.Trace) all.Add(new("agent.trace", "true"));
+        if (agent.EnableDebugConsole)
+        {
+            all.Add(new("agent.debug_console", ""));
+            all.Add(new("agent.debug_console_vport", "1026"));
+        }
+
+        // Of Kata 4 alone; what an older client does not know it is not sent.
+        if (agent.CdhApiTimeout > 0) all.Add(KataWire.CdhApiTimeout(agent));
+        if (agent.LaunchProcessTimeout > 0) all.Add(KataWire.LaunchProcessTimeout(agent));
+        return [.. all, .. config.KernelParams ?? []];
+    }
+
+    private static IEnumerable<string> Warnings(params TomlSection[] sections) =>
+        sections.SelectMany(s => s.Unknown.Select(key => $"{s.Fault(key, "").Key} is not a key that Kata's comparison knows: it is ignored, as Kata ignores it"));
+
+    private static TomlTable? Table(TomlTable? table, string name) => table is not null && table.TryGetValue(name, out var value) ? value as TomlTable : null;
+
+    private static KataConfigurationResult Failed(KataFault fault) => new(null, [fault]);
+}

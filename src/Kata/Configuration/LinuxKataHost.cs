@@ -1,0 +1,50 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace VmCacheCluster.Kata.Configuration;
+
+/// <summary>This host, as Kata's runtime sees it.</summary>
+public sealed partial class LinuxKataHost : IKataHost
+{
+    /// <inheritdoc/>
+    public int Cpus { get; } = File.ReadLines("/proc/cpuinfo").Count(line => line.StartsWith("processor", StringComparison.Ordinal));
+
+    /// <inheritdoc/>
+    public long MemoryMiB { get; } = long.Parse(
+        File.ReadLines("/proc/meminfo").First(line => line.StartsWith("MemTotal:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        CultureInfo.InvariantCulture) / 1024;
+
+    /// <inheritdoc/>
+    public bool HasVhostVsock => Path.Exists("/dev/vhost-vsock");
+
+    /// <inheritdoc/>
+    public string? Resolve(string path)
+    {
+        var resolved = RealPath(path, 0);
+        if (resolved == 0) return null;
+        try
+        {
+            return Marshal.PtrToStringUTF8(resolved);
+        }
+        finally
+        {
+            Free(resolved);
+        }
+    }
+
+    /// <inheritdoc/>
+    public long SizeOf(string path) => new FileInfo(path).Length;
+
+    /// <inheritdoc/>
+    public byte[] Read(string path) => File.ReadAllBytes(path);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> DropIns(string directory) =>
+        Directory.Exists(directory) ? [.. Directory.GetFiles(directory, "*.toml").Order(StringComparer.Ordinal)] : [];
+
+    [LibraryImport("libc", EntryPoint = "realpath", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint RealPath(string path, nint buffer);
+
+    [LibraryImport("libc", EntryPoint = "free")]
+    private static partial void Free(nint memory);
+}

@@ -1,0 +1,61 @@
+using System.Text;
+using Tomlyn;
+using Tomlyn.Model;
+
+namespace VmCacheCluster.Kata.Configuration;
+
+/// <summary>A configuration.toml with its drop-ins merged in, key by key; each key knows the file that it stands in.</summary>
+internal sealed class TomlFile(string path)
+{
+    private const int MostBytes = 1024 * 1024;
+
+    private readonly Dictionary<string, string> _from = new(StringComparer.Ordinal);
+
+    public string Path { get; } = path;
+
+    public TomlTable Root { get; } = new();
+
+    /// <summary>Adds the keys of one more file, which replace those that are there.</summary>
+    /// <returns>Why nothing was added; null: it was.</returns>
+    public KataFault? Add(string file, byte[] bytes)
+    {
+        if (bytes.Length > MostBytes) return new KataFault(file, "", "", $"the file has {bytes.Length} bytes", $"a configuration has at most {MostBytes}");
+        try
+        {
+            var text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes);
+            Merge(Root, TomlSerializer.Deserialize(text, TomlTypes.Default.TomlTable) ?? [], "", file);
+            return null;
+        }
+        catch (DecoderFallbackException)
+        {
+            return new KataFault(file, "", "", "toml: the file is not UTF-8", "save it as UTF-8");
+        }
+        catch (TomlException fault)
+        {
+            return new KataFault(file, "", "", $"toml: {fault.Message.ReplaceLineEndings(" ")}", "correct the line");
+        }
+    }
+
+    /// <summary>The file that a key stands in, such as hypervisor.qemu.kernel.</summary>
+    public string FileOf(string key) => _from.GetValueOrDefault(key, Path);
+
+    private void Merge(TomlTable into, TomlTable from, string prefix, string file)
+    {
+        foreach (var (name, value) in from)
+        {
+            var key = prefix + name;
+            if (value is TomlTable table)
+            {
+                if (!into.TryGetValue(name, out var known) || known is not TomlTable inner) into[name] = inner = new TomlTable();
+                Merge(inner, table, key + ".", file);
+                continue;
+            }
+
+            into[name] = value;
+            _from[key] = file;
+        }
+    }
+}
+
+[Tomlyn.Serialization.TomlSerializable(typeof(TomlTable))]
+internal sealed partial class TomlTypes : Tomlyn.Serialization.TomlSerializerContext;

@@ -1,0 +1,71 @@
+using VmCacheCluster.Cli;
+using Xunit;
+
+namespace VmCacheCluster.Tests.Unit.Cli;
+
+public sealed class KataCheckSpecs : IDisposable
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("vmk");
+
+    private string File => Path.Combine(_directory.FullName, "configuration.toml");
+
+    public void Dispose() => _directory.Delete(recursive: true);
+
+    [Fact]
+    public async Task Says_which_clients_take_a_vm_and_what_they_compare()
+    {
+        var run = await CheckAsync("");
+
+        Assert.Equal((0, ""), (run.Exit, run.Error));
+        Assert.StartsWith("Kata 3.5: takes the VM\nKata 4.1: takes the VM\n\nFIELD", run.Out, StringComparison.Ordinal);
+        Assert.Matches(@"HypervisorConfig\.SharedFS +""none"" +yes", run.Out);
+        Assert.Matches("HypervisorConfig\\.MemorySize +2048 +no", run.Out);
+    }
+
+    [Fact]
+    public async Task Says_which_client_boots_its_own_and_why()
+    {
+        var run = await CheckAsync("vhost_user_reconnect_timeout_sec = 7\n");
+
+        Assert.Equal(ExitCode.Failed, run.Exit);
+        Assert.StartsWith(
+            "Kata 3.5: boots a VM of its own, because of\n  HypervisorConfig.VhostUserDeviceReconnect: 7 is served, 0 is wanted\nKata 4.1: takes the VM\n",
+            run.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Tells_every_fault_with_what_to_do()
+    {
+        var run = await CheckAsync("block_device_driver = \"ide\"\ndefault_bridges = true\n");
+
+        Assert.Equal((ExitCode.Failed, ""), (run.Exit, run.Out));
+        var lines = run.Error.TrimEnd('\n').Split('\n');
+        Assert.Equal(2, lines.Length);
+        Assert.Contains("hypervisor.qemu.default_bridges = true in file " + File, lines[0], StringComparison.Ordinal);
+        Assert.Contains("Invalid hypervisor block storage driver ide specified", lines[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Tells_faults_as_json_too()
+    {
+        var run = await CliRun.Of("kata", "check", "/no/such.toml", "-o", "json");
+
+        Assert.Equal(ExitCode.Failed, run.Exit);
+        Assert.False(run.Json.GetProperty("ok").GetBoolean());
+        Assert.Contains("/no/such.toml", run.Json.GetProperty("faults")[0].GetProperty("text").GetString());
+    }
+
+    private Task<CliRun> CheckAsync(string more)
+    {
+        foreach (var name in new[] { "qemu", "kernel", "initrd" }) System.IO.File.WriteAllText(Path.Combine(_directory.FullName, name), "x");
+        System.IO.File.WriteAllText(File, $"""
+            [hypervisor.qemu]
+            path = "{_directory.FullName}/qemu"
+            kernel = "{_directory.FullName}/kernel"
+            initrd = "{_directory.FullName}/initrd"
+            shared_fs = "none"
+            {more}
+            """);
+        return CliRun.Of("kata", "check", File, "--agent-transport", "virtio-serial");
+    }
+}
