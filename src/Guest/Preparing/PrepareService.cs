@@ -62,6 +62,7 @@ internal sealed class PrepareService(PreparedEnvironment environment, IdentityFi
             identity.Open(hostname);
             Clock.Set(DateTimeOffset.UtcNow.ToUnixTimeSeconds(), DateTimeOffset.UtcNow.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick);
             _ = Done(request, files).ToByteArray();
+            FreshHeap.Touch();
         }
         catch (Exception fault) when (fault is TtrpcStatusException or LinuxException)
         {

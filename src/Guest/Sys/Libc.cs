@@ -21,6 +21,9 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint pwrite(int descriptor, byte* buffer, nuint count, long offset);
 
+    [LibraryImport("libc")]
+    public static partial int madvise(void* start, nuint length, int advice);
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial int ftruncate(int descriptor, long length);
 

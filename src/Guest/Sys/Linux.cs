@@ -11,6 +11,7 @@ internal static class Linux
     public const short POLLHUP = 0x10;
     public const int ENOENT = 2, EINTR = 4, E2BIG = 7, ENOEXEC = 8, ECHILD = 10, EAGAIN = 11, EACCES = 13, EEXIST = 17, ENOTDIR = 20, EINVAL = 22, EPIPE = 32, ENODATA = 61;
     public const nint SYS_finit_module = 313;
+    public const int MADV_POPULATE_WRITE = 23;
     public const nuint RNDADDENTROPY = 0x40085203, RNDRESEEDCRNG = 0x5207;
     public const int CLOCK_REALTIME = 0;
     public const int P_ALL = 0, P_PID = 1, WEXITED = 4, WNOWAIT = 0x01000000, CLD_EXITED = 1;
