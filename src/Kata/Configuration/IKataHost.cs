@@ -17,9 +17,11 @@ public interface IKataHost
     /// <summary>Bytes of a file that is there.</summary>
     long SizeOf(string path);
 
+    /// <summary>A file's contents, or its first bytes.</summary>
+    /// <param name="most">So many bytes at most: nobody knows what a path leads to.</param>
     /// <exception cref="IOException">It cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
-    byte[] Read(string path);
+    byte[] Read(string path, int most);
 
     /// <summary>The files *.toml of a directory, by name; none when it is not there.</summary>
     IReadOnlyList<string> DropIns(string directory);

@@ -55,7 +55,7 @@ public sealed class KataConfigurationReader(IKataHost host, bool agentOverVsock 
     {
         try
         {
-            return file.Add(path, host.Read(path));
+            return file.Add(path, host.Read(path, TomlFile.MostBytes + 1));
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

@@ -36,7 +36,12 @@ public sealed partial class LinuxKataHost : IKataHost
     public long SizeOf(string path) => new FileInfo(path).Length;
 
     /// <inheritdoc/>
-    public byte[] Read(string path) => File.ReadAllBytes(path);
+    public byte[] Read(string path, int most)
+    {
+        using var file = File.OpenRead(path);
+        var bytes = new byte[most];
+        return bytes[..file.ReadAtLeast(bytes, most, throwOnEndOfStream: false)];
+    }
 
     /// <inheritdoc/>
     public IReadOnlyList<string> DropIns(string directory) =>

@@ -7,7 +7,7 @@ namespace VmCacheCluster.Kata.Configuration;
 /// <summary>A configuration.toml with its drop-ins merged in, key by key; each key knows the file that it stands in.</summary>
 internal sealed class TomlFile(string path)
 {
-    private const int MostBytes = 1024 * 1024;
+    public const int MostBytes = 1024 * 1024;
 
     private readonly Dictionary<string, string> _from = new(StringComparer.Ordinal);
 
@@ -19,7 +19,7 @@ internal sealed class TomlFile(string path)
     /// <returns>Why nothing was added; null: it was.</returns>
     public KataFault? Add(string file, byte[] bytes)
     {
-        if (bytes.Length > MostBytes) return new KataFault(file, "", "", $"the file has {bytes.Length} bytes", $"a configuration has at most {MostBytes}");
+        if (bytes.Length > MostBytes) return new KataFault(file, "", "", $"toml: the file has more than {MostBytes} bytes", "a configuration is smaller: name the right file");
         try
         {
             var text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes);

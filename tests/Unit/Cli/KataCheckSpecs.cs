@@ -55,6 +55,15 @@ public sealed class KataCheckSpecs : IDisposable
         Assert.Contains("/no/such.toml", run.Json.GetProperty("faults")[0].GetProperty("text").GetString());
     }
 
+    [Fact]
+    public async Task Reads_no_endless_file()
+    {
+        var run = await CliRun.Of("kata", "check", "/dev/zero");
+
+        Assert.Equal(ExitCode.Failed, run.Exit);
+        Assert.Contains("more than 1048576 bytes", run.Error, StringComparison.Ordinal);
+    }
+
     private Task<CliRun> CheckAsync(string more)
     {
         foreach (var name in new[] { "qemu", "kernel", "initrd" }) System.IO.File.WriteAllText(Path.Combine(_directory.FullName, name), "x");

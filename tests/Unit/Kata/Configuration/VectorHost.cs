@@ -57,7 +57,7 @@ internal sealed class VectorHost : IKataHost
         _ => 4096,
     };
 
-    public byte[] Read(string path) => _files[path];
+    public byte[] Read(string path, int most) => _files[path][..Math.Min(most, _files[path].Length)];
 
     public IReadOnlyList<string> DropIns(string directory) =>
         [.. _files.Keys.Where(f => Path.GetDirectoryName(f) == directory).Order(StringComparer.Ordinal)];
