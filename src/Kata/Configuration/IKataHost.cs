@@ -23,6 +23,6 @@ public interface IKataHost
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     byte[] Read(string path, int most);
 
-    /// <summary>The files *.toml of a directory, by name; none when it is not there.</summary>
+    /// <summary>All files of a directory, by name, as Kata reads them; none when it is not there.</summary>
     IReadOnlyList<string> DropIns(string directory);
 }

@@ -11,27 +11,37 @@ namespace VmCacheCluster.Kata.Configuration;
 public sealed class KataConfigurationReader(IKataHost host, bool agentOverVsock = true)
 {
     private const string Qemu = "qemu";
+
+    /// <summary>Keys that Kata has for other hypervisors: in QEMU's table they are ignored by everybody.</summary>
+    private static readonly HashSet<string> OfOthers = new(StringComparer.Ordinal)
+    {
+        "jailer_path", "valid_jailer_paths", "ctlpath", "valid_ctlpaths", "disable_seccomp", "remote_hypervisor_socket", "remote_hypervisor_timeout",
+        "disk_rate_limiter_bw_max_rate", "disk_rate_limiter_bw_one_time_burst", "disk_rate_limiter_ops_max_rate", "disk_rate_limiter_ops_one_time_burst",
+        "net_rate_limiter_bw_max_rate", "net_rate_limiter_bw_one_time_burst", "net_rate_limiter_ops_max_rate", "net_rate_limiter_ops_one_time_burst",
+    };
+
+    private static readonly HashSet<string> None = [];
     private static readonly string[] OtherHypervisors = ["clh", "firecracker", "stratovirt", "dragonball", "remote", "acrn"];
 
     public KataConfigurationResult Read(string path)
     {
         if (host.Resolve(path) is not { } resolved)
             return Failed(new KataFault(path, "", "", $"Cannot find usable config file (file {path} does not exist)", "name the configuration.toml that Kata's runtime uses"));
-        List<KataFault> mistyped = [], faults = [];
+        List<KataFault> mistyped = [], applied = [], faults = [];
         var file = new TomlFile(resolved);
         if (Add(file, resolved) is { } broken) return Failed(broken);
         var dropIns = Path.Combine(Path.GetDirectoryName(resolved)!, "config.d");
         foreach (var dropIn in host.DropIns(dropIns))
         {
-            if (Add(file, dropIn) is { } fault) faults.Add(fault with { Text = $"error decoding file \"{dropIn}\": {fault.Text}" });
+            if (Add(file, dropIn) is { } fault) applied.Add(fault with { Text = $"error decoding file \"{dropIn}\": {fault.Text}" });
         }
 
-        var configuration = Read(file, mistyped, faults);
-        KataFault[] all = [.. mistyped.Select(f => f.File == resolved ? f : f with { Text = $"error decoding file \"{f.File}\": {f.Text}" }), .. faults];
+        var configuration = Read(file, mistyped, applied, faults);
+        KataFault[] all = [.. mistyped.Select(f => f.File == resolved ? f : f with { Text = $"error decoding file \"{f.File}\": {f.Text}" }), .. applied, .. faults];
         return all.Length > 0 ? new KataConfigurationResult(null, [.. all.Distinct()]) : new KataConfigurationResult(configuration, []);
     }
 
-    private KataConfiguration? Read(TomlFile file, List<KataFault> mistyped, List<KataFault> faults)
+    private KataConfiguration? Read(TomlFile file, List<KataFault> mistyped, List<KataFault> applied, List<KataFault> faults)
     {
         var runtime = new TomlSection(Table(file.Root, "runtime"), "runtime", file, mistyped);
         var factory = new TomlSection(Table(file.Root, "factory"), "factory", file, mistyped);
@@ -44,11 +54,12 @@ public sealed class KataConfigurationReader(IKataHost host, bool agentOverVsock 
         var section = new TomlSection(Table(hypervisors, name), $"hypervisor.{name}", file, mistyped);
         var config = new QemuTable(section, host, agentOverVsock, faults).Read();
         var agentConfig = Agent(agent, agentTable is not null);
+        applied.AddRange(section.UnknownOf(OfOthers).Concat(agent.UnknownOf(None)).Where(f => f.File != file.Path).Select(NotApplied));
         config = config with { KernelParams = KernelParams(config, agentConfig) };
         var made = Factory(factory);
         RuntimeChecks.After(runtime, section, factory, config, made, host, faults);
         var vm = new KataVmConfig { AgentConfig = agentConfig, HypervisorConfig = config };
-        return new KataConfiguration(vm, made, [.. Warnings(section, agent), .. RuntimeChecks.Warnings(config, host)]);
+        return new KataConfiguration(vm, made, [.. section.UnknownOf(OfOthers).Concat(agent.UnknownOf(None)).Select(Ignored), .. RuntimeChecks.Warnings(config, host)]);
     }
 
     private KataFault? Add(TomlFile file, string path)
@@ -123,8 +134,18 @@ public sealed class KataConfigurationReader(IKataHost host, bool agentOverVsock 
         return [.. all, .. config.KernelParams ?? []];
     }
 
-    private static IEnumerable<string> Warnings(params TomlSection[] sections) =>
-        sections.SelectMany(s => s.Unknown.Select(key => $"{s.Fault(key, "").Key} is not a key that Kata's comparison knows: it is ignored, as Kata ignores it"));
+    private static string Ignored(KataFault unknown) => $"{unknown.Key} is no key of Kata's: it is ignored, as Kata ignores it";
+
+    /// <summary>In a drop-in Kata does not ignore it.</summary>
+    private static KataFault NotApplied(KataFault unknown)
+    {
+        var key = unknown.Key[(unknown.Key.LastIndexOf('.') + 1)..];
+        return unknown with
+        {
+            Text = $"error applying key '{unknown.Key}' from drop-in file \"{unknown.File}\": error getting key \"{key}\" from a decoded drop-in conf file: key \"{key}\" not found",
+            Remedy = "correct the key, or take it out",
+        };
+    }
 
     private static TomlTable? Table(TomlTable? table, string name) => table is not null && table.TryGetValue(name, out var value) ? value as TomlTable : null;
 

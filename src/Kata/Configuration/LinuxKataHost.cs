@@ -45,7 +45,7 @@ public sealed partial class LinuxKataHost : IKataHost
 
     /// <inheritdoc/>
     public IReadOnlyList<string> DropIns(string directory) =>
-        Directory.Exists(directory) ? [.. Directory.GetFiles(directory, "*.toml").Order(StringComparer.Ordinal)] : [];
+        Directory.Exists(directory) ? [.. Directory.GetFiles(directory).Order(StringComparer.Ordinal)] : [];
 
     [LibraryImport("libc", EntryPoint = "realpath", StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint RealPath(string path, nint buffer);

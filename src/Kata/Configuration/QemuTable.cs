@@ -3,7 +3,7 @@ namespace VmCacheCluster.Kata.Configuration;
 /// <summary>The table [hypervisor.qemu], with the defaults, limits and checks of Kata's loader, in its order.</summary>
 internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOverVsock, ICollection<KataFault> faults)
 {
-    private const uint LeastMemory = 256, DefaultMemory = 2048, MostBridges = 5;
+    private const uint LeastMemory = 256, DefaultMemory = 2048, MostBridges = 5, MostPorts = 16, MostLoglevel = 3;
     private const int MostVcpus = 240;
 
     private static readonly string[] BlockDrivers = ["virtio-scsi", "virtio-blk", "virtio-mmio", "nvdimm", "virtio-blk-ccw"];
@@ -56,8 +56,8 @@ internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOve
             MemOffset = table.Long("memory_offset"),
             HotPlugVFIO = table.Text("hot_plug_vfio", "no-port"),
             ColdPlugVFIO = table.Text("cold_plug_vfio", "no-port"),
-            PCIeRootPort = table.Number("pcie_root_port"),
-            PCIeSwitchPort = table.Number("pcie_switch_port"),
+            PCIeRootPort = Math.Min(table.Number("pcie_root_port"), MostPorts),
+            PCIeSwitchPort = Math.Min(table.Number("pcie_switch_port"), MostPorts),
             DefaultMaxVCPUs = MaxVcpus(table.Number("default_maxvcpus")),
             MemorySize = table.Number("default_memory") is >= LeastMemory and var memory ? memory : DefaultMemory,
             DefaultMaxMemorySize = table.Long("default_maxmemory") is > 0 and var most && most <= (ulong)host.MemoryMiB ? most : (ulong)host.MemoryMiB,
@@ -75,7 +75,7 @@ internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOve
             EnableIOThreads = table.Flag("enable_iothreads"),
             IndepIOThreads = table.Number("indep_iothreads"),
             Debug = table.Flag("enable_debug"),
-            HypervisorLoglevel = table.Number("hypervisor_loglevel") is > 0 and var level ? level : 1,
+            HypervisorLoglevel = table.Number("hypervisor_loglevel") is > 0 and var level ? Math.Min(level, MostLoglevel) : 1,
             MemPrealloc = table.Flag("enable_mem_prealloc"),
             ReclaimGuestFreedMemory = table.Flag("reclaim_guest_freed_memory"),
             HugePages = table.Flag("enable_hugepages"),

@@ -64,12 +64,11 @@ internal static class RuntimeChecks
     private static void PciePorts(TomlSection hypervisor, KataHypervisorConfig config, ICollection<KataFault> faults)
     {
         var (hot, cold) = (config.HotPlugVFIO, config.ColdPlugVFIO);
-        if (config.HypervisorMachineType is not ("q35" or "virt") || (hot == NoPort && cold == NoPort)) return;
         if (hot != NoPort && cold != NoPort)
             faults.Add(hypervisor.Fault("hot_plug_vfio", $"invalid hot-plug={hot} and cold-plug={cold} settings, only one of them can be set", "set one of hot_plug_vfio and cold_plug_vfio"));
-        else if (!Ports.Contains(hot != NoPort ? hot : cold))
+        else if (config.HypervisorMachineType is "q35" or "virt" && (hot != NoPort || cold != NoPort) && !Ports.Contains(hot != NoPort ? hot : cold))
             // With the other key's value, as Kata says it.
-            faults.Add(hypervisor.Fault(hot != NoPort ? "hot_plug_vfio" : "cold_plug_vfio", $"invalid vfio_port={cold} setting, use on of {string.Join(", ", Ports)}", "use one of these, or no-port"));
+            faults.Add(hypervisor.Fault(hot != NoPort ? "hot_plug_vfio" : "cold_plug_vfio", $"invalid vfio_port={cold} setting, allowed values {NoPort}, {string.Join(", ", Ports)}", "use one of these"));
     }
 
     /// <summary>What Kata checks not when it loads a configuration but before it makes a VM of it.</summary>

@@ -14,8 +14,9 @@ internal sealed class TomlSection(TomlTable? table, string name, TomlFile file, 
     /// <summary>The configuration.toml that drop-ins were merged into.</summary>
     public string MainFile => file.Path;
 
-    /// <summary>Keys that nothing has asked for.</summary>
-    public IEnumerable<string> Unknown => (table?.Keys ?? []).Where(k => !_known.Contains(k));
+    /// <summary>Keys that nothing has asked for, as faults without words.</summary>
+    public IEnumerable<KataFault> UnknownOf(IReadOnlySet<string> besides) =>
+        (table?.Keys ?? []).Where(k => !_known.Contains(k) && !besides.Contains(k)).Select(k => Fault(k, ""));
 
     public string Text(string key, string otherwise = "") => Value(key) is not { } value ? otherwise
         : value is string text ? text.Length == 0 ? otherwise : text

@@ -91,6 +91,29 @@ public sealed class ReaderSpecs
     }
 
     [Fact]
+    public void Refuses_in_a_drop_in_a_key_that_it_would_ignore_in_the_file_itself()
+    {
+        const string dropIn = "/opt/kata/etc/kata-containers/config.d/10-some";
+        var host = VectorHost.With(Minimal + "foo = 1\njailer_path = \"/x\"\n").And(dropIn, "[hypervisor.qemu]\nbar = 1\ndisable_seccomp = true\n[runtime]\nbaz = 1\n"u8.ToArray());
+
+        var fault = Assert.Single(new KataConfigurationReader(host).Read(VectorHost.File).Faults);
+
+        Assert.Equal(
+            $"error applying key 'hypervisor.qemu.bar' from drop-in file \"{dropIn}\": error getting key \"bar\" from a decoded drop-in conf file: key \"bar\" not found",
+            fault.Text);
+    }
+
+    [Theory]
+    [InlineData("pcie_root_port = 40\nhypervisor_loglevel = 9\n", 16u, 3u)]
+    [InlineData("pcie_root_port = 2\n", 2u, 1u)]
+    public void Keeps_to_katas_limits(string lines, uint ports, uint level)
+    {
+        var vm = Read(Minimal + lines).Configuration!.Vm.HypervisorConfig;
+
+        Assert.Equal((ports, level), (vm.PCIeRootPort, vm.HypervisorLoglevel));
+    }
+
+    [Fact]
     public void Tells_every_fault_at_once_with_key_value_and_remedy_in_katas_order()
     {
         var faults = Read("""
@@ -141,7 +164,8 @@ public sealed class ReaderSpecs
     [InlineData("block_device_aio = \"aio\"", "Invalid hypervisor block storage I/O mechanism")]
     [InlineData("extra_monitor_socket = \"telnet\"", "Invalid hypervisor extra monitor socket telnet specified (supported values: [hmp qmp qmp-pretty])")]
     [InlineData("hot_plug_vfio = \"root-port\"\ncold_plug_vfio = \"root-port\"", "only one of them can be set")]
-    [InlineData("cold_plug_vfio = \"odd\"", "invalid vfio_port=odd setting")]
+    [InlineData("cold_plug_vfio = \"odd\"", "invalid vfio_port=odd setting, allowed values no-port, bridge-port, root-port, switch-port")]
+    [InlineData("hot_plug_vfio = \"odd\"", "invalid vfio_port=no-port setting")]
     [InlineData("default_bridges = -1", "-1 is out of range for uint32")]
     [InlineData("memory_slots = 4294967296", "4294967296 is out of range for uint32")]
     [InlineData("enable_iommu = \"yes\"", "TOML value has type string; destination has type boolean")]
