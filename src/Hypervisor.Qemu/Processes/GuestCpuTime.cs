@@ -12,6 +12,22 @@ internal sealed class GuestCpuTime(int pid)
 
     private volatile string[]? _threads;
 
+    /// <summary>
+    /// Whether no vCPU runs or is about to: only then all that they have used is counted. A thread that was stopped may still have
+    /// some microseconds to go, for which it waits on a busy host.
+    /// </summary>
+    public bool Asleep()
+    {
+        try
+        {
+            return (_threads ?? Find()).All(thread => ProcFs.State($"{thread}/stat") is not ('R' or 'D'));
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return true;
+        }
+    }
+
     public static TimeSpan? Read(int pid) => new GuestCpuTime(pid).Read();
 
     /// <summary>vCPUs have been plugged.</summary>
@@ -22,9 +38,8 @@ internal sealed class GuestCpuTime(int pid)
     {
         try
         {
-            var threads = _threads ??= [.. Directory.EnumerateDirectories($"/proc/{pid}/task")
-                .Where(t => File.ReadAllText($"{t}/comm").StartsWith(VcpuPrefix, StringComparison.Ordinal)).Select(t => $"{t}/schedstat")];
-            if (threads.Length > 0) return TimeSpan.FromTicks(threads.Sum(Nanoseconds) / TimeSpan.NanosecondsPerTick);
+            var threads = _threads ??= Find();
+            if (threads.Length > 0) return TimeSpan.FromTicks(threads.Sum(t => Nanoseconds($"{t}/schedstat")) / TimeSpan.NanosecondsPerTick);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
@@ -33,6 +48,9 @@ internal sealed class GuestCpuTime(int pid)
         _threads = null;
         return null;
     }
+
+    private string[] Find() => [.. Directory.EnumerateDirectories($"/proc/{pid}/task")
+        .Where(t => File.ReadAllText($"{t}/comm").StartsWith(VcpuPrefix, StringComparison.Ordinal))];
 
     /// <summary>The first of three numbers. /proc/PID/stat has clock ticks of 10 ms, in which a guest can do a lot.</summary>
     private static long Nanoseconds(string schedstat)

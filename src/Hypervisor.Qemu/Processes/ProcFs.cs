@@ -34,6 +34,14 @@ internal static class ProcFs
         return ulong.TryParse(fields[startTime], NumberStyles.None, CultureInfo.InvariantCulture, out var ticks) ? ticks : null;
     }
 
+    /// <summary>The state in a stat file of a process or thread, such as R or S.</summary>
+    /// <exception cref="IOException">It is gone.</exception>
+    public static char State(string file)
+    {
+        var stat = File.ReadAllText(file);
+        return stat[stat.LastIndexOf(')') + 2];
+    }
+
     /// <summary>Whether one argument of the process is exactly this text.</summary>
     public static bool HasArgument(int pid, string argument) => Arguments(pid).Contains(argument);
 

@@ -15,6 +15,8 @@ internal sealed class QemuVm : IVm
     private static readonly TimeSpan ExitGrace = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SettlePause = TimeSpan.FromMilliseconds(2);
     private const int ConsoleLines = 15;
+    /// <summary>At vCPUs that were stopped and have not come to rest.</summary>
+    private const int MostLooks = 500;
 
     private readonly QemuHypervisorOptions _options;
     private readonly QemuProcess _process;
@@ -134,6 +136,7 @@ internal sealed class QemuVm : IVm
         await _monitor.ExecuteAsync("set-action", static json => json.WriteString("shutdown", "poweroff"), cancel).ConfigureAwait(false);
         await _monitor.ExecuteAsync("stop", null, cancel).ConfigureAwait(false);
         await ReachAsync(paused, "stop", cancel).ConfigureAwait(false);
+        for (var looks = 0; looks < MostLooks && !_guestCpu.Asleep(); looks++) await Task.Delay(SettlePause, cancel).ConfigureAwait(false);
     }
 
     public async Task ResumeAsync(CancellationToken cancel)
