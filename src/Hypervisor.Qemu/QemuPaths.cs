@@ -10,7 +10,8 @@ public static class QemuPaths
     public const int MaxSocketBytes = 107;
 
     /// <summary>The paths of one VM; <paramref name="runDirectory"/> and <paramref name="clientDirectory"/> are absolute.</summary>
-    public static VmPaths For(string runDirectory, string clientDirectory, VmId id)
+    /// <param name="kata">The names that Kata's client knows.</param>
+    public static VmPaths For(string runDirectory, string clientDirectory, VmId id, bool kata = false)
     {
         var ours = Path.Combine(VmRoot(runDirectory), id.Value);
         var clients = Path.Combine(clientDirectory, id.Value);
@@ -19,9 +20,9 @@ public static class QemuPaths
             clients,
             Supervisor: Path.Combine(ours, "supervisor.sock"),
             Qmp: Path.Combine(clients, "qmp.sock"),
-            Agent: Path.Combine(clients, "agent.sock"),
+            Agent: Path.Combine(clients, kata ? "kata.sock" : "agent.sock"),
             Console: Path.Combine(clients, "console.sock"),
-            Share: Path.Combine(clients, "share"));
+            Share: Path.Combine(clients, kata ? "shared" : "share"));
     }
 
     /// <summary>The longest socket path that VMs in this run directory will have.</summary>
@@ -61,6 +62,9 @@ public static class QemuPaths
     internal static string Lease(VmPaths paths) => Path.Combine(paths.Directory, "lease.json");
 
     internal static string PidFile(VmPaths paths) => Path.Combine(paths.Directory, "pid");
+
+    /// <summary>Where virtiofsd listens.</summary>
+    internal static string VirtioFs(VmPaths paths) => Path.Combine(paths.ClientDirectory, "vhost-fs.sock");
 
     internal static string Log(VmPaths paths) => Path.Combine(paths.Directory, "qemu.log");
 }

@@ -49,4 +49,7 @@ public sealed record VmSpec
 
     /// <summary>QEMU's seccomp sandbox.</summary>
     public bool Sandbox { get; init; } = true;
+
+    /// <summary>Its devices are Kata's; null: our own, as above.</summary>
+    public KataShape? Kata { get; init; }
 }

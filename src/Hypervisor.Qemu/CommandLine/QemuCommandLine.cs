@@ -19,9 +19,15 @@ public static class QemuCommandLine
     /// </summary>
     internal const int TranslationBufferMiB = 128;
 
+    /// <summary>What QEMU may not do any more once it runs.</summary>
+    internal const string Seccomp = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+
     /// <summary>The arguments after the program's name.</summary>
     /// <param name="source">Where guest and memory come from.</param>
     public static IReadOnlyList<string> Build(VmSpec spec, VmPaths paths, VmId id, VmSource source = VmSource.Boot) =>
+        spec.Kata is { } shape ? KataCommandLine.Build(spec, shape, paths, id, source) : Own(spec, paths, id, source);
+
+    private static IReadOnlyList<string> Own(VmSpec spec, VmPaths paths, VmId id, VmSource source) =>
     [
         .. Identity(spec, id),
         .. Machine(spec),
@@ -98,7 +104,7 @@ public static class QemuCommandLine
     /// that it is a copy, and it seeds its random number generator anew before anybody asks it. The embedded guest's
     /// kernel does not know it: priming does that there.
     /// </summary>
-    private static string[] Generation => ["-device", "vmgenid,guid=auto"];
+    internal static string[] Generation => ["-device", "vmgenid,guid=auto"];
 
     private static IEnumerable<string> RootPorts(VmSpec spec)
     {
@@ -125,9 +131,9 @@ public static class QemuCommandLine
         "-nodefaults", "-no-user-config", "-nographic", "-vga", "none",
         "-no-reboot", "-no-shutdown",
         "-pidfile", QemuPaths.PidFile(paths),
-        .. spec.Sandbox ? ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"] : Array.Empty<string>(),
+        .. spec.Sandbox ? ["-sandbox", Seccomp] : Array.Empty<string>(),
     ];
 
     /// <summary>In option lists a comma ends a value; doubled it stands for itself.</summary>
-    private static string Escape(string value) => value.Replace(",", ",,", StringComparison.Ordinal);
+    internal static string Escape(string value) => value.Replace(",", ",,", StringComparison.Ordinal);
 }

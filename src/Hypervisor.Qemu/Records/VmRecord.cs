@@ -42,6 +42,7 @@ internal sealed record SpecRecord
     public required string EntropySource { get; init; }
     public int RootPorts { get; init; }
     public bool Sandbox { get; init; }
+    public KataShape? Kata { get; init; }
 
     public static SpecRecord From(VmSpec spec) => new()
     {
@@ -62,6 +63,7 @@ internal sealed record SpecRecord
         EntropySource = spec.EntropySource,
         RootPorts = spec.RootPorts,
         Sandbox = spec.Sandbox,
+        Kata = spec.Kata,
     };
 
     public VmSpec ToSpec() => new()
@@ -83,6 +85,7 @@ internal sealed record SpecRecord
         EntropySource = EntropySource,
         RootPorts = RootPorts,
         Sandbox = Sandbox,
+        Kata = Kata,
     };
 }
 

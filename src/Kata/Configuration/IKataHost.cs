@@ -8,6 +8,9 @@ public interface IKataHost
 
     long MemoryMiB { get; }
 
+    /// <summary>It is a VM itself.</summary>
+    bool IsVm { get; }
+
     /// <summary>/dev/vhost-vsock is there.</summary>
     bool HasVhostVsock { get; }
 

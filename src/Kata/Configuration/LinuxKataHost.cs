@@ -15,6 +15,9 @@ public sealed partial class LinuxKataHost : IKataHost
         CultureInfo.InvariantCulture) / 1024;
 
     /// <inheritdoc/>
+    public bool IsVm { get; } = File.ReadLines("/proc/cpuinfo").Any(line => line.StartsWith("flags", StringComparison.Ordinal) && line.Split(' ').Contains("hypervisor"));
+
+    /// <inheritdoc/>
     public bool HasVhostVsock => Path.Exists("/dev/vhost-vsock");
 
     /// <inheritdoc/>

@@ -19,6 +19,8 @@ internal sealed class VectorHost : IKataHost
 
     public long MemoryMiB { get; }
 
+    public bool IsVm { get; private init; }
+
     public bool HasVhostVsock { get; }
 
     public static VectorHost Of(string name)
@@ -30,6 +32,9 @@ internal sealed class VectorHost : IKataHost
             if (file.EndsWith(".toml", StringComparison.Ordinal)) read._files["/opt/kata/etc/kata-containers/" + file] = Vectors.Read($"vectors/{name}/{file}");
         return read;
     }
+
+    /// <summary>The same, as a VM or not.</summary>
+    public static VectorHost Nested(bool nested, VectorHost host) => new(host.Cpus, host.MemoryMiB, host.HasVhostVsock) { IsVm = nested };
 
     public static VectorHost With(string toml, int cpus = 4, long memory = 8192, bool vsock = true)
     {

@@ -1,0 +1,111 @@
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Kata.Configuration;
+
+/// <summary>The VMs that a configuration asks for, as Kata's runtime would make them.</summary>
+public static class KataPool
+{
+    private const string MemoryFiles = "/dev/shm";
+
+    /// <param name="pool">Whose they are.</param>
+    /// <param name="configuration">What was read.</param>
+    /// <param name="transport">How their agents are reached.</param>
+    /// <param name="host">Where they run.</param>
+    /// <param name="first">As of Kata 1.x.</param>
+    public static VmSpec Spec(PoolName pool, KataVmConfig configuration, AgentTransport transport, IKataHost host, bool first = false)
+    {
+        var config = configuration.HypervisorConfig;
+        return new VmSpec
+        {
+            Pool = pool,
+            Machine = config.HypervisorMachineType == "pc" ? MachineType.Pc : MachineType.Q35,
+            CpuModel = "",
+            Cpus = (int)MathF.Ceiling(config.NumVCPUsF),
+            MaxCpus = (int)config.DefaultMaxVCPUs,
+            MemoryMiB = (int)config.MemorySize,
+            MemorySlots = (int)config.MemSlots,
+            MaxMemoryMiB = (int)Math.Min(config.DefaultMaxMemorySize + config.MemOffset, int.MaxValue / 2),
+            Qemu = config.HypervisorPath,
+            Kernel = config.KernelPath,
+            Initrd = config.InitrdPath.Length > 0 ? config.InitrdPath : null,
+            Image = config.InitrdPath.Length == 0 && config.ImagePath.Length > 0 ? config.ImagePath : null,
+            KernelParameters = KataKernelLine.Of(config, first),
+            EntropySource = config.EntropySource,
+            RootPorts = 0,
+            Kata = Shape(config, transport, host, first),
+        };
+    }
+
+    private static KataShape Shape(KataHypervisorConfig config, AgentTransport transport, IKataHost host, bool first)
+    {
+        var share = config.SharedFS switch
+        {
+            "virtio-9p" => SharedFileSystem.Virtio9P,
+            "virtio-fs" => SharedFileSystem.VirtioFs,
+            _ => SharedFileSystem.None,
+        };
+        var shared = share == SharedFileSystem.VirtioFs || config.FileBackedMemRootDir.Length > 0;
+        return new KataShape
+        {
+            First = first,
+            Machine = config.HypervisorMachineType switch
+            {
+                "pc" => KataMachine.Pc,
+                "virt" => KataMachine.Virt,
+                "microvm" => KataMachine.Microvm,
+                _ => KataMachine.Q35,
+            },
+            MachineAccelerators = config.MachineAccelerators,
+            CpuFeatures = config.CPUFeatures,
+            Nested = host.IsVm && !config.DisableNestingChecks,
+            Bridges = (int)config.DefaultBridges,
+            Image = config.DisableImageNvdimm || config.ImagePath.Length == 0 ? ImageDevice.Block : ImageDevice.Nvdimm,
+            ImageBytes = config.DisableImageNvdimm || config.ImagePath.Length == 0 ? 0 : host.SizeOf(config.ImagePath),
+            Scsi = config.BlockDeviceDriver == "virtio-scsi",
+            IoThread = config.EnableIOThreads,
+            Share = share,
+            VirtioFsDaemon = share == SharedFileSystem.VirtioFs ? config.VirtioFSDaemon : "",
+            VirtioFsCache = share == SharedFileSystem.VirtioFs ? config.VirtioFSCache : "",
+            VirtioFsArguments = share == SharedFileSystem.VirtioFs
+                ? string.Join('\n', [.. config.VirtioFSExtraArgs ?? [], .. config.DisableGuestSeLinux ? Array.Empty<string>() : ["--xattr"]]) : "",
+            VirtioFsCacheMiB = (int)config.VirtioFSCacheSize,
+            VirtioFsQueue = (int)config.VirtioFSQueueSize,
+            Transport = transport,
+            Iommu = config.IOMMU,
+            HugePages = config.HugePages,
+            Prealloc = config.MemPrealloc || (shared && config.HugePages),
+            MemoryDirectory = !shared || config.HugePages ? "" : config.FileBackedMemRootDir.Length > 0 ? config.FileBackedMemRootDir : MemoryFiles,
+            SharedMemory = shared || config.EnableVhostUserStore,
+            Firmware = config.FirmwarePath,
+            Flashes = string.Join('\n', config.PFlash ?? []),
+            LegacySerial = config.LegacySerial,
+            KeepPanicked = config.GuestMemoryDumpPath.Length > 0,
+            Seccomp = config.SeccompSandbox,
+            ExtraMonitor = config.ExtraMonitorSocket,
+            HotPlugVfio = config.HotPlugVFIO,
+            ColdPlugVfio = config.ColdPlugVFIO,
+            RootPorts = (int)config.PCIeRootPort,
+            SwitchPorts = (int)config.PCIeSwitchPort,
+            FreePageReporting = config.ReclaimGuestFreedMemory && !config.ConfidentialGuest,
+        };
+    }
+
+    /// <summary>What the configuration asks for and no VM of ours has: each with its key, and what to do.</summary>
+    public static IEnumerable<(string Key, string Text, string Remedy)> Unserved(KataHypervisorConfig config)
+    {
+        if (config.ConfidentialGuest)
+            yield return ("confidential_guest", "a confidential guest is measured for its owner, and cannot be booted beforehand for anybody", "set it to false, or boot such guests without a cache");
+        if (config.SharedFS == "virtio-fs-nydus")
+            yield return ("shared_fs", "nydusd is not served by this cache", "use \"virtio-fs\", \"virtio-9p\" or \"none\"");
+        if (config.VirtioMem)
+            yield return ("enable_virtio_mem", "memory is hot-plugged by DIMMs here, and virtio-mem is not set up", "set it to false: memory_slots and default_maxmemory hold as they are");
+        if (config.Rootless)
+            yield return ("rootless", "Kata's client runs each VM as a user of its own, which no server can know beforehand", "set it to false");
+        if (config.EnableVhostUserStore && !config.HugePages)
+            yield return ("enable_vhost_user_store", "Vhost-user-blk/scsi is enabled without HugePages. This configuration will not work", "set enable_hugepages = true too");
+        if (config.HypervisorMachineType is not ("q35" or "pc" or "virt" or "microvm"))
+            yield return ("machine_type", $"unrecognised machinetype: {config.HypervisorMachineType}", "use \"q35\"");
+        if (config.NumVCPUsF > config.DefaultMaxVCPUs)
+            yield return ("default_vcpus", $"MaxCPUs {config.DefaultMaxVCPUs} must be equal to or greater than CPUs {MathF.Ceiling(config.NumVCPUsF)}", "raise default_maxvcpus, or lower this");
+    }
+}
