@@ -6,6 +6,7 @@ using VmCacheCluster.Actors.Node;
 using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Gateway.Configuration;
 using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Gateway.Services;
 using VmCacheCluster.Hypervisor.Qemu;
@@ -17,8 +18,10 @@ namespace VmCacheCluster.Gateway;
 public static class Daemon
 {
     /// <param name="through">What the node sees its hypervisor through; null: as it is.</param>
+    /// <param name="kata">What pools with a Kata configuration say to Kata's clients; null: there is none.</param>
     public static WebApplication Build(
-        NodeOptions options, OwnedEndpoints endpoints, Action<IServiceCollection>? also = null, Func<IHypervisor, IHypervisor>? through = null)
+        NodeOptions options, OwnedEndpoints endpoints, Action<IServiceCollection>? also = null, Func<IHypervisor, IHypervisor>? through = null,
+        IReadOnlyDictionary<PoolName, KataServed>? kata = null)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
         builder.Logging.ClearProviders().AddSimpleConsole(o =>
@@ -35,7 +38,7 @@ public static class Daemon
         });
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = NodeLifetime.StopTimeout(options) + TimeSpan.FromSeconds(5));
         AddNode(builder.Services, options, through ?? (static hypervisor => hypervisor));
-        builder.Services.AddVmCacheServices(options);
+        builder.Services.AddVmCacheServices(options, kata ?? new Dictionary<PoolName, KataServed>());
         also?.Invoke(builder.Services);
 
         var app = builder.Build();

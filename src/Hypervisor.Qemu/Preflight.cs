@@ -14,18 +14,19 @@ internal static class Preflight
         ?? Input("kernel", spec.Kernel)
         ?? (spec.Initrd is null ? null : Input("initrd", spec.Initrd))
         ?? (spec.Image is null ? null : Input("image", spec.Image))
+        ?? (spec.Kata is { } kata ? KataPreflight.Check(kata) : null)
         ?? Shape(spec)
         ?? Sockets(options)
         ?? Writable("run directory", options.RunDirectory)
         ?? Writable("client directory", options.ClientDirectory);
 
-    private static VmFailure? Program(string path)
+    internal static VmFailure? Program(string path)
     {
         if (!File.Exists(path)) return Wrong($"QEMU is missing: there is no file {path}", "install qemu-system-x86, or set the pool's qemu to where it is");
         return Native.Access(path, Execute) == 0 ? null : Wrong($"QEMU at {path} is not executable", "set the pool's qemu to an executable qemu-system-x86_64");
     }
 
-    private static VmFailure? Input(string what, string path)
+    internal static VmFailure? Input(string what, string path)
     {
         if (Directory.Exists(path)) return Wrong($"the {what} {path} is a directory", $"set the pool's {what} to a file");
         if (!File.Exists(path)) return Wrong($"the {what} is missing: there is no file {path}", $"put it there, or set the pool's {what} to where it is");
@@ -59,5 +60,5 @@ internal static class Preflight
                 "give the daemon's user the right to it, or choose another directory");
     }
 
-    private static VmFailure Wrong(string message, string remedy) => new(VmFailureKind.Configuration, message, remedy);
+    internal static VmFailure Wrong(string message, string remedy) => new(VmFailureKind.Configuration, message, remedy);
 }

@@ -3,7 +3,9 @@ using VmCacheCluster.Domain;
 namespace VmCacheCluster.Actors.Pools;
 
 /// <summary>What a pool's next VM is made from: its template, a boot, or nothing yet.</summary>
-internal sealed class CloneSource(RefillChoice choice)
+/// <param name="choice">What was asked for.</param>
+/// <param name="unfit">Why no such VM can be cloned; null: it can.</param>
+internal sealed class CloneSource(RefillChoice choice, string? unfit = null)
 {
     /// <summary>So many clones that fail in a row speak against their template.</summary>
     private const int Suspicious = 2;
@@ -13,7 +15,7 @@ internal sealed class CloneSource(RefillChoice choice)
     private VmFailure? _failure;
     private int _failed;
 
-    public bool Wanted => choice != RefillChoice.Boot;
+    public bool Wanted => choice != RefillChoice.Boot && unfit is null;
 
     /// <summary>What to clone; null: boot.</summary>
     public Template? Template => _failure is null ? _template : null;
@@ -31,7 +33,7 @@ internal sealed class CloneSource(RefillChoice choice)
         : $"it cannot clone: {_failure}";
 
     /// <summary>For people: what is cloned, or why not.</summary>
-    public string Reason => !Wanted ? "refill = boot"
+    public string Reason => !Wanted ? unfit is null || choice == RefillChoice.Boot ? "refill = boot" : $"it boots, for it cannot clone: {unfit}"
         : Template is { } template ? $"template {template.Digest.Value[..12]} of {template.MadeAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z, {template.MemoryBytes / (1024 * 1024)} MiB"
         : Obstacle;
 

@@ -8,7 +8,7 @@ internal sealed class PoolTemplate(PoolOptions options, PoolSurroundings around,
 {
     private IActorRef? _actor;
 
-    public CloneSource Source { get; } = new(around.Ports.Templates is null ? RefillChoice.Boot : options.Refill);
+    public CloneSource Source { get; } = new(around.Ports.Templates is null ? RefillChoice.Boot : options.Refill, options.Spec.Kata?.WhyNotCloned());
 
     /// <summary>What was being made is still to come to its end.</summary>
     public bool Stopping { get; private set; }

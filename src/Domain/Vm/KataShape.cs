@@ -128,6 +128,9 @@ public sealed record KataShape
     /// <summary>A balloon that gives memory back which the guest has freed.</summary>
     public bool FreePageReporting { get; init; }
 
+    /// <summary>Why no VM can be made as it is asked for, and what to do; empty: one can.</summary>
+    public string Unserved { get; init; } = "";
+
     /// <summary>Why no VM of this shape can be made from a template; null: one can.</summary>
     public string? WhyNotCloned() =>
         Share == SharedFileSystem.VirtioFs ? "its virtio-fs device cannot be saved (shared_fs = \"none\" or \"virtio-9p\" can)"

@@ -12,7 +12,14 @@ namespace VmCacheCluster.Gateway.Configuration;
 public sealed record ConfigurationFault(string Key, string Value, string Reason, string Source, string Remedy = "");
 
 /// <summary>Options, or all that stands in their way. Exactly one of the two is there.</summary>
-public sealed record ConfigurationResult(NodeOptions? Options, IReadOnlyList<ConfigurationFault> Faults);
+public sealed record ConfigurationResult(NodeOptions? Options, IReadOnlyList<ConfigurationFault> Faults)
+{
+    /// <summary>What pools with a Kata configuration serve.</summary>
+    public IReadOnlyDictionary<PoolName, KataServed> Kata { get; init; } = new Dictionary<PoolName, KataServed>();
+
+    /// <summary>What does not stand in the way, and should be known: the pool, and what is to be said of it.</summary>
+    public IReadOnlyList<(PoolName Pool, string Text)> Warnings { get; init; } = [];
+}
 
 /// <summary>Faults as a person reads them.</summary>
 public static class ConfigurationReport

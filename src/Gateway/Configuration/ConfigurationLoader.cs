@@ -1,13 +1,21 @@
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu;
+using VmCacheCluster.Kata.Configuration;
 
 namespace VmCacheCluster.Gateway.Configuration;
 
 /// <summary>Flag over environment over file over default; every fault at once.</summary>
 public static class ConfigurationLoader
 {
+    /// <summary>Where Kata's client looks for a VM's console, share and sockets.</summary>
+    private const string KataClientDirectory = "/run/vc/vm";
+
+    /// <param name="flags">The command line.</param>
+    /// <param name="environment">The environment's variables.</param>
+    /// <param name="host">What the configuration depends on of the host.</param>
+    /// <param name="kata">The host as Kata sees it; null: this one.</param>
     public static ConfigurationResult Load(
-        CommandLineValues flags, IReadOnlyDictionary<string, string> environment, HostFacts host)
+        CommandLineValues flags, IReadOnlyDictionary<string, string> environment, HostFacts host, IKataHost? kata = null)
     {
         var faults = new List<ConfigurationFault>();
         var reference = ConfigurationFile.Reference();
@@ -22,18 +30,20 @@ public static class ConfigurationLoader
         PathRules.CheckEndpoint(endpoint, faults);
         var runDirectory = section.Path("run-dir");
         PathRules.CheckSocket(runDirectory, QemuPaths.LongestSocketOfRun(runDirectory.Value), faults);
+        var reader = new PoolReader(host, Defaults(section, faults), faults);
+        var pools = ReadPools(file, reference, source, overrides, endpoint, reader, new KataSourceReader(() => kata ?? new LinuxKataHost(), faults), faults);
+        CheckTogether(pools, host, faults);
+        var katas = pools.Where(p => p.Kata is not null).ToDictionary(p => p.Options.Name, p => p.Kata!);
+
         var clientDirectory = section.Path("client-dir", mayBeEmpty: true);
         if (clientDirectory.Value.Length == 0)
-            clientDirectory = runDirectory with { Value = Path.Combine(runDirectory.Value, "client") };
+            clientDirectory = runDirectory with { Value = katas.Count > 0 ? KataClientDirectory : Path.Combine(runDirectory.Value, "client") };
         PathRules.CheckSocket(clientDirectory, QemuPaths.LongestSocketOfClient(clientDirectory.Value), faults);
 
         var templateDirectory = section.Path("template-dir", mayBeEmpty: true);
         if (templateDirectory.Value.Length == 0)
-            templateDirectory = runDirectory with { Value = Path.Combine(runDirectory.Value, "templates") };
+            templateDirectory = runDirectory with { Value = TemplatesOf(katas) ?? Path.Combine(runDirectory.Value, "templates") };
 
-        var reader = new PoolReader(host, Defaults(section, faults), faults);
-        var pools = ReadPools(file, reference, source, overrides, endpoint, reader, faults);
-        CheckTogether(pools, host, faults);
         var options = new NodeOptions
         {
             Endpoint = endpoint.Value,
@@ -48,8 +58,25 @@ public static class ConfigurationLoader
             Pools = [.. pools.Select(p => p.Options)],
         };
         // One line in pool-defaults is read once for every pool.
-        return faults.Count == 0 ? new ConfigurationResult(options, []) : new ConfigurationResult(null, [.. faults.Distinct()]);
+        return faults.Count > 0 ? new ConfigurationResult(null, [.. faults.Distinct()]) : new ConfigurationResult(options, [])
+        {
+            Kata = katas.ToDictionary(k => k.Key, k => Served(k.Value, options)),
+            Warnings = [.. katas.SelectMany(k => k.Value.Warnings.Select(w => (k.Key, w)))],
+        };
     }
+
+    /// <summary>Where Kata's client finds console and share; it does not compare the two. Asked for its own 3.5 it gets what that sends.</summary>
+    private static KataServed Served(KataSource kata, NodeOptions options)
+    {
+        var vm = kata.Configuration.Vm;
+        return new KataServed(
+            kata.Target == Kata.KataTarget.Kata35 ? vm
+                : vm with { HypervisorConfig = vm.HypervisorConfig with { VMStorePath = options.ClientDirectory, RunStorePath = "/run/vc/sbs" } },
+            kata.Target);
+    }
+
+    private static string? TemplatesOf(Dictionary<PoolName, KataSource> katas) =>
+        katas.TryGetValue(PoolName.Default, out var kata) && kata.Configuration.Factory.EnableTemplate ? kata.Configuration.Factory.TemplatePath : null;
 
     private static NodeDefaults Defaults(Section section, List<ConfigurationFault> faults)
     {
@@ -69,7 +96,7 @@ public static class ConfigurationLoader
 
     private static List<ReadPool> ReadPools(
         ConfigNode file, ConfigNode reference, string source, Overrides overrides, Setting<string> endpoint,
-        PoolReader reader, List<ConfigurationFault> faults)
+        PoolReader reader, KataSourceReader kataReader, List<ConfigurationFault> faults)
     {
         var named = file["vmcache.pools"]?.Children ?? new Dictionary<string, ConfigNode>();
         var pools = new List<ReadPool>();
@@ -83,15 +110,16 @@ public static class ConfigurationLoader
                 continue;
             }
             var isDefault = name == PoolName.Default;
-            var section = new Section(
-                [
-                    .. isDefault ? overrides.OfDefaultPool : [],
-                    new Layer(named.GetValueOrDefault(text), $"vmcache.pools.{text}", source),
-                    new Layer(file["vmcache.pool-defaults"], "vmcache.pool-defaults", source),
-                    new Layer(reference["vmcache.pool-defaults"], "vmcache.pool-defaults", "reference.conf"),
-                ],
-                faults);
-            pools.Add(reader.Read(name, section, isDefault ? endpoint : null));
+            Layer[] strong =
+            [
+                .. isDefault ? overrides.OfDefaultPool : [],
+                new Layer(named.GetValueOrDefault(text), $"vmcache.pools.{text}", source),
+                new Layer(file["vmcache.pool-defaults"], "vmcache.pool-defaults", source),
+            ];
+            var last = new Layer(reference["vmcache.pool-defaults"], "vmcache.pool-defaults", "reference.conf");
+            var kata = kataReader.Read(name, new Section([.. strong, last], faults), named.GetValueOrDefault(text), source);
+            var section = new Section([.. strong, .. kata?.Layers ?? [], last], faults);
+            pools.Add(reader.Read(name, section, isDefault ? endpoint : null, kata));
         }
         return pools;
     }

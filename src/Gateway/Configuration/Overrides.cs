@@ -14,8 +14,13 @@ internal sealed class Overrides(CommandLineValues flags, IReadOnlyDictionary<str
         .. Layers("vmcache", "run-dir", flags.RunDirectory, "--run-dir", "VMCACHE_RUN_DIR"),
     ];
 
-    public IEnumerable<Layer> OfDefaultPool => Layers(
-        "vmcache.pools.default", "vm-cache-number", flags.VmCacheNumber, "--vm-cache-number", "VMCACHE_VM_CACHE_NUMBER");
+    public IEnumerable<Layer> OfDefaultPool =>
+    [
+        .. Layers("vmcache.pools.default", "vm-cache-number", flags.VmCacheNumber, "--vm-cache-number", "VMCACHE_VM_CACHE_NUMBER"),
+        .. Layers("vmcache.pools.default", "kata-config", flags.KataConfig is { Length: > 0 } file ? Path.GetFullPath(file) : flags.KataConfig, "--kata-config", "VMCACHE_KATA_CONFIG"),
+        .. Layers("vmcache.pools.default", "agent-transport", flags.AgentTransport, "--agent-transport", "VMCACHE_AGENT_TRANSPORT"),
+        .. Layers("vmcache.pools.default", "kata-version", flags.KataVersion, "--kata-version", "VMCACHE_KATA_VERSION"),
+    ];
 
     private IEnumerable<Layer> Layers(string prefix, string key, string? flag, string flagName, string variable)
     {

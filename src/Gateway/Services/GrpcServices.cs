@@ -1,17 +1,18 @@
 using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Configuration;
 
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>The gRPC services and what they need beyond the actors.</summary>
 public static class GrpcServices
 {
-    public static IServiceCollection AddVmCacheServices(this IServiceCollection services, NodeOptions options)
+    public static IServiceCollection AddVmCacheServices(this IServiceCollection services, NodeOptions options, IReadOnlyDictionary<PoolName, KataServed> kata)
     {
         services.AddGrpc().AddServiceOptions<VmCacheService>(grpc => grpc.MaxReceiveMessageSize = VmCacheService.LargestMessage);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(new StartTime(DateTimeOffset.UtcNow));
         services.AddSingleton(new SocketPools(options));
-        services.AddSingleton(new KataConfigs(options));
+        services.AddSingleton(new KataConfigs(options, kata));
         services.AddSingleton<BaseVmAcquirer>();
         services.AddSingleton<LeaseCalls>();
         services.AddSingleton<VmQueries>();

@@ -86,6 +86,7 @@ public static class KataPool
             ColdPlugVfio = config.ColdPlugVFIO,
             RootPorts = (int)config.PCIeRootPort,
             SwitchPorts = (int)config.PCIeSwitchPort,
+            Unserved = string.Join("; ", Unserved(config).Select(u => $"{u.Key}: {u.Text} ({u.Remedy})")),
             FreePageReporting = config.ReclaimGuestFreedMemory && !config.ConfidentialGuest,
         };
     }
@@ -103,6 +104,8 @@ public static class KataPool
             yield return ("rootless", "Kata's client runs each VM as a user of its own, which no server can know beforehand", "set it to false");
         if (config.EnableVhostUserStore && !config.HugePages)
             yield return ("enable_vhost_user_store", "Vhost-user-blk/scsi is enabled without HugePages. This configuration will not work", "set enable_hugepages = true too");
+        if (config.HypervisorMachineType == "virt")
+            yield return ("machine_type", "QEMU has no machine virt for x86-64", "use \"q35\"");
         if (config.HypervisorMachineType is not ("q35" or "pc" or "virt" or "microvm"))
             yield return ("machine_type", $"unrecognised machinetype: {config.HypervisorMachineType}", "use \"q35\"");
         if (config.NumVCPUsF > config.DefaultMaxVCPUs)

@@ -64,7 +64,7 @@ internal sealed class ServiceHost : IAsyncDisposable
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton<IRequiredActor<GatewayActor>>(gateway);
-        builder.Services.AddVmCacheServices(options);
+        builder.Services.AddVmCacheServices(options, new Dictionary<PoolName, VmCacheCluster.Gateway.Configuration.KataServed>());
         builder.Logging.ClearProviders();
         var app = builder.Build();
         app.MapVmCacheServices();

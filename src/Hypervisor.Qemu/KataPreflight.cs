@@ -1,0 +1,29 @@
+using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Processes;
+
+namespace VmCacheCluster.Hypervisor.Qemu;
+
+/// <summary>Checks what a VM of Kata's shape takes of the host beside kernel and root.</summary>
+internal static class KataPreflight
+{
+    private const int Execute = 1;
+    private const string HugePages = "/dev/hugepages", Vsock = "/dev/vhost-vsock";
+
+    /// <summary>The first thing that is wrong, or null.</summary>
+    public static VmFailure? Check(KataShape shape) =>
+        (shape.Unserved.Length > 0 ? Preflight.Wrong($"no VM can be made of Kata's configuration: {shape.Unserved}", "change it there") : null)
+        ?? (shape.Transport == AgentTransport.Vsock && !Path.Exists(Vsock)
+            ? Preflight.Wrong($"the guests' agents are to be reached over vsock, and the host has no {Vsock}", "modprobe vhost_vsock; or set agent-transport to virtio-serial") : null)
+        ?? (shape.Share == SharedFileSystem.VirtioFs ? Daemon(shape.VirtioFsDaemon) : null)
+        ?? (shape.HugePages && !Directory.Exists(HugePages)
+            ? Preflight.Wrong($"the host has no {HugePages}", "mount hugetlbfs there, or set enable_hugepages to false") : null)
+        ?? (shape.MemoryDirectory.Length > 0 && !Directory.Exists(shape.MemoryDirectory)
+            ? Preflight.Wrong($"there is no directory {shape.MemoryDirectory} for the VMs' memory", "make it, or leave file_mem_backend out") : null)
+        ?? (shape.Firmware.Length > 0 ? Preflight.Input("firmware", shape.Firmware) : null)
+        ?? shape.Flashes.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(flash => Preflight.Input("flash image", flash)).FirstOrDefault(f => f is not null);
+
+    private static VmFailure? Daemon(string path) =>
+        !File.Exists(path) ? Preflight.Wrong($"virtiofsd is missing: there is no file {path}", "install it, name it in virtio_fs_daemon, or set shared_fs to \"none\"")
+        : Native.Access(path, Execute) == 0 ? null
+        : Preflight.Wrong($"virtiofsd at {path} is not executable", "name an executable one in virtio_fs_daemon");
+}
