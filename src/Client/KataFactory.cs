@@ -55,7 +55,7 @@ public sealed class KataFactory(VmCacheClient client, TimeProvider? time = null)
 
     private async Task<KataVm> RebuildAsync(ReceivedVm vm, KataVmConfig own, TimeSpan limit, CancellationToken cancel)
     {
-        var agent = Path.Combine(vm.ClientDirectory, "agent.sock");
+        var agent = vm.Agent;
         var resumed = await VmResume.RunAsync(vm.Qmp, agent, limit, time ?? TimeProvider.System, cancel).ConfigureAwait(false);
         var wanted = new VmCapacity(
             (int)MathF.Ceiling(own.HypervisorConfig.NumVCPUsF), (int)own.HypervisorConfig.MemorySize);

@@ -38,7 +38,7 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
         {
             state = OpenState(facts);
             monitor = await SupervisorMonitor.ConnectAsync(facts.Paths.Supervisor, options.CommandDeadline, cancel).ConfigureAwait(false);
-            return await QemuVm.ReopenAsync(facts, found.Size, options, process, monitor, state, cancel).ConfigureAwait(false);
+            return await QemuVm.ReopenAsync(facts, found.Size, options, process, monitor, state, Companions.Adopt(facts.Paths), cancel).ConfigureAwait(false);
         }
         catch (Exception cause)
         {
@@ -78,7 +78,9 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
             : _finder.AdoptAstray(found.Id);
         if (process is not null)
             await process.EndAsync(options.TerminateDeadline, options.KillDeadline, cancel).ConfigureAwait(false);
-        VmDirectories.Remove(facts?.Paths ?? QemuPaths.For(options.RunDirectory, options.ClientDirectory, found.Id));
+        var paths = facts?.Paths ?? QemuPaths.For(options.RunDirectory, options.ClientDirectory, found.Id);
+        using (var companions = Companions.Adopt(paths)) await companions.EndAsync(options.KillDeadline).ConfigureAwait(false);
+        VmDirectories.Remove(paths);
     }
 
     private static StateFile OpenState(VmFacts facts)

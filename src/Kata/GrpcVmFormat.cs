@@ -9,18 +9,33 @@ namespace VmCacheCluster.Kata;
 /// <param name="Qmp">The absolute path of its QMP socket.</param>
 /// <param name="ClientDirectory">The directory of that socket: console and agent sockets are there too.</param>
 public sealed record ReceivedVm(
-    VmId Id, string Qmp, string ClientDirectory, int Cpus, int MemoryMiB, KataHypervisorState Hypervisor);
+    VmId Id, string Qmp, string ClientDirectory, int Cpus, int MemoryMiB, KataHypervisorState Hypervisor)
+{
+    /// <summary>Where its agent is reached: the path of a Unix socket, or vsock://CID:1024.</summary>
+    public string Agent =>
+        Hypervisor.AgentURL is not { Length: > 0 } url ? Path.Combine(ClientDirectory, "agent.sock")
+        : url.StartsWith("unix://", StringComparison.Ordinal) ? url["unix://".Length..] : url;
+}
 
 /// <summary>GrpcVM, as Kata's NewVMFromGrpc takes a VM over.</summary>
 public static class GrpcVmFormat
 {
+    private const string UnixScheme = "unix://";
+
+    /// <summary>As Kata counts: a bridge's bus has 32 slots, and two are not for devices.</summary>
+    private const uint BridgeSlots = 30;
+
     public static GrpcVM Write(VmFacts vm)
     {
-        var template = GrpcVmTemplate.Of(vm.Spec, (id, path) => StateOf(vm.Spec, id, path));
+        var spec = vm.Spec;
+        // What differs from VM to VM beside its paths is rendered each time.
+        var hypervisor = spec.Kata is { } shape && (shape.Transport == AgentTransport.Vsock || shape.Share == SharedFileSystem.VirtioFs)
+            ? StateOf(spec, vm.Id.Value, vm.Paths.Qmp, vm.Paths.Agent, vm.FileServerPid).ToJson()
+            : GrpcVmTemplate.Of(spec, (id, qmp, agent) => StateOf(spec, id, qmp, agent)).Fill(vm.Id.Value, vm.Paths.Qmp, vm.Paths.Agent);
         return new GrpcVM
         {
             Id = vm.Id.Value,
-            Hypervisor = UnsafeByteOperations.UnsafeWrap(template.Fill(vm.Id.Value, vm.Paths.Qmp)),
+            Hypervisor = UnsafeByteOperations.UnsafeWrap(hypervisor),
             Cpu = (uint)vm.Spec.Cpus,
             Memory = (uint)vm.Spec.MemoryMiB,
         };
@@ -43,18 +58,22 @@ public static class GrpcVmFormat
             (int)message.Cpu, (int)message.Memory, state);
     }
 
-    private static KataHypervisorState StateOf(VmSpec spec, string id, string qmp) => new()
+    private static KataHypervisorState StateOf(VmSpec spec, string id, string qmp, string agent, int fileServer = 0) => new()
     {
         ID = id,
         QmpChannelpath = qmp,
         State = new KataQemuState
         {
             UUID = id,
-            HotPlugVFIO = "no-port",
-            ColdPlugVFIO = "no-port",
-            // The VMs have no PCI bridge, only root ports, which Kata keeps no list of.
-            Bridges = [],
+            HotPlugVFIO = spec.Kata?.HotPlugVfio ?? "no-port",
+            ColdPlugVFIO = spec.Kata?.ColdPlugVfio ?? "no-port",
+            // VMs of our own layout have no PCI bridge, only root ports, which Kata keeps no list of.
+            Bridges = spec.Kata is { } shape ? [.. Enumerable.Range(0, KataBridges.Count(shape)).Select(i => BridgeOf(shape, i))] : [],
+            VirtiofsDaemonPid = fileServer,
+            PCIeRootPort = spec.Kata is { First: false, RootPorts: > 0 and var roots } ? (uint)roots : null,
+            PCIeSwitchPort = spec.Kata is { First: false, SwitchPorts: > 0 and var ports } ? (uint)ports : null,
         },
+        NvdimmCount = spec is { Image: not null, Kata.Image: ImageDevice.Nvdimm } ? 1 : 0,
         QemuSMP = new KataSmp
         {
             CPUs = (uint)spec.Cpus,
@@ -63,5 +82,11 @@ public static class GrpcVmFormat
             Sockets = (uint)spec.MaxCpus,
             MaxCPUs = (uint)spec.MaxCpus,
         },
+        ContextID = VsockAddress.ContextId(agent),
+        AgentURL = VsockAddress.ContextId(agent) is null ? UnixScheme + agent : agent,
     };
+
+    private static KataBridge BridgeOf(KataShape shape, int i) => shape.NestedBridges
+        ? new() { ID = $"pci-bridge-{i}", Type = "pci", Addr = 0, MaxCapacity = BridgeSlots, ParentID = $"rp-pci-bridge-{i}", ParentAddr = KataBridges.FirstAddress + i }
+        : new() { ID = $"pci-bridge-{i}", Type = "pci", Addr = KataBridges.FirstAddress + i, MaxCapacity = BridgeSlots };
 }

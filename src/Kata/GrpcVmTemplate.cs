@@ -6,15 +6,16 @@ using VmCacheCluster.Domain;
 namespace VmCacheCluster.Kata;
 
 /// <summary>
-/// GrpcVM.hypervisor of VMs that are alike: rendered once, then only the id and the path of the monitor change. A hand-out
+/// GrpcVM.hypervisor of VMs that are alike: rendered once, then only the id and the paths of monitor and agent change. A hand-out
 /// waits for this.
 /// </summary>
 internal sealed class GrpcVmTemplate
 {
     // Neither can be in a state's JSON otherwise: its strings are escaped.
-    private const string Id = "\"<id>\"", Path = "\"<path>\"";
+    private const string Id = "\"<id>\"", Path = "\"<path>\"", Agent = "\"unix://<agent>\"";
+    private static readonly string[] Places = [Id, Path, Agent];
 
-    private static readonly ConcurrentDictionary<(int Cpus, int MaxCpus), GrpcVmTemplate> Known = new();
+    private static readonly ConcurrentDictionary<(int Cpus, int MaxCpus, KataShape? Shape), GrpcVmTemplate> Known = new();
 
     private readonly (byte[] Text, string Next)[] _parts;
 
@@ -23,10 +24,8 @@ internal sealed class GrpcVmTemplate
         var parts = new List<(byte[], string)>();
         while (true)
         {
-            var (id, path) = (json.IndexOf(Id, StringComparison.Ordinal), json.IndexOf(Path, StringComparison.Ordinal));
-            var at = id < 0 || (path >= 0 && path < id) ? path : id;
+            var (at, next) = Places.Select(place => (At: json.IndexOf(place, StringComparison.Ordinal), Place: place)).Where(p => p.At >= 0).DefaultIfEmpty((-1, "")).Min();
             if (at < 0) break;
-            var next = at == id ? Id : Path;
             parts.Add((Encoding.UTF8.GetBytes(json[..at]), next));
             json = json[(at + next.Length)..];
         }
@@ -35,13 +34,16 @@ internal sealed class GrpcVmTemplate
         _parts = [.. parts];
     }
 
-    /// <param name="render">The state of such a VM with the given id and path.</param>
-    public static GrpcVmTemplate Of(VmSpec spec, Func<string, string, KataHypervisorState> render)
-        => Known.TryGetValue((spec.Cpus, spec.MaxCpus), out var known) ? known : Known.GetOrAdd((spec.Cpus, spec.MaxCpus), _ => Render(render));
-
-    public byte[] Fill(string id, string path)
+    /// <param name="render">The state of such a VM with the given id, monitor and agent.</param>
+    public static GrpcVmTemplate Of(VmSpec spec, Func<string, string, string, KataHypervisorState> render)
     {
-        var (idText, pathText) = (Quoted(id), Quoted(path));
+        var key = (spec.Cpus, spec.MaxCpus, spec.Kata);
+        return Known.TryGetValue(key, out var known) ? known : Known.GetOrAdd(key, _ => Render(render));
+    }
+
+    public byte[] Fill(string id, string path, string agent)
+    {
+        var (idText, pathText, agentText) = (Quoted(id), Quoted(path), Quoted("unix://" + agent));
         var length = 0;
         foreach (var (text, next) in _parts) length += text.Length + Value(next).Length;
         var filled = new byte[length];
@@ -55,7 +57,7 @@ internal sealed class GrpcVmTemplate
 
         return filled;
 
-        byte[] Value(string next) => next == Id ? idText : next == Path ? pathText : [];
+        byte[] Value(string next) => next == Id ? idText : next == Path ? pathText : next == Agent ? agentText : [];
     }
 
     private static byte[] Quoted(string text)
@@ -67,12 +69,13 @@ internal sealed class GrpcVmTemplate
         return quoted;
     }
 
-    private static GrpcVmTemplate Render(Func<string, string, KataHypervisorState> render)
+    private static GrpcVmTemplate Render(Func<string, string, string, KataHypervisorState> render)
     {
         // Go escapes "<" and ">": what is searched for is put in unescaped afterwards.
-        var state = Encoding.UTF8.GetString(render("<id>", "<path>").ToJson());
+        var state = Encoding.UTF8.GetString(render("<id>", "<path>", "<agent>").ToJson());
         return new GrpcVmTemplate(state
             .Replace(@"""\u003cid\u003e""", Id, StringComparison.Ordinal)
-            .Replace(@"""\u003cpath\u003e""", Path, StringComparison.Ordinal));
+            .Replace(@"""\u003cpath\u003e""", Path, StringComparison.Ordinal)
+            .Replace(@"""unix://\u003cagent\u003e""", Agent, StringComparison.Ordinal));
     }
 }

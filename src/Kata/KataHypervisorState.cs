@@ -18,6 +18,14 @@ public sealed record KataHypervisorState
     public int NvdimmCount { get; init; }
     public KataSmp QemuSMP { get; init => field = value ?? new(); } = new();
 
+    /// <summary>The VM's id on the vsock bus; Kata's own server does not say it, and its client is then at a loss.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ulong? ContextID { get; init; }
+
+    /// <summary>Where the agent is reached, as Kata writes it: vsock://CID:1024, or unix:// and a socket's path. Not of Kata's own either.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? AgentURL { get; init; }
+
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, KataJson.Go.KataHypervisorState);
 
     /// <exception cref="KataFormatException">The bytes are no such payload.</exception>
@@ -81,6 +89,14 @@ public sealed record KataBridge
     public string Type { get; init => field = value ?? ""; } = "";
     public int Addr { get; init; }
     public uint MaxCapacity { get; init; }
+
+    /// <summary>The root port that it is behind; 4.x alone, absent: none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? ParentID { get; init; }
+
+    /// <summary>That port's address; 4.x alone.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? ParentAddr { get; init; }
 }
 
 /// <summary>A hot-plugged vCPU.</summary>

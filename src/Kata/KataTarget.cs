@@ -9,4 +9,6 @@ public enum KataTarget
     Kata35,
     /// <summary>4.1, with its fields alone.</summary>
     Kata41,
+    /// <summary>1.13, with its agents and proxies, and its fields alone.</summary>
+    Kata113,
 }

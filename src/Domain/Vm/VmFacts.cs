@@ -15,4 +15,8 @@ public enum MadeBy { Boot, Clone }
 
 /// <summary>What is fixed about a VM once its process runs.</summary>
 public sealed record VmFacts(
-    VmId Id, VmSpec Spec, VmPaths Paths, ProcessIdentity Process, MadeBy MadeBy);
+    VmId Id, VmSpec Spec, VmPaths Paths, ProcessIdentity Process, MadeBy MadeBy)
+{
+    /// <summary>The process that serves its shared files; 0: none.</summary>
+    public int FileServerPid { get; init; }
+}

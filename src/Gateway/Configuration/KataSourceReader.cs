@@ -45,7 +45,7 @@ internal sealed class KataSourceReader(Func<IKataHost> host, ICollection<Configu
         foreach (var fault in read.Faults)
             faults.Add(new ConfigurationFault(fault.Key.Length > 0 ? fault.Key : fault.File, fault.Value, fault.Text, $"file {fault.File}", fault.Remedy));
         return read.Configuration is { } configuration
-            ? new KataSource(file.Value, configuration, target, KataPool.Spec(name, configuration.Vm, transport, seen))
+            ? new KataSource(file.Value, configuration, target, KataPool.Spec(name, configuration.Vm, transport, seen, target))
             : null;
     }
 }

@@ -62,6 +62,21 @@ internal sealed class QemuProcess : IDisposable
             ? new QemuProcess(process, new ProcessIdentity(pid, ProcFs.StartTime(pid) ?? 0))
             : null;
 
+    /// <summary>Takes hold of any process of which the start time is known; null when it is gone.</summary>
+    public static QemuProcess? Adopt(ProcessIdentity identity)
+    {
+        if (identity.Pid <= 1 || PidFd.Open(identity.Pid) is not { } process) return null;
+        if (ProcFs.StartTime(identity.Pid) == identity.StartTime && process.IsAlive()) return new QemuProcess(process, identity);
+        process.Dispose();
+        return null;
+    }
+
+    /// <summary>SIGKILL, and no waiting.</summary>
+    public void Kill()
+    {
+        if (IsAlive) _process.Signal(Native.SIGKILL);
+    }
+
     /// <summary>SIGTERM, then SIGKILL, each with its deadline; a cancelled token goes to SIGKILL at once.</summary>
     /// <exception cref="VmFailedException">It did not end even so: it hangs in the kernel.</exception>
     public async Task EndAsync(TimeSpan terminate, TimeSpan kill, CancellationToken cancel)

@@ -13,13 +13,19 @@ internal sealed record VmRecord(
     /// <summary>As it was last; null: as it was started.</summary>
     public VmSize? Size { get; init; }
 
+    public int FileServerPid { get; init; }
+
     public static VmRecord From(VmFacts facts, VmSize size) => new(
         CurrentVersion, facts.Id.Value, facts.Process.Pid, facts.Process.StartTime, facts.MadeBy, facts.Paths, SpecRecord.From(facts.Spec))
     {
         Size = size,
+        FileServerPid = facts.FileServerPid,
     };
 
-    public VmFacts ToFacts(VmId id) => new(id, Spec.ToSpec(), Paths, new ProcessIdentity(Pid, StartTime), MadeBy);
+    public VmFacts ToFacts(VmId id) => new(id, Spec.ToSpec(), Paths, new ProcessIdentity(Pid, StartTime), MadeBy)
+    {
+        FileServerPid = FileServerPid,
+    };
 }
 
 /// <summary>A <see cref="VmSpec"/> with plain members.</summary>

@@ -14,7 +14,6 @@ internal sealed class QemuVm : IVm
     /// <summary>When a process ends its monitor breaks first: so long the process's end may take to follow.</summary>
     private static readonly TimeSpan ExitGrace = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SettlePause = TimeSpan.FromMilliseconds(2);
-    private const int ConsoleLines = 15;
     /// <summary>At vCPUs that were stopped and have not come to rest.</summary>
     private const int MostLooks = 500;
 
@@ -26,6 +25,7 @@ internal sealed class QemuVm : IVm
     private readonly HotPlugger _plugger;
     private readonly StateSaver _saver;
     private readonly GuestCpuTime _guestCpu;
+    private readonly Companions _companions;
     // A VM makes few events; if its owner sleeps all the same, the latest count, Exited above all.
     private readonly Channel<VmEvent> _events = Channel.CreateBounded<VmEvent>(
         new BoundedChannelOptions(256) { FullMode = BoundedChannelFullMode.DropOldest, SingleWriter = true });
@@ -35,9 +35,10 @@ internal sealed class QemuVm : IVm
     private IDisposable? _logLimit;
     private Task _following = Task.CompletedTask;
     private AgentIdentity? _said;
+    private volatile string? _endedFor;
     private bool _disposed;
 
-    private QemuVm(VmFacts facts, QemuHypervisorOptions options, QemuProcess process, SupervisorMonitor monitor, StateFile state)
+    private QemuVm(VmFacts facts, QemuHypervisorOptions options, QemuProcess process, SupervisorMonitor monitor, StateFile state, Companions companions)
     {
         Facts = facts;
         _options = options;
@@ -47,6 +48,7 @@ internal sealed class QemuVm : IVm
         _plugger = new HotPlugger(monitor, facts);
         _saver = new StateSaver(monitor);
         _guestCpu = new GuestCpuTime(facts.Process.Pid);
+        _companions = companions;
     }
 
     public VmFacts Facts { get; }
@@ -59,9 +61,10 @@ internal sealed class QemuVm : IVm
 
     /// <summary>Learns the run state and follows the events from there on; owns what it is given once it returns.</summary>
     public static async Task<QemuVm> OpenAsync(
-        VmFacts facts, QemuHypervisorOptions options, QemuProcess process, SupervisorMonitor monitor, StateFile state, CancellationToken cancel)
+        VmFacts facts, QemuHypervisorOptions options, QemuProcess process, SupervisorMonitor monitor, StateFile state, Companions companions,
+        CancellationToken cancel)
     {
-        var vm = new QemuVm(facts, options, process, monitor, state);
+        var vm = new QemuVm(facts, options, process, monitor, state, companions);
         vm._run.Initialize(await monitor.StatusAsync(cancel).ConfigureAwait(false), saving: false);
         vm.Follow();
         return vm;
@@ -70,9 +73,10 @@ internal sealed class QemuVm : IVm
     /// <summary>The same for a VM that an earlier process of the daemon may have left in the middle of anything.</summary>
     /// <param name="recorded">Its size as that process recorded it last.</param>
     public static async Task<QemuVm> ReopenAsync(
-        VmFacts facts, VmSize? recorded, QemuHypervisorOptions options, QemuProcess process, SupervisorMonitor monitor, StateFile state, CancellationToken cancel)
+        VmFacts facts, VmSize? recorded, QemuHypervisorOptions options, QemuProcess process, SupervisorMonitor monitor, StateFile state, Companions companions,
+        CancellationToken cancel)
     {
-        var vm = new QemuVm(facts, options, process, monitor, state);
+        var vm = new QemuVm(facts, options, process, monitor, state, companions);
         var (status, migration, size) = (monitor.StatusAsync(cancel), monitor.MigrationAsync(cancel), vm._plugger.LearnAsync(recorded, cancel));
         await Task.WhenAll(status, migration, size).ConfigureAwait(false);
         vm._run.Initialize(await status.ConfigureAwait(false), StateSaver.IsUnderWay((await migration.ConfigureAwait(false)).Status));
@@ -111,7 +115,7 @@ internal sealed class QemuVm : IVm
         }
         catch (OperationCanceledException)
         {
-            throw new VmFailedException(await BootFailureAsync(trouble, last).ConfigureAwait(false));
+            throw new VmFailedException(await BootFailure.OfAsync(trouble, last, _monitor).ConfigureAwait(false));
         }
     }
 
@@ -258,6 +262,7 @@ internal sealed class QemuVm : IVm
         await _monitor.DisposeAsync().ConfigureAwait(false);
         await _following.ConfigureAwait(false);
         _logLimit?.Dispose();
+        _companions.Dispose();
         _process.Dispose();
         _state.Dispose();
     }
@@ -269,6 +274,7 @@ internal sealed class QemuVm : IVm
             if (early.Name is "SHUTDOWN" or "GUEST_PANICKED") Publish(_run.Apply(early));
         _logLimit = LogLimit.Shared.Watch(QemuPaths.Log(Facts.Paths));
         _following = FollowAsync();
+        _companions.Watch(_process, how => _endedFor = how);
     }
 
     private async Task EndSavingAsync(CancellationToken cancel)
@@ -313,6 +319,7 @@ internal sealed class QemuVm : IVm
             if (_process.IsAlive)
                 await _process.EndAsync(_options.TerminateDeadline, _options.KillDeadline, cancel).ConfigureAwait(false);
         }
+        await _companions.EndAsync(_options.KillDeadline).ConfigureAwait(false);
         VmDirectories.Remove(Facts.Paths);
     }
 
@@ -349,25 +356,6 @@ internal sealed class QemuVm : IVm
         if (!phase.IsCompleted) throw new VmFailedException(await _run.Trouble.ConfigureAwait(false));
     }
 
-    private async Task<VmFailure> BootFailureAsync(VmFailure? trouble, string lastAttempt)
-    {
-        if (trouble is { Kind: not VmFailureKind.GuestStopped }) return trouble;
-        var what = trouble?.Message ?? "the guest's agent did not answer within boot-timeout";
-        if (trouble is null && lastAttempt.Length > 0) what += $" (last attempt: {lastAttempt})";
-        var console = "";
-        try
-        {
-            console = LogTail.Last(await ReadConsoleAsync(CancellationToken.None).ConfigureAwait(false), ConsoleLines);
-        }
-        catch (VmFailedException)
-        {
-            // The monitor is gone too: there is nothing to add to the failure.
-        }
-        return new VmFailure(VmFailureKind.Boot,
-            console.Length == 0 ? what + "; its serial console is empty" : $"{what}; its last console output: {console.ReplaceLineEndings(" | ")}",
-            "check that kernel, initrd or image and kernel parameters fit each other, or raise boot-timeout");
-    }
-
     /// <summary>Hands events on until the process is gone or the VM is let go. Ends with Exited, which is always last.</summary>
     private async Task FollowAsync()
     {
@@ -381,7 +369,8 @@ internal sealed class QemuVm : IVm
         }
         try
         {
-            var how = await _process.Exited.WaitAsync(_letGo.Token).ConfigureAwait(false);
+            var exit = await _process.Exited.WaitAsync(_letGo.Token).ConfigureAwait(false);
+            var how = _endedFor ?? exit;
             var log = LogTail.Read(QemuPaths.Log(Facts.Paths));
             _run.Fail(QemuMessages.Exited(how, log));
             Publish(new VmEvent.Exited(how, log));

@@ -45,13 +45,18 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         StateFile? state = null;
         QemuProcess? process = null;
         SupervisorMonitor? monitor = null;
+        Companion? files = null;
         try
         {
             VmDirectories.Create(paths);
             state = OnHost($"cannot write {QemuPaths.State(paths)}", () => StateFile.Create(
                 QemuPaths.State(paths), new VmMark(VmOwnership.Making, HandOutPath.None, Served.Unknown, clock.Now)));
+            if (spec.Kata is { Share: SharedFileSystem.VirtioFs } shape) files = Serve(shape, paths);
             process = Launch(spec, origin, paths, id);
-            var facts = new VmFacts(id, spec, paths, process.Identity, origin.Source == VmSource.Clone ? MadeBy.Clone : MadeBy.Boot);
+            var facts = new VmFacts(id, spec, paths, process.Identity, origin.Source == VmSource.Clone ? MadeBy.Clone : MadeBy.Boot)
+            {
+                FileServerPid = files?.Pid ?? 0,
+            };
             OnHost($"cannot write {QemuPaths.Record(paths)}", () =>
             {
                 VmRecordFile.Write(facts, new VmSize(spec.Cpus, spec.MemoryMiB));
@@ -59,11 +64,11 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             });
             monitor = await ConnectAsync(facts, process, cancel).ConfigureAwait(false);
             if (origin.State is { } saved) await StateLoader.LoadAsync(monitor, process, saved, QemuPaths.Log(paths), cancel).ConfigureAwait(false);
-            return await QemuVm.OpenAsync(facts, options, process, monitor, state, cancel).ConfigureAwait(false);
+            return await QemuVm.OpenAsync(facts, options, process, monitor, state, new Companions(paths, files is null ? [] : [files]), cancel).ConfigureAwait(false);
         }
         catch (Exception cause)
         {
-            await UndoAsync(paths, state, process, monitor).ConfigureAwait(false);
+            await UndoAsync(paths, state, process, monitor, files).ConfigureAwait(false);
             if (cause is OperationCanceledException)
                 throw new VmFailedException(new VmFailure(VmFailureKind.Cancelled, "the start of the VM was given up"), cause);
             throw;
@@ -81,6 +86,19 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         {
             throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, fault.Message,
                 "set the pool's qemu to an executable qemu-system-x86_64"), fault);
+        }
+    }
+
+    private static Companion Serve(KataShape shape, VmPaths paths)
+    {
+        try
+        {
+            return VirtioFsServer.Start(shape, paths);
+        }
+        catch (IOException fault)
+        {
+            throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, fault.Message,
+                "set virtio_fs_daemon to an executable virtiofsd, or shared_fs to \"none\""), fault);
         }
     }
 
@@ -124,12 +142,13 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
     private static VmFailedException NotStarted(VmFacts facts, string how) =>
         new(QemuMessages.NotStarted(facts.Spec.Qemu, how, LogTail.Read(QemuPaths.Log(facts.Paths))));
 
-    private async Task UndoAsync(VmPaths paths, StateFile? state, QemuProcess? process, SupervisorMonitor? monitor)
+    private async Task UndoAsync(VmPaths paths, StateFile? state, QemuProcess? process, SupervisorMonitor? monitor, Companion? files)
     {
         try
         {
             if (monitor is not null) await monitor.DisposeAsync().ConfigureAwait(false);
             if (process is not null) await process.EndAsync(TimeSpan.Zero, options.KillDeadline, CancellationToken.None).ConfigureAwait(false);
+            if (files is not null) await files.EndAsync(TimeSpan.Zero, options.KillDeadline).ConfigureAwait(false);
             VmDirectories.Remove(paths);
         }
         catch (VmFailedException)
@@ -139,6 +158,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         finally
         {
             process?.Dispose();
+            files?.Dispose();
             state?.Dispose();
         }
     }

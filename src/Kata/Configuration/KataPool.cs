@@ -11,8 +11,8 @@ public static class KataPool
     /// <param name="configuration">What was read.</param>
     /// <param name="transport">How their agents are reached.</param>
     /// <param name="host">Where they run.</param>
-    /// <param name="first">As of Kata 1.x.</param>
-    public static VmSpec Spec(PoolName pool, KataVmConfig configuration, AgentTransport transport, IKataHost host, bool first = false)
+    /// <param name="target">Whose they are to be.</param>
+    public static VmSpec Spec(PoolName pool, KataVmConfig configuration, AgentTransport transport, IKataHost host, KataTarget target = KataTarget.Union)
     {
         var config = configuration.HypervisorConfig;
         return new VmSpec
@@ -29,14 +29,14 @@ public static class KataPool
             Kernel = config.KernelPath,
             Initrd = config.InitrdPath.Length > 0 ? config.InitrdPath : null,
             Image = config.InitrdPath.Length == 0 && config.ImagePath.Length > 0 ? config.ImagePath : null,
-            KernelParameters = KataKernelLine.Of(config, first),
+            KernelParameters = KataKernelLine.Of(config, target == KataTarget.Kata113),
             EntropySource = config.EntropySource,
             RootPorts = 0,
-            Kata = Shape(config, transport, host, first),
+            Kata = Shape(config, transport, host, target),
         };
     }
 
-    private static KataShape Shape(KataHypervisorConfig config, AgentTransport transport, IKataHost host, bool first)
+    private static KataShape Shape(KataHypervisorConfig config, AgentTransport transport, IKataHost host, KataTarget target)
     {
         var share = config.SharedFS switch
         {
@@ -47,7 +47,7 @@ public static class KataPool
         var shared = share == SharedFileSystem.VirtioFs || config.FileBackedMemRootDir.Length > 0;
         return new KataShape
         {
-            First = first,
+            First = target == KataTarget.Kata113,
             Machine = config.HypervisorMachineType switch
             {
                 "pc" => KataMachine.Pc,
@@ -86,6 +86,7 @@ public static class KataPool
             ColdPlugVfio = config.ColdPlugVFIO,
             RootPorts = (int)config.PCIeRootPort,
             SwitchPorts = (int)config.PCIeSwitchPort,
+            NestedBridges = target == KataTarget.Kata41 && config.HypervisorMachineType == "q35" && config.FirmwarePath.Length > 0,
             Unserved = string.Join("; ", Unserved(config).Select(u => $"{u.Key}: {u.Text} ({u.Remedy})")),
             FreePageReporting = config.ReclaimGuestFreedMemory && !config.ConfidentialGuest,
         };

@@ -24,7 +24,7 @@ public class KataHypervisorStateSpecs
     [Theory]
     [InlineData("{}")]
     [InlineData("null")]
-    [InlineData("""{"ID":null,"State":null,"QemuSMP":null,"Extra":1,"ContextID":7}""")]
+    [InlineData("""{"ID":null,"State":null,"QemuSMP":null,"Extra":1,"contextID":null}""")]
     public void Reads_zero_values_when_members_are_missing_or_null(string json) => Assert.Equal(
         """{"ID":"","QmpChannelpath":"","State":{"UUID":"","HotPlugVFIO":"","Bridges":null,"HotpluggedVCPUs":null,"""
         + "\"HotpluggedMemory\":0,\"VirtiofsDaemonPid\":0,\"HotplugVFIO\":\"\",\"ColdPlugVFIO\":\"\"},\"NvdimmCount\":0,"

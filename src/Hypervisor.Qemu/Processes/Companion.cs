@@ -1,0 +1,74 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using VmCacheCluster.Domain;
+
+namespace VmCacheCluster.Hypervisor.Qemu.Processes;
+
+/// <summary>
+/// A process that serves one VM beside its QEMU, and like it outlives the daemon: who it is stands in a file of the VM's run directory.
+/// Disposing it lets go and does not end it.
+/// </summary>
+internal sealed class Companion : IDisposable
+{
+    private readonly QemuProcess _process;
+
+    private Companion(string name, QemuProcess process) => (Name, _process) = (name, process);
+
+    /// <summary>What it is, such as virtiofsd: its files are called so.</summary>
+    public string Name { get; }
+
+    public int Pid => _process.Identity.Pid;
+
+    /// <summary>Completes with how it ended.</summary>
+    public Task<string> Exited => _process.Exited;
+
+    /// <summary>Starts it, and records it.</summary>
+    /// <param name="file">What it gets as <see cref="DetachedProcess.InheritedFile"/>.</param>
+    /// <exception cref="IOException">It cannot be executed or recorded.</exception>
+    public static Companion Start(string name, string program, IReadOnlyList<string> arguments, VmPaths paths, SafeHandle? file = null)
+    {
+        var process = QemuProcess.Start(program, arguments, Log(paths, name), file);
+        try
+        {
+            File.WriteAllText(Record(paths, name), string.Create(CultureInfo.InvariantCulture, $"{process.Identity.Pid} {process.Identity.StartTime}\n"));
+            return new Companion(name, process);
+        }
+        catch
+        {
+            process.Kill();
+            process.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Takes hold of one that an earlier process of the daemon started; null: there is none, or it is gone.</summary>
+    public static Companion? Adopt(string name, VmPaths paths)
+    {
+        try
+        {
+            var parts = File.ReadAllText(Record(paths, name)).Split(' ', StringSplitOptions.TrimEntries);
+            return parts.Length == 2
+                && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
+                && ulong.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var start)
+                && QemuProcess.Adopt(new ProcessIdentity(pid, start)) is { } process
+                    ? new Companion(name, process)
+                    : null;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    public static bool WasRecorded(string name, VmPaths paths) => File.Exists(Record(paths, name));
+
+    /// <summary>What it wrote last.</summary>
+    public static string Log(VmPaths paths, string name) => Path.Combine(paths.Directory, name + ".log");
+
+    /// <summary>SIGTERM, then SIGKILL.</summary>
+    public Task EndAsync(TimeSpan terminate, TimeSpan kill) => _process.EndAsync(terminate, kill, CancellationToken.None);
+
+    public void Dispose() => _process.Dispose();
+
+    private static string Record(VmPaths paths, string name) => Path.Combine(paths.Directory, name + ".pid");
+}

@@ -1,0 +1,57 @@
+using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Processes;
+
+namespace VmCacheCluster.Hypervisor.Qemu.Vm;
+
+/// <summary>All processes that serve one VM beside its QEMU.</summary>
+internal sealed class Companions(VmPaths paths, IReadOnlyList<Companion> all) : IDisposable
+{
+    public const string VirtioFs = "virtiofsd", Proxy = "kata-proxy";
+
+    private static readonly string[] Names = [VirtioFs, Proxy];
+    private static readonly TimeSpan Together = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    /// <summary>One that is recorded and gone cannot serve its VM any more.</summary>
+    private readonly string? _lost = Names.FirstOrDefault(name => Companion.WasRecorded(name, paths) && all.All(c => c.Name != name));
+
+    public int? PidOf(string name) => all.FirstOrDefault(c => c.Name == name)?.Pid;
+
+    /// <summary>Those that an earlier process of the daemon started.</summary>
+    public static Companions Adopt(VmPaths paths) => new(paths, [.. Names.Select(name => Companion.Adopt(name, paths)).OfType<Companion>()]);
+
+    /// <summary>A VM whose companion ends is of no use, as Kata has it: its QEMU is ended too.</summary>
+    /// <param name="qemu">That QEMU.</param>
+    /// <param name="told">Told how it ended, before it does.</param>
+    public void Watch(QemuProcess qemu, Action<string> told)
+    {
+        if (_lost is not null) End($"was ended, for its {_lost} is gone");
+        foreach (var companion in all) _ = WatchAsync(companion);
+
+        async Task WatchAsync(Companion companion)
+        {
+            var how = await companion.Exited.ConfigureAwait(false);
+            // Most of them end with their QEMU: then there is nothing to tell.
+            if (!await qemu.HasExitedWithinAsync(Together, CancellationToken.None).ConfigureAwait(false)) End($"was ended, for its {companion.Name} {how}{Said(companion.Name)}");
+        }
+
+        void End(string why)
+        {
+            told(why);
+            qemu.Kill();
+        }
+    }
+
+    private string Said(string name) => LogTail.Read(Companion.Log(paths, name)) is { Length: > 0 } log ? ": " + log.ReplaceLineEndings(" | ") : "";
+
+    /// <summary>They have nobody to serve any more.</summary>
+    public async Task EndAsync(TimeSpan kill)
+    {
+        foreach (var companion in all) await companion.EndAsync(Patience, kill).ConfigureAwait(false);
+    }
+
+    public void Dispose()
+    {
+        foreach (var companion in all) companion.Dispose();
+    }
+}
