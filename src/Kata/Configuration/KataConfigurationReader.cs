@@ -102,7 +102,7 @@ public sealed class KataConfigurationReader(IKataHost host, bool agentOverVsock 
         VisibleCdiDevices = agent.Flag("visible_cdi_devices"),
     };
 
-    private static KataFactory Factory(TomlSection factory) => new(
+    private static KataFactorySettings Factory(TomlSection factory) => new(
         (int)Math.Min(factory.Number("vm_cache_number"), int.MaxValue),
         factory.Text("vm_cache_endpoint", "/var/run/kata-containers/cache.sock"),
         factory.Flag("enable_template"),

@@ -18,7 +18,7 @@ internal static class RuntimeChecks
     }
 
     public static void After(
-        TomlSection runtime, TomlSection hypervisor, TomlSection factory, KataHypervisorConfig config, KataFactory made, IKataHost host, ICollection<KataFault> faults)
+        TomlSection runtime, TomlSection hypervisor, TomlSection factory, KataHypervisorConfig config, KataFactorySettings made, IKataHost host, ICollection<KataFault> faults)
     {
         foreach (var feature in runtime.List("experimental") ?? [])
             faults.Add(runtime.Fault("experimental", $"Unsupported experimental feature \"{feature}\"", "leave it out"));

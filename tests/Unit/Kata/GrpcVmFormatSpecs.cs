@@ -2,6 +2,7 @@ using Google.Protobuf;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Kata;
 using VmCacheCluster.Kata.Wire;
+using VmCacheCluster.Tests.TestSupport;
 using Xunit;
 
 namespace VmCacheCluster.Tests.Unit.Kata;

@@ -3,6 +3,7 @@ using VmCacheCluster.Kata;
 using VmCacheCluster.Kata.Configuration;
 using VmCacheCluster.Kata.Wire;
 using VmCacheCluster.Tests.Unit.Kata.Configuration;
+using VmCacheCluster.Tests.TestSupport;
 using Xunit;
 
 namespace VmCacheCluster.Tests.Unit.Kata;

@@ -1,5 +1,6 @@
 using System.Text;
 using VmCacheCluster.Kata;
+using VmCacheCluster.Tests.TestSupport;
 using Xunit;
 
 namespace VmCacheCluster.Tests.Unit.Kata;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Kata;
+using VmCacheCluster.Tests.TestSupport;
 using Xunit;
 
 namespace VmCacheCluster.Tests.Unit.Kata;

@@ -7,6 +7,7 @@ using VmCacheCluster.Kata;
 using VmCacheCluster.Kata.Configuration;
 using VmCacheCluster.Tests.Unit.Kata;
 using VmCacheCluster.Tests.Unit.Kata.Configuration;
+using VmCacheCluster.Tests.TestSupport;
 using Xunit;
 
 namespace VmCacheCluster.Tests.Unit.Qemu;

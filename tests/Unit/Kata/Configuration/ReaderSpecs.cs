@@ -30,7 +30,7 @@ public sealed class ReaderSpecs
         Assert.Equal(("q35", "virtio-scsi", "io_uring", "never"), (vm.HypervisorMachineType, vm.BlockDeviceDriver, vm.BlockDeviceAIO, vm.VirtioFSCache));
         Assert.Equal([new KataParam("scsi_mod.scan", "none")], vm.KernelParams);
         Assert.Equal((false, 0u), (config.Vm.AgentConfig.LongLiveConn, config.Vm.AgentConfig.DialTimeout));
-        Assert.Equal(new KataFactory(0, "/var/run/kata-containers/cache.sock", false, "/run/vc/vm/template"), config.Factory);
+        Assert.Equal(new KataFactorySettings(0, "/var/run/kata-containers/cache.sock", false, "/run/vc/vm/template"), config.Factory);
         Assert.Empty(config.Warnings);
     }
 

@@ -1,3 +1,4 @@
+using VmCacheCluster.Tests.TestSupport;
 using System.Text.Json;
 using VmCacheCluster.Kata.Configuration;
 

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using VmCacheCluster.Kata;
 using VmCacheCluster.Kata.Configuration;
+using VmCacheCluster.Tests.TestSupport;
 using Xunit;
 
 namespace VmCacheCluster.Tests.Unit.Kata.Configuration;
@@ -26,7 +27,7 @@ public sealed class VectorSpecs
         using var meta = JsonDocument.Parse(Vectors.Read($"vectors/{name}/meta.json"));
         var factory = meta.RootElement.GetProperty("factory");
         Assert.Equal(
-            new KataFactory(
+            new KataFactorySettings(
                 factory.GetProperty("vmCacheNumber").GetInt32(), factory.GetProperty("vmCacheEndpoint").GetString()!,
                 factory.GetProperty("enableTemplate").GetBoolean(), factory.GetProperty("templatePath").GetString()!),
             read.Configuration.Factory);

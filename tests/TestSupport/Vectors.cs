@@ -1,9 +1,9 @@
 using Xunit;
 
-namespace VmCacheCluster.Tests.Unit.Kata;
+namespace VmCacheCluster.Tests.TestSupport;
 
 /// <summary>Recorded formats of Kata's own code, kept beside the repository (../shared/kata).</summary>
-internal static class Vectors
+public static class Vectors
 {
     public static byte[] Read(string name)
     {
