@@ -1,4 +1,5 @@
 using System.Text.Json;
+using VmCacheCluster.Domain;
 using VmCacheCluster.Kata;
 using VmCacheCluster.Kata.Configuration;
 using VmCacheCluster.Kata.Wire;
@@ -11,6 +12,12 @@ internal sealed record KataClient(string Version, IReadOnlyList<KataDifference> 
 /// <summary>A field as a client has it, and whether it must be equal.</summary>
 internal sealed record KataField(string Name, string Value, bool Compared);
 
+/// <summary>How a server makes VMs of a configuration.</summary>
+/// <param name="Made">One can be made.</param>
+/// <param name="Cloned">It can be cloned from a template; else each is booted.</param>
+/// <param name="Why">Why not; empty when nothing stands in the way.</param>
+internal sealed record KataMaking(bool Made, bool Cloned, string Why);
+
 /// <summary>What Kata's clients say to a server's Config; pure.</summary>
 internal static class KataCheck
 {
@@ -19,6 +26,13 @@ internal static class KataCheck
     /// <param name="served">What a server sends; null: what it would send for this configuration.</param>
     internal static IReadOnlyList<KataClient> Clients(KataVmConfig own, GrpcVMConfig? served) =>
         [.. Generations.Select(g => new KataClient(g.Version, KataComparison.Between(served ?? own.ToGrpc(), own, g.Target)))];
+
+    /// <summary>Whether such VMs can be cloned, or booted at least.</summary>
+    internal static KataMaking Making(KataVmConfig own, AgentTransport transport, IKataHost host)
+    {
+        var shape = KataPool.Spec(PoolName.Default, own, transport, host).Kata!;
+        return shape.Unserved.Length > 0 ? new(false, false, shape.Unserved) : new(true, shape.WhyNotCloned() is null, shape.WhyNotCloned() ?? "");
+    }
 
     /// <summary>All fields that a server sends.</summary>
     internal static IReadOnlyList<KataField> Fields(KataVmConfig own)

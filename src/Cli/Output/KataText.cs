@@ -7,7 +7,7 @@ namespace VmCacheCluster.Cli.Output;
 /// <summary>What <c>kata check</c> prints.</summary>
 internal static class KataText
 {
-    internal static string Of(KataConfiguration configuration, IReadOnlyList<KataClient> clients, IReadOnlyList<KataField> fields)
+    internal static string Of(KataConfiguration configuration, IReadOnlyList<KataClient> clients, KataMaking making, IReadOnlyList<KataField> fields)
     {
         var text = new StringBuilder();
         foreach (var client in clients)
@@ -17,19 +17,23 @@ internal static class KataText
                 text.Append($"  {difference.Field}: {Served(difference.Served)} is served, {Table.OneLine(difference.Wanted)} is wanted\n");
         }
 
+        text.Append(
+            !making.Made ? $"no VM can be made of it: {Table.OneLine(making.Why)}\n"
+            : making.Cloned ? "VMs can be cloned from a template (enable_template = true, or refill = auto)\n"
+            : $"VMs are booted each, for they cannot be cloned: {Table.OneLine(making.Why)}\n");
         foreach (var warning in configuration.Warnings) text.Append($"warning: {Table.OneLine(warning)}\n");
         var table = new Table("FIELD", "VALUE", "COMPARED");
         foreach (var field in fields) table.Add(field.Name, field.Value, field.Compared ? "yes" : "no");
         return text.Append('\n').Append(table).ToString();
     }
 
-    internal static KataCheckView View(string file, KataConfiguration configuration, IReadOnlyList<KataClient> clients, IReadOnlyList<KataField> fields) => new(
-        clients.All(c => c.Differences.Count == 0), file, null, configuration.Warnings,
+    internal static KataCheckView View(string file, KataConfiguration configuration, IReadOnlyList<KataClient> clients, KataMaking making, IReadOnlyList<KataField> fields) => new(
+        making.Made && clients.All(c => c.Differences.Count == 0), file, null, configuration.Warnings,
         [.. clients.Select(c => new KataClientView(c.Version, c.Differences.Count == 0, [.. c.Differences.Select(d => new KataDifferenceView(d.Field, d.Served, d.Wanted))]))],
-        [.. fields.Select(f => new KataFieldView(f.Name, f.Value, f.Compared))]);
+        [.. fields.Select(f => new KataFieldView(f.Name, f.Value, f.Compared))], new KataMakingView(making.Made, making.Cloned, making.Why));
 
     internal static KataCheckView View(string file, IReadOnlyList<KataFault> faults) => new(
-        false, file, [.. faults.Select(f => new KataFaultView(f.File, f.Key, f.Value, f.Text, f.Remedy))], null, null, null);
+        false, file, [.. faults.Select(f => new KataFaultView(f.File, f.Key, f.Value, f.Text, f.Remedy))], null, null, null, null);
 
     private static string Served(string json) => json.Length == 0 ? "nothing" : Table.OneLine(json);
 }

@@ -56,7 +56,11 @@ internal sealed record CheckView(string Name, string Verdict, string Found, stri
 /// <param name="Faults">Null: the file can be used.</param>
 internal sealed record KataCheckView(
     bool Ok, string File, IReadOnlyList<KataFaultView>? Faults, IReadOnlyList<string>? Warnings, IReadOnlyList<KataClientView>? Clients,
-    IReadOnlyList<KataFieldView>? Fields);
+    IReadOnlyList<KataFieldView>? Fields, KataMakingView? Vms);
+
+/// <param name="Cloned">False: each is booted.</param>
+/// <param name="Why">Why it is not made, or not cloned.</param>
+internal sealed record KataMakingView(bool Made, bool Cloned, string Why);
 
 internal sealed record KataFaultView(string File, string Key, string Value, string Text, string Remedy);
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using VmCacheCluster.Cli.Kata;
 using VmCacheCluster.Cli.Output;
+using VmCacheCluster.Domain;
 using VmCacheCluster.Kata.Configuration;
 using VmCacheCluster.Kata.Wire;
 
@@ -29,15 +30,17 @@ internal static class KataVerb
 
     private static async Task<int> CheckAsync(Globals globals, ParseResult parse, string file, bool vsock, bool live, CancellationToken cancel)
     {
-        var read = new KataConfigurationReader(new LinuxKataHost(), vsock).Read(Path.GetFullPath(file));
+        var host = new LinuxKataHost();
+        var read = new KataConfigurationReader(host, vsock).Read(Path.GetFullPath(file));
         if (read.Configuration is not { } configuration) return Faulty(globals, parse, file, read.Faults);
         var served = live ? await ServedAsync(globals, parse, cancel).ConfigureAwait(false) : null;
         var clients = KataCheck.Clients(configuration.Vm, served);
         var fields = KataCheck.Fields(configuration.Vm);
+        var making = KataCheck.Making(configuration.Vm, vsock ? AgentTransport.Vsock : AgentTransport.VirtioSerial, host);
         globals.Host.Out.Write(globals.Format(parse) == OutputFormat.Json
-            ? Json.Text(KataText.View(file, configuration, clients, fields), Json.Views.KataCheckView) + "\n"
-            : KataText.Of(configuration, clients, fields));
-        return clients.All(c => c.Differences.Count == 0) ? ExitCode.Ok : ExitCode.Failed;
+            ? Json.Text(KataText.View(file, configuration, clients, making, fields), Json.Views.KataCheckView) + "\n"
+            : KataText.Of(configuration, clients, making, fields));
+        return making.Made && clients.All(c => c.Differences.Count == 0) ? ExitCode.Ok : ExitCode.Failed;
     }
 
     private static async Task<GrpcVMConfig> ServedAsync(Globals globals, ParseResult parse, CancellationToken cancel)

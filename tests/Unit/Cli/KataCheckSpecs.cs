@@ -17,7 +17,7 @@ public sealed class KataCheckSpecs : IDisposable
         var run = await CheckAsync("");
 
         Assert.Equal((0, ""), (run.Exit, run.Error));
-        Assert.StartsWith("Kata 3.5: takes the VM\nKata 4.1: takes the VM\n\nFIELD", run.Out, StringComparison.Ordinal);
+        Assert.StartsWith("Kata 3.5: takes the VM\nKata 4.1: takes the VM\nVMs can be cloned from a template (enable_template = true, or refill = auto)\n\nFIELD", run.Out, StringComparison.Ordinal);
         Assert.Matches(@"HypervisorConfig\.SharedFS +""none"" +yes", run.Out);
         Assert.Matches("HypervisorConfig\\.MemorySize +2048 +no", run.Out);
     }
@@ -31,6 +31,18 @@ public sealed class KataCheckSpecs : IDisposable
         Assert.StartsWith(
             "Kata 3.5: boots a VM of its own, because of\n  HypervisorConfig.VhostUserDeviceReconnect: 7 is served, 0 is wanted\nKata 4.1: takes the VM\n",
             run.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Says_why_vms_are_only_booted_or_not_made_at_all()
+    {
+        var booted = await CheckAsync("enable_hugepages = true\n");
+        Assert.Equal(0, booted.Exit);
+        Assert.Contains("VMs are booted each, for they cannot be cloned: its memory is of huge pages", booted.Out, StringComparison.Ordinal);
+
+        var none = await CheckAsync("confidential_guest = true\n");
+        Assert.Equal(ExitCode.Failed, none.Exit);
+        Assert.Contains("no VM can be made of it: confidential_guest", none.Out, StringComparison.Ordinal);
     }
 
     [Fact]
