@@ -10,7 +10,7 @@ var number = new Option<string?>("--vm-cache-number") { Description = "How many 
 var runDirectory = new Option<string?>("--run-dir") { Description = "Where records, sockets and logs of the VMs are kept (vmcache.run-dir)" };
 var kata = new Option<string?>("--kata-config") { Description = "Kata's configuration.toml: the default pool is what its [factory] and [hypervisor.qemu] say" };
 var transport = new Option<string?>("--agent-transport") { Description = "With --kata-config, how guests' agents are reached: vsock (as Kata does), or virtio-serial" };
-var version = new Option<string?>("--kata-version") { Description = "With --kata-config, the clients that are served: auto (3.x and 4.x), 3.5 or 4.1" };
+var version = new Option<string?>("--kata-version") { Description = "With --kata-config, the clients that are served: auto (3.x and 4.x), 3.5, 4.1 or 1.13" };
 var root = new RootCommand("vmcached keeps QEMU VMs booted and paused, and hands them out in milliseconds.")
 {
     config, endpoint, number, runDirectory, kata, transport, version,

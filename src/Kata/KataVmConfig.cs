@@ -32,6 +32,10 @@ public sealed record KataVmConfig
     public KataAgentConfig AgentConfig { get; init; } = new();
     public required KataHypervisorConfig HypervisorConfig { get; init; }
 
+    /// <summary>What only Kata 1.x has; null: it is not of that generation.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public KataFirst? First { get; init; }
+
     /// <summary>The answer of CacheService.Config. Compute it once a pool.</summary>
     public Wire.GrpcVMConfig ToGrpc(KataTarget target = KataTarget.Union) => KataWire.Write(this, target);
 }

@@ -35,6 +35,7 @@ internal static class KataWire
 
     public static Wire.GrpcVMConfig Write(KataVmConfig config, KataTarget target)
     {
+        if (target == KataTarget.Kata113) return KataFirstWire.Write(config);
         var fit = target == KataTarget.Kata35 ? As35(config) : config;
         return new Wire.GrpcVMConfig
         {

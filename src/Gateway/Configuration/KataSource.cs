@@ -34,7 +34,7 @@ internal sealed record KataSource(string File, KataConfiguration Configuration, 
     public IEnumerable<string> Warnings =>
     [
         .. Configuration.Warnings,
-        .. KataPool.Unserved(Configuration.Vm.HypervisorConfig).Select(u => $"no VM can be made of it: {u.Key}: {u.Text}; {u.Remedy}"),
+        .. KataPool.Unserved(Configuration.Vm).Select(u => $"no VM can be made of it: {u.Key}: {u.Text}; {u.Remedy}"),
         .. Configuration.Factory.VmCacheNumber == 0 ? ["vm_cache_number is 0: no VM is kept warm unless --vm-cache-number or vmcache.conf says so"] : Array.Empty<string>(),
         .. Configuration.Factory.EnableTemplate && Spec.Kata!.WhyNotCloned() is { } why ? [$"enable_template is set, and its VMs are booted all the same: {why}"] : Array.Empty<string>(),
     ];

@@ -16,7 +16,7 @@ internal sealed class KataSourceReader(Func<IKataHost> host, ICollection<Configu
 
     private static readonly Dictionary<string, KataTarget> Targets = new()
     {
-        ["auto"] = KataTarget.Union, ["3.5"] = KataTarget.Kata35, ["4.1"] = KataTarget.Kata41,
+        ["auto"] = KataTarget.Union, ["3.5"] = KataTarget.Kata35, ["4.1"] = KataTarget.Kata41, ["1.13"] = KataTarget.Kata113,
     };
 
     /// <summary>What Kata's file decides; the keys of pool-defaults that then have no meaning.</summary>
@@ -41,9 +41,11 @@ internal sealed class KataSourceReader(Func<IKataHost> host, ICollection<Configu
             faults.Add(new ConfigurationFault(
                 $"vmcache.pools.{name}.{key}", own![key]!.Shown, $"the pool's VMs are those of {file.Value}", source, "set it there, in Kata's words, or remove it here"));
         var seen = host();
-        var read = new KataConfigurationReader(seen, transport == AgentTransport.Vsock).Read(file.Value);
+        var first = target == KataTarget.Kata113;
+        var read = new KataConfigurationReader(seen, transport == AgentTransport.Vsock, first).Read(file.Value);
         foreach (var fault in read.Faults)
             faults.Add(new ConfigurationFault(fault.Key.Length > 0 ? fault.Key : fault.File, fault.Value, fault.Text, $"file {fault.File}", fault.Remedy));
+        if (first) transport = read.Configuration?.Vm.First?.UseVsock == true ? AgentTransport.Vsock : AgentTransport.VirtioSerial;
         return read.Configuration is { } configuration
             ? new KataSource(file.Value, configuration, target, KataPool.Spec(name, configuration.Vm, transport, seen, target))
             : null;

@@ -8,7 +8,8 @@ namespace VmCacheCluster.Kata.Configuration;
 /// </summary>
 /// <param name="host">The host it is for.</param>
 /// <param name="agentOverVsock">False: guests' agents are reached over virtio-serial, and /dev/vhost-vsock is not needed.</param>
-public sealed class KataConfigurationReader(IKataHost host, bool agentOverVsock = true)
+/// <param name="first">It is a configuration of Kata 1.x, where the file says itself how agents are reached.</param>
+public sealed class KataConfigurationReader(IKataHost host, bool agentOverVsock = true, bool first = false)
 {
     private const string Qemu = "qemu";
 
@@ -45,20 +46,23 @@ public sealed class KataConfigurationReader(IKataHost host, bool agentOverVsock 
     {
         var runtime = new TomlSection(Table(file.Root, "runtime"), "runtime", file, mistyped);
         var factory = new TomlSection(Table(file.Root, "factory"), "factory", file, mistyped);
-        var agentTable = Table(Table(file.Root, "agent"), "kata") ?? Table(file.Root, "agent")?.Values.OfType<TomlTable>().LastOrDefault();
+        var agents = Table(file.Root, "agent");
+        var agentTable = Table(agents, "kata") ?? Table(file.Root, "agent")?.Values.OfType<TomlTable>().LastOrDefault();
         var agent = new TomlSection(agentTable, "agent.kata", file, mistyped);
         RuntimeChecks.Before(runtime, faults);
         var hypervisors = Table(file.Root, "hypervisor") ?? [];
         if (Hypervisor(hypervisors, file, factory, faults) is not { } name) return null;
 
         var section = new TomlSection(Table(hypervisors, name), $"hypervisor.{name}", file, mistyped);
-        var config = new QemuTable(section, host, agentOverVsock, faults).Read();
-        var agentConfig = Agent(agent, agentTable is not null);
+        var parts = first ? FirstTables.Read(file, section, agents, agent, mistyped, faults) : null;
+        var config = new QemuTable(section, host, parts?.UseVsock ?? agentOverVsock, faults, first).Read();
+        // Who multiplexes itself keeps its connection.
+        var agentConfig = Agent(agent, parts is null ? agentTable is not null : parts.ProxyType == KataProxyTypes.BuiltIn);
         applied.AddRange(section.UnknownOf(OfOthers).Concat(agent.UnknownOf(None)).Where(f => f.File != file.Path).Select(NotApplied));
         config = config with { KernelParams = KernelParams(config, agentConfig) };
         var made = Factory(factory);
         RuntimeChecks.After(runtime, section, factory, config, made, host, faults);
-        var vm = new KataVmConfig { AgentConfig = agentConfig, HypervisorConfig = config };
+        var vm = new KataVmConfig { AgentConfig = agentConfig, HypervisorConfig = config, First = parts };
         return new KataConfiguration(vm, made, [.. section.UnknownOf(OfOthers).Concat(agent.UnknownOf(None)).Select(Ignored), .. RuntimeChecks.Warnings(config, host)]);
     }
 

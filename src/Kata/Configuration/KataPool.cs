@@ -32,12 +32,13 @@ public static class KataPool
             KernelParameters = KataKernelLine.Of(config, target == KataTarget.Kata113),
             EntropySource = config.EntropySource,
             RootPorts = 0,
-            Kata = Shape(config, transport, host, target),
+            Kata = Shape(configuration, transport, host, target),
         };
     }
 
-    private static KataShape Shape(KataHypervisorConfig config, AgentTransport transport, IKataHost host, KataTarget target)
+    private static KataShape Shape(KataVmConfig configuration, AgentTransport transport, IKataHost host, KataTarget target)
     {
+        var config = configuration.HypervisorConfig;
         var share = config.SharedFS switch
         {
             "virtio-9p" => SharedFileSystem.Virtio9P,
@@ -87,14 +88,17 @@ public static class KataPool
             RootPorts = (int)config.PCIeRootPort,
             SwitchPorts = (int)config.PCIeSwitchPort,
             NestedBridges = target == KataTarget.Kata41 && config.HypervisorMachineType == "q35" && config.FirmwarePath.Length > 0,
-            Unserved = string.Join("; ", Unserved(config).Select(u => $"{u.Key}: {u.Text} ({u.Remedy})")),
+            Unserved = string.Join("; ", Unserved(configuration).Select(u => $"{u.Key}: {u.Text} ({u.Remedy})")),
             FreePageReporting = config.ReclaimGuestFreedMemory && !config.ConfidentialGuest,
         };
     }
 
     /// <summary>What the configuration asks for and no VM of ours has: each with its key, and what to do.</summary>
-    public static IEnumerable<(string Key, string Text, string Remedy)> Unserved(KataHypervisorConfig config)
+    public static IEnumerable<(string Key, string Text, string Remedy)> Unserved(KataVmConfig configuration)
     {
+        var config = configuration.HypervisorConfig;
+        if (configuration.First is { AgentType: "hyperstart" })
+            yield return ("agent.hyperstart", "hyperstart is told to clients, and its own protocol is not spoken here", "use a guest with [agent.kata]");
         if (config.ConfidentialGuest)
             yield return ("confidential_guest", "a confidential guest is measured for its owner, and cannot be booted beforehand for anybody", "set it to false, or boot such guests without a cache");
         if (config.SharedFS == "virtio-fs-nydus")

@@ -1,7 +1,8 @@
 namespace VmCacheCluster.Kata.Configuration;
 
 /// <summary>The table [hypervisor.qemu], with the defaults, limits and checks of Kata's loader, in its order.</summary>
-internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOverVsock, ICollection<KataFault> faults)
+/// <param name="first">As Kata 1.x has them where that differs.</param>
+internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOverVsock, ICollection<KataFault> faults, bool first = false)
 {
     private const uint LeastMemory = 256, DefaultMemory = 2048, MostBridges = 5, MostPorts = 16, MostLoglevel = 3;
     private const int MostVcpus = 240;
@@ -13,7 +14,7 @@ internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOve
 
     public KataHypervisorConfig Read()
     {
-        var machine = table.Text("machine_type", "q35");
+        var machine = table.Text("machine_type", first ? "pc" : "q35");
         var config = new KataHypervisorConfig
         {
             HypervisorPath = Existing("path", "/usr/bin/qemu-system-x86_64"),
@@ -25,7 +26,7 @@ internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOve
             FirmwareVolumePath = Existing("firmware_volume"),
             BlockDeviceDriver = OneOf("block_device_driver", BlockDrivers, "Invalid hypervisor block storage driver {0} specified (supported drivers: {1})"),
             BlockDeviceAIO = OneOf("block_device_aio", BlockAio, "Invalid hypervisor block storage I/O mechanism  {0} specified (supported AIO: {1})"),
-            SharedFS = OneOf("shared_fs", SharedFileSystems, "Invalid hypervisor shared file system {0} specified (supported file systems: {1})", "virtio-fs"),
+            SharedFS = OneOf("shared_fs", SharedFileSystems, "Invalid hypervisor shared file system {0} specified (supported file systems: {1})", first ? "virtio-9p" : "virtio-fs"),
             VirtioFSDaemon = table.Text("virtio_fs_daemon"),
             ExtraMonitorSocket = table.Text("extra_monitor_socket"),
             RootfsType = table.Text("rootfs_type", "ext4"),
@@ -33,9 +34,9 @@ internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOve
             CPUFeatures = Trimmed("cpu_features"),
             HypervisorMachineType = machine,
             EntropySource = table.Text("entropy_source", "/dev/urandom"),
-            VirtioFSCache = table.Text("virtio_fs_cache", "never"),
+            VirtioFSCache = table.Text("virtio_fs_cache", first ? "none" : "never"),
             FileBackedMemRootDir = table.Text("file_mem_backend"),
-            VhostUserStorePath = table.Text("vhost_user_store_path", "/var/run/kata-containers/vhost-user/"),
+            VhostUserStorePath = table.Text("vhost_user_store_path", first ? "/var/run/kata-containers/vhost-user" : "/var/run/kata-containers/vhost-user/"),
             VhostUserDeviceReconnect = table.Number("vhost_user_reconnect_timeout_sec"),
             GuestMemoryDumpPath = table.Text("guest_memory_dump_path"),
             GuestHookPath = table.Text("guest_hook_path"),

@@ -1,0 +1,34 @@
+using Tomlyn.Model;
+
+namespace VmCacheCluster.Kata.Configuration;
+
+/// <summary>The tables and keys that a configuration.toml of Kata 1.x has, and later ones have not.</summary>
+internal static class FirstTables
+{
+    private static readonly string[] Agents = ["kata", "hyperstart"];
+
+    public static KataFirst Read(
+        TomlFile file, TomlSection hypervisor, TomlTable? agents, TomlSection agent, ICollection<KataFault> mistyped, ICollection<KataFault> faults)
+    {
+        var proxies = file.Root.TryGetValue("proxy", out var found) ? found as TomlTable : null;
+        var proxy = new TomlSection(proxies is not null && proxies.TryGetValue("kata", out var kata) ? kata as TomlTable : null, "proxy.kata", file, mistyped);
+        var type = agents?.Keys.FirstOrDefault(Agents.Contains) ?? agents?.Keys.FirstOrDefault() ?? Agents[0];
+        if (!Agents.Contains(type))
+            faults.Add(new KataFault(file.Path, $"agent.{type}", "", $"agent type {type} is not supported by VM cache", "use [agent.kata]"));
+        var vsock = hypervisor.Flag("use_vsock");
+        var path = proxy.Text("path");
+        return new KataFirst
+        {
+            AgentType = type,
+            // The runtime of the command line has a proxy where the file names one; containerd's shim is its own.
+            ProxyType = vsock ? KataProxyTypes.None : path.Length > 0 ? KataProxyTypes.Kata : KataProxyTypes.BuiltIn,
+            ProxyPath = vsock ? "" : path,
+            ProxyDebug = !vsock && proxy.Flag("enable_debug"),
+            UseVsock = vsock,
+            HotplugVfioOnRootBus = hypervisor.Flag("hotplug_vfio_on_root_bus"),
+            Swap = hypervisor.Flag("enable_swap"),
+            TraceMode = agent.Text("trace_mode"),
+            TraceType = agent.Text("trace_type"),
+        };
+    }
+}
