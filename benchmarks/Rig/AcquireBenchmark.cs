@@ -66,7 +66,7 @@ public static class AcquireBenchmark
 
     private static async Task ResumeAsync(string qmp, string agent)
     {
-        await using var channel = await TtrpcClient.ConnectUnixAsync(agent, null, CancellationToken.None);
+        await using var channel = await TtrpcClient.ConnectAsync(agent, null, CancellationToken.None);
         await using var monitor = await QmpClient.ConnectUnixAsync(qmp, null, CancellationToken.None);
         await monitor.ExecuteAsync("cont", null, CancellationToken.None, Limit);
         if (!await new AgentClient(channel).CheckAsync(CancellationToken.None, Limit)) throw new InvalidOperationException("the agent does not serve");

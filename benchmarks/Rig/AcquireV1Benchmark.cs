@@ -68,7 +68,7 @@ public static class AcquireV1Benchmark
         await using var monitor = await QmpClient.ConnectUnixAsync(vm.Qmp, null, CancellationToken.None);
         var from = Stopwatch.GetTimestamp();
         await monitor.ExecuteAsync("cont", null, CancellationToken.None, Limit);
-        await using var channel = await TtrpcClient.ConnectUnixAsync(vm.Agent, null, CancellationToken.None);
+        await using var channel = await TtrpcClient.ConnectAsync(vm.Agent, null, CancellationToken.None);
         var now = DateTimeOffset.UtcNow;
         var request = new PrepareRequest
         {

@@ -47,7 +47,7 @@ public static class AgentConnection
     private static async Task<(TtrpcClient, T)> AskAsync<T>(
         string socket, Func<AgentClient, TimeSpan, Task<T>> ask, TimeSpan timeout, CancellationToken cancel)
     {
-        var channel = await TtrpcClient.ConnectUnixAsync(socket, null, cancel).ConfigureAwait(false);
+        var channel = await TtrpcClient.ConnectAsync(socket, null, cancel).ConfigureAwait(false);
         try
         {
             return (channel, await ask(new AgentClient(channel), timeout).ConfigureAwait(false));

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Google.Protobuf;
 using VmCacheCluster.Agent.Wire;
 
@@ -37,22 +36,10 @@ public sealed class TtrpcClient : IAsyncDisposable
     /// <summary>How many answers came for streams that nobody waits for (any more).</summary>
     public long IgnoredFrames => _pending.Ignored;
 
-    /// <exception cref="TtrpcConnectionException">Nobody listens at <paramref name="path"/>.</exception>
-    public static async Task<TtrpcClient> ConnectUnixAsync(string path, TtrpcClientOptions? options, CancellationToken cancel)
-    {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancel).ConfigureAwait(false);
-        }
-        catch (Exception e)
-        {
-            socket.Dispose();
-            if (e is SocketException or ArgumentException) throw new TtrpcConnectionException($"cannot connect to {path}: {e.Message}", e);
-            throw;
-        }
-        return new TtrpcClient(new NetworkStream(socket, ownsSocket: true), options);
-    }
+    /// <param name="address">See <see cref="AgentAddress"/>.</param>
+    /// <exception cref="TtrpcConnectionException">Nobody listens at <paramref name="address"/>.</exception>
+    public static async Task<TtrpcClient> ConnectAsync(string address, TtrpcClientOptions? options, CancellationToken cancel) =>
+        new(await AgentAddress.ConnectAsync(address, cancel).ConfigureAwait(false), options);
 
     /// <summary>One request, one answer.</summary>
     /// <param name="timeout">The deadline, which the server is told, too; null for the options' default.</param>

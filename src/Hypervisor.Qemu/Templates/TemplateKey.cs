@@ -16,6 +16,7 @@ internal sealed class TemplateKey
     /// <summary>Raised when templates are made or stored in another way.</summary>
     private const int Form = 2;
 
+    private const uint AnyContext = 3;
     private static readonly VmId AnyId = new(Guid.Empty.ToString("D"));
     private static readonly VmPaths AnyPaths = QemuPaths.For("/run", "/client", AnyId);
 
@@ -27,10 +28,12 @@ internal sealed class TemplateKey
     public TemplateDigest Of(VmSpec spec)
     {
         var text = new StringBuilder().Append(Form).Append('\n').Append(_cpu.Value).Append('\n');
-        foreach (var file in new[] { spec.Qemu, spec.Kernel, spec.Initrd, spec.Image }) text.Append(file is null ? "" : DigestOf(file)).Append('\n');
+        string?[] firmware = spec.Kata is { } shape ? [shape.Firmware.Length > 0 ? shape.Firmware : null, .. shape.Flashes.Split('\n', StringSplitOptions.RemoveEmptyEntries)] : [];
+        foreach (var file in new[] { spec.Qemu, spec.Kernel, spec.Initrd, spec.Image }.Concat(firmware)) text.Append(file is null ? "" : DigestOf(file)).Append('\n');
         // The pool's name is in the command line, where it shapes nothing; so are the paths of files that count by their contents.
         var anonymous = spec with { Pool = PoolName.Default, Kernel = "", Initrd = spec.Initrd is null ? null : "", Image = spec.Image is null ? null : "" };
-        foreach (var argument in QemuCommandLine.Build(anonymous, AnyPaths, AnyId, VmSource.Template)) text.Append(argument).Append('\n');
+        var paths = spec.Kata is { Transport: AgentTransport.Vsock } ? AnyPaths with { Agent = VsockAddress.Of(AnyContext) } : AnyPaths;
+        foreach (var argument in QemuCommandLine.Build(anonymous, paths, AnyId, VmSource.Template)) text.Append(argument).Append('\n');
         return new TemplateDigest(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString()))));
     }
 

@@ -70,7 +70,7 @@ internal static class AgentProbe
     }
 
     private static Task<TtrpcClient> ConnectAsync(string socket, TimeSpan frame, CancellationToken cancel) =>
-        TtrpcClient.ConnectUnixAsync(socket, new TtrpcClientOptions { FrameTimeout = frame }, cancel);
+        TtrpcClient.ConnectAsync(socket, new TtrpcClientOptions { FrameTimeout = frame }, cancel);
 
     internal static VmFailedException Failed(string why, Exception? inner) => new(new VmFailure(
         VmFailureKind.Agent, $"the guest's agent did not answer as it must: {why}",

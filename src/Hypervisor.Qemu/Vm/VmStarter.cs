@@ -34,6 +34,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         if (QemuPaths.Fault(options.RunDirectory, options.ClientDirectory) is { } fault)
             throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, fault, "choose another directory"));
         var paths = QemuPaths.For(options.RunDirectory, options.ClientDirectory, id, spec.Kata is not null);
+        if (spec.Kata is { Transport: AgentTransport.Vsock }) paths = paths with { Agent = VsockAddress.Of(VsockContext.Choose()) };
         if (Path.Exists(paths.Directory) || Path.Exists(paths.ClientDirectory))
             throw new VmFailedException(new VmFailure(VmFailureKind.Internal, $"there are files of a VM {id} already"));
         // Everything up to the monitor is system calls of microseconds and a fork: not for the caller's thread.

@@ -51,7 +51,7 @@ public sealed class BootedGuest : IAsyncLifetime
     }
 
     public async Task<TtrpcClient> ConnectAsync() =>
-        await TtrpcClient.ConnectUnixAsync(AgentSocket, new TtrpcClientOptions { DefaultTimeout = Patience }, CancellationToken.None);
+        await TtrpcClient.ConnectAsync(AgentSocket, new TtrpcClientOptions { DefaultTimeout = Patience }, CancellationToken.None);
 
     /// <summary>A connection to the agent's port without a protocol on it.</summary>
     public async Task<Socket> ConnectRawAsync()

@@ -119,4 +119,12 @@ public sealed class AgentConnectionSpecs : IDisposable
 
     private Task<(TtrpcClient Channel, VersionCheckResponse Answer)> OpenAsync(TimeSpan limit, CancellationToken cancel = default) =>
         AgentConnection.OpenAsync(Path, (agent, timeout) => agent.VersionAsync(cancel, timeout), limit, cancel);
+
+    [Theory]
+    [InlineData("vsock://three:1024", "it is not vsock://CID:PORT")]
+    [InlineData("vsock://3", "it is not vsock://CID:PORT")]
+    // The context id of the hypervisor itself, where no agent is: it is refused, or nobody answers, or the host has no vsock.
+    [InlineData("vsock://0:1024", "cannot connect to vsock://0:1024: ")]
+    public async Task Says_why_no_agent_is_reached_on_the_vsock_bus(string address, string why)
+        => Assert.Contains(why, (await Assert.ThrowsAsync<TtrpcConnectionException>(() => TtrpcClient.ConnectAsync(address, null, default))).Message, StringComparison.Ordinal);
 }

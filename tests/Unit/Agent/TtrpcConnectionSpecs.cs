@@ -103,7 +103,7 @@ public sealed class TtrpcConnectionSpecs
         listener.Listen();
         try
         {
-            await using var client = await TtrpcClient.ConnectUnixAsync(path, null, default);
+            await using var client = await TtrpcClient.ConnectAsync(path, null, default);
             await using var accepted = new NetworkStream(await listener.AcceptAsync(), ownsSocket: true);
             var served = TtrpcCallSpecs.Echo().ServeAsync(accepted, default);
             Assert.Equal("hello", await TtrpcCallSpecs.EchoAsync(client, "hello", TtrpcPair.Generous));
@@ -119,7 +119,7 @@ public sealed class TtrpcConnectionSpecs
     [Fact]
     public async Task Names_the_path_when_nobody_listens()
     {
-        var e = await Assert.ThrowsAsync<TtrpcConnectionException>(() => TtrpcClient.ConnectUnixAsync("/nonexistent/agent.sock", null, default));
+        var e = await Assert.ThrowsAsync<TtrpcConnectionException>(() => TtrpcClient.ConnectAsync("/nonexistent/agent.sock", null, default));
         Assert.Contains("/nonexistent/agent.sock", e.Message);
     }
 

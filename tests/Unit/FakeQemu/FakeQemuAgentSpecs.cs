@@ -12,7 +12,7 @@ public sealed class FakeQemuAgentSpecs
     {
         using var vm = new FakeVm("", "-S");
         using var qmp = await vm.GreetAsync("qmp");
-        await using var client = await TtrpcClient.ConnectUnixAsync(vm.At("agent"), null, default);
+        await using var client = await TtrpcClient.ConnectAsync(vm.At("agent"), null, default);
         var version = new AgentClient(client).VersionAsync(default);
         Assert.Equal("prelaunch", await qmp.StatusAsync());
         Assert.False(version.IsCompleted);
@@ -28,7 +28,7 @@ public sealed class FakeQemuAgentSpecs
     {
         using var vm = new FakeVm(directive);
         (await vm.ConnectAsync("qmp")).Dispose();
-        await using var client = await TtrpcClient.ConnectUnixAsync(vm.At("agent"), null, default);
+        await using var client = await TtrpcClient.ConnectAsync(vm.At("agent"), null, default);
         Assert.Equal(serves, await new AgentClient(client).CheckAsync(default, FakeVm.Generous));
     }
 
@@ -37,7 +37,7 @@ public sealed class FakeQemuAgentSpecs
     {
         using var vm = new FakeVm("");
         (await vm.ConnectAsync("qmp")).Dispose();
-        await using var client = await TtrpcClient.ConnectUnixAsync(vm.At("agent"), null, default);
+        await using var client = await TtrpcClient.ConnectAsync(vm.At("agent"), null, default);
         var agent = new AgentClient(client);
 
         Assert.True((await agent.GetGuestDetailsAsync(default, FakeVm.Generous)).Can(AgentAbilities.Prepare));
@@ -49,7 +49,7 @@ public sealed class FakeQemuAgentSpecs
     {
         using var vm = new FakeVm("agent=garbage");
         (await vm.ConnectAsync("qmp")).Dispose();
-        await using var client = await TtrpcClient.ConnectUnixAsync(vm.At("agent"), null, default);
+        await using var client = await TtrpcClient.ConnectAsync(vm.At("agent"), null, default);
         await Assert.ThrowsAsync<TtrpcConnectionException>(() => new AgentClient(client).CheckAsync(default, FakeVm.Generous));
     }
 
@@ -58,7 +58,7 @@ public sealed class FakeQemuAgentSpecs
     {
         using var vm = new FakeVm("agent=never");
         (await vm.ConnectAsync("qmp")).Dispose();
-        await using var client = await TtrpcClient.ConnectUnixAsync(vm.At("agent"), null, default);
+        await using var client = await TtrpcClient.ConnectAsync(vm.At("agent"), null, default);
         await Assert.ThrowsAsync<TtrpcTimeoutException>(() => new AgentClient(client).CheckAsync(default, TimeSpan.FromMilliseconds(100)));
     }
 
@@ -74,7 +74,7 @@ public sealed class FakeQemuAgentSpecs
         // Two clients in turn: the channel is free again when the first has left.
         for (var turn = 0; turn < 2; turn++)
         {
-            await using var client = await TtrpcClient.ConnectUnixAsync(vm.At("agent"), null, default);
+            await using var client = await TtrpcClient.ConnectAsync(vm.At("agent"), null, default);
             var start = new ExecStart { Args = { command.Split(' ') }, TimeoutMilliseconds = timedOut ? 20u : 0 };
             var stdout = new MemoryStream();
             var exited = await new AgentClient(client)
