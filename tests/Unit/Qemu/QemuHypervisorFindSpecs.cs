@@ -4,6 +4,7 @@ using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
 using VmCacheCluster.Hypervisor.Qemu.Records;
+using VmCacheCluster.Tests.TestSupport;
 using Xunit;
 
 namespace VmCacheCluster.Tests.Unit.Qemu;
@@ -139,6 +140,8 @@ public sealed class QemuHypervisorFindSpecs : IDisposable
     {
         var pidFile = Path.Combine(_paths.Directory, "pid");
         using var process = QemuProcess.Start("/usr/bin/tail", ["-f", "/dev/null", _id.Value, pidFile], "/dev/null");
+        // The kernel lets go of whoever starts a program just before that has its arguments.
+        await Eventually.Async(() => Processes.Naming(pidFile).Count == 1, "it has its arguments");
 
         var found = Assert.Single(await _hypervisor.FindAsync(None));
 
