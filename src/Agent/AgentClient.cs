@@ -6,10 +6,10 @@ using VmCacheCluster.Agent.Kata;
 namespace VmCacheCluster.Agent;
 
 /// <summary>
-/// The calls of a guest's agent that a VM cache needs: Kata's (2.x to 4.x), and Prepare and Exec of our own guest. Errors are those of
-/// <see cref="TtrpcClient.CallAsync"/>. The client is the caller's.
+/// The calls of a guest's agent that a VM cache needs: Kata's, and Prepare and Exec of our own guest. Errors are those of
+/// <see cref="IAgentChannel.CallAsync"/>. The client is the caller's.
 /// </summary>
-public sealed class AgentClient(TtrpcClient client)
+public sealed class AgentClient(IAgentChannel client)
 {
     /// <summary>Whether the agent says that it serves.</summary>
     public async Task<bool> CheckAsync(CancellationToken cancel, TimeSpan? timeout = null)
@@ -80,7 +80,8 @@ public sealed class AgentClient(TtrpcClient client)
         Stream? stdin,
         Func<ReadOnlyMemory<byte>, ValueTask> stdout,
         Func<ReadOnlyMemory<byte>, ValueTask> stderr,
-        CancellationToken cancel) => new ExecCall(client, stdout, stderr).RunAsync(start, stdin, cancel);
+        CancellationToken cancel) => new ExecCall(
+            client as TtrpcClient ?? throw new TtrpcStatusException(TtrpcStatusCode.Unimplemented, "agents of Kata 1.x run no programs for a cache"), stdout, stderr).RunAsync(start, stdin, cancel);
 
     // Kata's agents answer a service that they do not have with INVALID_ARGUMENT, and name it.
     private static bool SaysThatItIsMissing(TtrpcStatusException fault) => fault.Code switch
@@ -91,6 +92,6 @@ public sealed class AgentClient(TtrpcClient client)
         _ => false,
     };
 
-    private Task AgentAsync<T>(string method, T request, CancellationToken cancel, TimeSpan? timeout) where T : IMessage<T> =>
+    private Task AgentAsync<T>(string method, T request, CancellationToken cancel, TimeSpan? timeout) where T : class, IMessage<T> =>
         client.CallAsync(AgentServices.Agent, method, request, Empty.Parser, cancel, timeout);
 }

@@ -3,7 +3,11 @@ using System.Net.Sockets;
 
 namespace VmCacheCluster.Agent;
 
-/// <summary>Opens a guest agent's channel on a Unix socket, of which it is only known that somebody listens there.</summary>
+/// <summary>Connects to an agent, in its protocol.</summary>
+/// <exception cref="TtrpcConnectionException">Nobody listens there.</exception>
+public delegate Task<IAgentChannel> AgentDial(CancellationToken cancel);
+
+/// <summary>Opens a guest agent's channel, of which it is only known that somebody listens there.</summary>
 public static class AgentConnection
 {
     private static readonly TimeSpan FirstPatience = TimeSpan.FromSeconds(1);
@@ -14,14 +18,15 @@ public static class AgentConnection
     /// with twice the patience: a request is lost on an agent that still takes it for the rest of a frame which the
     /// channel's last client did not finish, and on one that was just started.
     /// </summary>
+    /// <param name="dial">Connects, in the agent's protocol.</param>
     /// <param name="ask">The question, to be answered within the time given to it.</param>
     /// <param name="limit">How long to go on asking; the last question may take what is left of it.</param>
     /// <returns>The connection, which is the caller's, and its answer.</returns>
-    /// <exception cref="TtrpcConnectionException">Nobody listens at <paramref name="socket"/>, or connections keep ending.</exception>
+    /// <exception cref="TtrpcConnectionException">Nobody listens there, or connections keep ending.</exception>
     /// <exception cref="TtrpcTimeoutException">No answer within <paramref name="limit"/>.</exception>
     /// <exception cref="TtrpcStatusException">The agent answered with an error.</exception>
-    public static async Task<(TtrpcClient Channel, T Answer)> OpenAsync<T>(
-        string socket, Func<AgentClient, TimeSpan, Task<T>> ask, TimeSpan limit, CancellationToken cancel)
+    public static async Task<(IAgentChannel Channel, T Answer)> OpenAsync<T>(
+        AgentDial dial, Func<AgentClient, TimeSpan, Task<T>> ask, TimeSpan limit, CancellationToken cancel)
     {
         var asked = Stopwatch.StartNew();
         for (var patience = FirstPatience; ;)
@@ -30,7 +35,7 @@ public static class AgentConnection
             if (left < Pause) left = Pause;
             try
             {
-                return await AskAsync(socket, ask, patience < left ? patience : left, cancel).ConfigureAwait(false);
+                return await AskAsync(dial, ask, patience < left ? patience : left, cancel).ConfigureAwait(false);
             }
             catch (TtrpcTimeoutException) when (patience < left)
             {
@@ -44,10 +49,10 @@ public static class AgentConnection
         }
     }
 
-    private static async Task<(TtrpcClient, T)> AskAsync<T>(
-        string socket, Func<AgentClient, TimeSpan, Task<T>> ask, TimeSpan timeout, CancellationToken cancel)
+    private static async Task<(IAgentChannel, T)> AskAsync<T>(
+        AgentDial dial, Func<AgentClient, TimeSpan, Task<T>> ask, TimeSpan timeout, CancellationToken cancel)
     {
-        var channel = await TtrpcClient.ConnectAsync(socket, null, cancel).ConfigureAwait(false);
+        var channel = await dial(cancel).ConfigureAwait(false);
         try
         {
             return (channel, await ask(new AgentClient(channel), timeout).ConfigureAwait(false));

@@ -7,7 +7,7 @@ namespace VmCacheCluster.Agent;
 /// A ttRPC client on one connection, for any number of concurrent calls. It owns its stream. Whatever ends the connection
 /// (either side, an error, garbage from the peer) fails every pending call with <see cref="TtrpcConnectionException"/>.
 /// </summary>
-public sealed class TtrpcClient : IAsyncDisposable
+public sealed class TtrpcClient : IAgentChannel
 {
     private readonly Stream _stream;
     private readonly TtrpcClientOptions _options;
@@ -48,8 +48,8 @@ public sealed class TtrpcClient : IAsyncDisposable
     /// <exception cref="TtrpcTimeoutException">The deadline passed before the answer.</exception>
     public async Task<TRes> CallAsync<TReq, TRes>(
         string service, string method, TReq request, MessageParser<TRes> parser, CancellationToken cancel, TimeSpan? timeout = null)
-        where TReq : IMessage<TReq>
-        where TRes : IMessage<TRes>
+        where TReq : class, IMessage<TReq>
+        where TRes : class, IMessage<TRes>
     {
         timeout ??= _options.DefaultTimeout;
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);

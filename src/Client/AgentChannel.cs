@@ -6,10 +6,10 @@ namespace VmCacheCluster.Client;
 internal static class AgentChannel
 {
     /// <exception cref="TtrpcException">No answer within <paramref name="limit"/>, or the agent says that it does not serve.</exception>
-    public static async Task<TtrpcClient> OpenAsync(string agent, TimeSpan limit, CancellationToken cancel)
+    public static async Task<IAgentChannel> OpenAsync(string agent, TimeSpan limit, CancellationToken cancel)
     {
         var (channel, serves) = await AgentConnection
-            .OpenAsync(agent, (guest, timeout) => guest.CheckAsync(cancel, timeout), limit, cancel).ConfigureAwait(false);
+            .OpenAsync(async token => await TtrpcClient.ConnectAsync(agent, null, token).ConfigureAwait(false), (guest, timeout) => guest.CheckAsync(cancel, timeout), limit, cancel).ConfigureAwait(false);
         if (serves) return channel;
         await channel.DisposeAsync().ConfigureAwait(false);
         throw new TtrpcStatusException(TtrpcStatusCode.Unavailable, "it answers, but says that it does not serve");

@@ -14,7 +14,8 @@ internal static class KataPreflight
         (shape.Unserved.Length > 0 ? Preflight.Wrong($"no VM can be made of Kata's configuration: {shape.Unserved}", "change it there") : null)
         ?? (shape.Transport == AgentTransport.Vsock && !Path.Exists(Vsock)
             ? Preflight.Wrong($"the guests' agents are to be reached over vsock, and the host has no {Vsock}", "modprobe vhost_vsock; or set agent-transport to virtio-serial") : null)
-        ?? (shape.Share == SharedFileSystem.VirtioFs ? Daemon(shape.VirtioFsDaemon) : null)
+        ?? (shape.Share == SharedFileSystem.VirtioFs ? Companion("virtiofsd", shape.VirtioFsDaemon, "install it, name it in virtio_fs_daemon, or set shared_fs to \"none\"") : null)
+        ?? (shape.ProxyPath.Length > 0 ? Companion("kata-proxy", shape.ProxyPath, "name it in [proxy.kata], or leave that table out") : null)
         ?? (shape.HugePages && !Directory.Exists(HugePages)
             ? Preflight.Wrong($"the host has no {HugePages}", "mount hugetlbfs there, or set enable_hugepages to false") : null)
         ?? (shape.MemoryDirectory.Length > 0 && !Directory.Exists(shape.MemoryDirectory)
@@ -22,8 +23,8 @@ internal static class KataPreflight
         ?? (shape.Firmware.Length > 0 ? Preflight.Input("firmware", shape.Firmware) : null)
         ?? shape.Flashes.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(flash => Preflight.Input("flash image", flash)).FirstOrDefault(f => f is not null);
 
-    private static VmFailure? Daemon(string path) =>
-        !File.Exists(path) ? Preflight.Wrong($"virtiofsd is missing: there is no file {path}", "install it, name it in virtio_fs_daemon, or set shared_fs to \"none\"")
+    private static VmFailure? Companion(string what, string path, string remedy) =>
+        !File.Exists(path) ? Preflight.Wrong($"{what} is missing: there is no file {path}", remedy)
         : Native.Access(path, Execute) == 0 ? null
-        : Preflight.Wrong($"virtiofsd at {path} is not executable", "name an executable one in virtio_fs_daemon");
+        : Preflight.Wrong($"{what} at {path} is not executable", remedy);
 }

@@ -63,6 +63,12 @@ public static class QemuPaths
 
     internal static string PidFile(VmPaths paths) => Path.Combine(paths.Directory, "pid");
 
+    /// <summary>The host's end of an agent's channel, of a VM of Kata's shape: a proxy may be before it.</summary>
+    internal static string AgentPort(VmPaths paths) => Path.Combine(paths.ClientDirectory, "kata.sock");
+
+    /// <summary>Where a proxy listens.</summary>
+    internal static string Proxy(VmPaths paths) => Path.Combine(paths.ClientDirectory, "proxy.sock");
+
     /// <summary>Where virtiofsd listens.</summary>
     internal static string VirtioFs(VmPaths paths) => Path.Combine(paths.ClientDirectory, "vhost-fs.sock");
 

@@ -32,14 +32,23 @@ public static class GrpcVmFormat
         var hypervisor = spec.Kata is { } shape && (shape.Transport == AgentTransport.Vsock || shape.Share == SharedFileSystem.VirtioFs)
             ? StateOf(spec, vm.Id.Value, vm.Paths.Qmp, vm.Paths.Agent, vm.FileServerPid).ToJson()
             : GrpcVmTemplate.Of(spec, (id, qmp, agent) => StateOf(spec, id, qmp, agent)).Fill(vm.Id.Value, vm.Paths.Qmp, vm.Paths.Agent);
+        var (proxyPid, proxyUrl) = ProxyOf(vm);
         return new GrpcVM
         {
             Id = vm.Id.Value,
+            ProxyPid = proxyPid,
+            ProxyURL = proxyUrl,
             Hypervisor = UnsafeByteOperations.UnsafeWrap(hypervisor),
             Cpu = (uint)vm.Spec.Cpus,
             Memory = (uint)vm.Spec.MemoryMiB,
         };
     }
+
+    /// <summary>Of Kata 1.x: whoever multiplexes, and where; without a proxy QEMU itself, or nobody.</summary>
+    private static (long Pid, string Url) ProxyOf(VmFacts vm) =>
+        vm.Spec.Kata is not { First: true } shape ? (0, "")
+        : shape.Transport == AgentTransport.Vsock ? (0, vm.Paths.Agent)
+        : (vm.ProxyPid > 0 ? vm.ProxyPid : vm.Process.Pid, UnixScheme + vm.Paths.Agent);
 
     /// <exception cref="KataFormatException">The message is not what a server of this project sends.</exception>
     public static ReceivedVm Read(GrpcVM message)

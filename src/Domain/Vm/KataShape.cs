@@ -77,6 +77,12 @@ public sealed record KataShape
 
     public AgentTransport Transport { get; init; }
 
+    /// <summary>Absolute path of kata-proxy, one of which serves each VM; empty: none.</summary>
+    public string ProxyPath { get; init; } = "";
+
+    /// <summary>It tells what it does, and what the console says.</summary>
+    public bool ProxyDebug { get; init; }
+
     /// <summary>A virtual IOMMU.</summary>
     public bool Iommu { get; init; }
 

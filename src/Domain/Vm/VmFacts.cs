@@ -19,4 +19,7 @@ public sealed record VmFacts(
 {
     /// <summary>The process that serves its shared files; 0: none.</summary>
     public int FileServerPid { get; init; }
+
+    /// <summary>The process that multiplexes the connections to its agent; 0: none.</summary>
+    public int ProxyPid { get; init; }
 }

@@ -5,6 +5,17 @@ public enum MachineType { Q35, Pc }
 /// <summary>What runs the guest's instructions: the host's CPU, or QEMU's translator.</summary>
 public enum Accelerator { Kvm, Tcg }
 
+/// <summary>What a guest's agent speaks.</summary>
+public enum AgentProtocol
+{
+    /// <summary>ttRPC: Kata from 2.0 on, and the embedded guest.</summary>
+    Ttrpc,
+    /// <summary>gRPC through yamux: Kata 1.x.</summary>
+    Yamux,
+    /// <summary>gRPC as it is: Kata 1.x behind a kata-proxy, or over vsock.</summary>
+    Grpc,
+}
+
 /// <summary>Everything that shapes a VM of a pool. Two VMs of equal specs are interchangeable.</summary>
 public sealed record VmSpec
 {
@@ -49,6 +60,8 @@ public sealed record VmSpec
 
     /// <summary>QEMU's seccomp sandbox.</summary>
     public bool Sandbox { get; init; } = true;
+
+    public AgentProtocol Agent { get; init; }
 
     /// <summary>Its devices are Kata's; null: our own, as above.</summary>
     public KataShape? Kata { get; init; }

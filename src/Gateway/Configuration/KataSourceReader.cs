@@ -23,7 +23,7 @@ internal sealed class KataSourceReader(Func<IKataHost> host, ICollection<Configu
     private static readonly string[] Decided =
     [
         "qemu", "machine", "cpu-model", "cpus", "max-cpus", "memory", "memory-slots", "max-memory", "kernel", "initrd", "image", "kernel-parameters",
-        "append-kernel-parameters", "entropy-source", "root-ports",
+        "append-kernel-parameters", "entropy-source", "root-ports", "agent-protocol",
     ];
 
     /// <param name="name">The pool.</param>

@@ -5,6 +5,8 @@ namespace VmCacheCluster.Gateway.Configuration;
 /// <summary>Reads what a pool's VMs are.</summary>
 internal sealed class SpecReader(HostFacts host, ICollection<ConfigurationFault> faults)
 {
+    private static readonly Dictionary<string, AgentProtocol> Protocols = new() { ["ttrpc"] = AgentProtocol.Ttrpc, ["yamux"] = AgentProtocol.Yamux };
+
     /// <summary>The kernel's COMMAND_LINE_SIZE on x86, without the final zero.</summary>
     private const int CommandLineBytes = 2047;
 
@@ -45,6 +47,7 @@ internal sealed class SpecReader(HostFacts host, ICollection<ConfigurationFault>
             KernelParameters = KernelParameters(section),
             EntropySource = section.Path("entropy-source").Value,
             RootPorts = section.Number("root-ports", 0, 16).Value,
+            Agent = section.Choice("agent-protocol", Protocols).Value,
             Sandbox = section.Choice("sandbox", PoolReader.Switches).Value,
         };
     }

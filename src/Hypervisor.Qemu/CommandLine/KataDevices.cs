@@ -74,7 +74,7 @@ internal sealed class KataDevices(KataShape shape, VmPaths paths)
         :
         [
             "-device", "virtserialport,chardev=charch0,id=channel0,name=agent.channel.0",
-            "-chardev", $"socket,id=charch0,path={QemuCommandLine.Escape(paths.Agent)},server=on,wait=off",
+            "-chardev", $"socket,id=charch0,path={QemuCommandLine.Escape(QemuPaths.AgentPort(paths))},server=on,wait=off",
         ];
 
     private string ContextId => (VsockAddress.ContextId(paths.Agent)

@@ -15,16 +15,20 @@ internal sealed record VmRecord(
 
     public int FileServerPid { get; init; }
 
+    public int ProxyPid { get; init; }
+
     public static VmRecord From(VmFacts facts, VmSize size) => new(
         CurrentVersion, facts.Id.Value, facts.Process.Pid, facts.Process.StartTime, facts.MadeBy, facts.Paths, SpecRecord.From(facts.Spec))
     {
         Size = size,
         FileServerPid = facts.FileServerPid,
+        ProxyPid = facts.ProxyPid,
     };
 
     public VmFacts ToFacts(VmId id) => new(id, Spec.ToSpec(), Paths, new ProcessIdentity(Pid, StartTime), MadeBy)
     {
         FileServerPid = FileServerPid,
+        ProxyPid = ProxyPid,
     };
 }
 
@@ -48,6 +52,7 @@ internal sealed record SpecRecord
     public required string EntropySource { get; init; }
     public int RootPorts { get; init; }
     public bool Sandbox { get; init; }
+    public AgentProtocol Agent { get; init; }
     public KataShape? Kata { get; init; }
 
     public static SpecRecord From(VmSpec spec) => new()
@@ -69,6 +74,7 @@ internal sealed record SpecRecord
         EntropySource = spec.EntropySource,
         RootPorts = spec.RootPorts,
         Sandbox = spec.Sandbox,
+        Agent = spec.Agent,
         Kata = spec.Kata,
     };
 
@@ -91,6 +97,7 @@ internal sealed record SpecRecord
         EntropySource = EntropySource,
         RootPorts = RootPorts,
         Sandbox = Sandbox,
+        Agent = Agent,
         Kata = Kata,
     };
 }

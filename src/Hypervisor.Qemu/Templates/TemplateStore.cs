@@ -186,7 +186,7 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
     /// <summary>A new client of its channel has an answer: the agent has seen the last one leave, and waits for the next.</summary>
     private async Task SettleAsync(QemuVm vm, CancellationToken cancel)
     {
-        await AgentProbe.IdentifyAsync(vm.Facts.Paths.Agent, options.AgentDeadline, cancel).ConfigureAwait(false);
+        await AgentProbe.IdentifyAsync(vm.Facts, options.AgentDeadline, cancel).ConfigureAwait(false);
         var guest = await vm.OpenGuestAsync(cancel).ConfigureAwait(false);
         await guest.DisposeAsync().ConfigureAwait(false);
     }

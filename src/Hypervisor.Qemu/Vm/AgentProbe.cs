@@ -18,13 +18,13 @@ internal static class AgentProbe
     /// <param name="overdue">When to ask again on a new connection: an agent that started between may have lost the request.</param>
     /// <param name="onTrouble">Told why an attempt failed.</param>
     /// <returns>What it says of itself; null when it did not say that on the connection on which it said that it serves.</returns>
-    public static async Task<AgentIdentity?> WaitAsync(string socket, TimeSpan overdue, Action<string> onTrouble, CancellationToken cancel)
+    public static async Task<AgentIdentity?> WaitAsync(VmFacts vm, TimeSpan overdue, Action<string> onTrouble, CancellationToken cancel)
     {
         for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
             try
             {
-                await using var channel = await ConnectAsync(socket, overdue, cancel).ConfigureAwait(false);
+                await using var channel = await AgentDials.Of(vm, overdue)(cancel).ConfigureAwait(false);
                 var agent = new AgentClient(channel);
                 if (await agent.CheckAsync(cancel, overdue).ConfigureAwait(false)) return await SaysAsync(agent, cancel).ConfigureAwait(false);
                 onTrouble("the agent says that it does not serve");
@@ -52,12 +52,12 @@ internal static class AgentProbe
 
     /// <summary>Asks for its version, again while it is silent.</summary>
     /// <exception cref="VmFailedException">It does not answer, or not as an agent does.</exception>
-    public static async Task<AgentIdentity> IdentifyAsync(string socket, TimeSpan deadline, CancellationToken cancel)
+    public static async Task<AgentIdentity> IdentifyAsync(VmFacts vm, TimeSpan deadline, CancellationToken cancel)
     {
         try
         {
             var (channel, version) = await AgentConnection
-                .OpenAsync(socket, (agent, timeout) => agent.VersionAsync(cancel, timeout), deadline, cancel).ConfigureAwait(false);
+                .OpenAsync(AgentDials.Of(vm), (agent, timeout) => agent.VersionAsync(cancel, timeout), deadline, cancel).ConfigureAwait(false);
             await channel.DisposeAsync().ConfigureAwait(false);
             return version.AgentVersion.Length > 0
                 ? new AgentIdentity(version.AgentVersion, version.GrpcVersion)
@@ -69,10 +69,26 @@ internal static class AgentProbe
         }
     }
 
-    private static Task<TtrpcClient> ConnectAsync(string socket, TimeSpan frame, CancellationToken cancel) =>
-        TtrpcClient.ConnectAsync(socket, new TtrpcClientOptions { FrameTimeout = frame }, cancel);
+    /// <summary>Whether the agent answers in another protocol than its pool is configured for; what to do, then.</summary>
+    public static async Task<string?> WrongGenerationAsync(VmFacts vm, TimeSpan patience)
+    {
+        var other = vm.Spec.Agent == AgentProtocol.Ttrpc ? AgentProtocol.Yamux : AgentProtocol.Ttrpc;
+        using var limit = new CancellationTokenSource(patience);
+        try
+        {
+            await using var channel = await AgentDials.Of(other, vm.Paths.Agent, patience)(limit.Token).ConfigureAwait(false);
+            await new AgentClient(channel).CheckAsync(limit.Token, patience).ConfigureAwait(false);
+            return other == AgentProtocol.Yamux
+                ? "the guest's agent is of Kata 1.x (gRPC through yamux), and one of Kata 2.x or later (ttRPC) is configured: set agent-protocol = yamux, or kata-version = 1.13"
+                : "the guest's agent is of Kata 2.x or later (ttRPC), and one of Kata 1.x (gRPC through yamux) is configured: set agent-protocol = ttrpc, or another kata-version";
+        }
+        catch (Exception fault) when (fault is TtrpcException or IOException or System.Net.Sockets.SocketException or OperationCanceledException)
+        {
+            return null;
+        }
+    }
 
     internal static VmFailedException Failed(string why, Exception? inner) => new(new VmFailure(
         VmFailureKind.Agent, $"the guest's agent did not answer as it must: {why}",
-        "check that the guest's agent is one of Kata 2.x to 4.x, or our own"), inner);
+        "check that the guest's agent is one of Kata, or our own, and that agent-protocol is its own"), inner);
 }

@@ -14,21 +14,21 @@ internal sealed class QemuGuest : IGuest
     private const int EntropyBytes = 512;
     private const int MiB = 1024 * 1024;
 
-    private readonly TtrpcClient _channel;
+    private readonly IAgentChannel _channel;
     private readonly AgentClient _agent;
     private readonly QemuHypervisorOptions _options;
 
-    private QemuGuest(TtrpcClient channel, QemuHypervisorOptions options)
+    private QemuGuest(IAgentChannel channel, QemuHypervisorOptions options)
     {
         (_channel, _options) = (channel, options);
         _agent = new AgentClient(channel);
     }
 
     /// <exception cref="VmFailedException">The agent does not answer, or says that it does not serve.</exception>
-    public static Task<QemuGuest> OpenAsync(string socket, QemuHypervisorOptions options, CancellationToken cancel) => AskAsync(async () =>
+    public static Task<QemuGuest> OpenAsync(VmFacts vm, QemuHypervisorOptions options, CancellationToken cancel) => AskAsync(async () =>
     {
         var (channel, serves) = await AgentConnection
-            .OpenAsync(socket, (agent, timeout) => agent.CheckAsync(cancel, timeout), options.AgentDeadline, cancel).ConfigureAwait(false);
+            .OpenAsync(AgentDials.Of(vm), (agent, timeout) => agent.CheckAsync(cancel, timeout), options.AgentDeadline, cancel).ConfigureAwait(false);
         if (serves) return new QemuGuest(channel, options);
         await channel.DisposeAsync().ConfigureAwait(false);
         throw AgentProbe.Failed("it says that it does not serve", null);
@@ -37,10 +37,10 @@ internal sealed class QemuGuest : IGuest
     /// <summary>As <see cref="OpenAsync"/>, with the preparation for the question. A guest may be prepared twice.</summary>
     /// <exception cref="VmFailedException">The agent does not answer, or cannot do it.</exception>
     public static Task<QemuGuest> PreparedAsync(
-        string socket, GuestPreparation preparation, QemuHypervisorOptions options, CancellationToken cancel) => AskAsync(async () =>
+        VmFacts vm, GuestPreparation preparation, QemuHypervisorOptions options, CancellationToken cancel) => AskAsync(async () =>
     {
         var (channel, _) = await AgentConnection.OpenAsync(
-            socket, (agent, timeout) => PrepareAsync(agent, preparation, timeout, cancel), options.AgentDeadline, cancel).ConfigureAwait(false);
+            AgentDials.Of(vm), (agent, timeout) => PrepareAsync(agent, preparation, timeout, cancel), options.AgentDeadline, cancel).ConfigureAwait(false);
         return new QemuGuest(channel, options);
     });
 
@@ -71,7 +71,9 @@ internal sealed class QemuGuest : IGuest
         var start = new ExecStart { WorkingDirectory = command.WorkingDirectory, TimeoutMilliseconds = (ulong)(command.Limit?.TotalMilliseconds ?? 0) };
         start.Args.AddRange(command.Args);
         foreach (var (name, value) in command.Environment) start.Env[name] = value;
-        var call = await _channel
+        if (_channel is not TtrpcClient streaming)
+            throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, "an agent of Kata 1.x runs no programs for a cache", "use our own guest for this pool"));
+        var call = await streaming
             .OpenStreamAsync<ExecInput, ExecOutput>(AgentServices.Guest, "Exec", ExecOutput.Parser, cancel).ConfigureAwait(false);
         try
         {

@@ -101,7 +101,7 @@ internal sealed class QemuVm : IVm
         var last = "";
         using var attempt = CancellationTokenSource.CreateLinkedTokenSource(cancel, _letGo.Token);
         _said = null;
-        var asking = AgentProbe.WaitAsync(Facts.Paths.Agent, _options.AgentDeadline, why => last = why, attempt.Token);
+        var asking = AgentProbe.WaitAsync(Facts, _options.AgentDeadline, why => last = why, attempt.Token);
         if (await Task.WhenAny(asking, _run.Trouble).ConfigureAwait(false) == asking && asking.IsCompletedSuccessfully)
         {
             _said = await asking.ConfigureAwait(false);
@@ -115,16 +115,18 @@ internal sealed class QemuVm : IVm
         }
         catch (OperationCanceledException)
         {
-            throw new VmFailedException(await BootFailure.OfAsync(trouble, last, _monitor).ConfigureAwait(false));
+            var wrong = trouble is null ? await AgentProbe.WrongGenerationAsync(Facts, ExitGrace).ConfigureAwait(false) : null;
+            throw new VmFailedException(
+                wrong is null ? await BootFailure.OfAsync(trouble, last, _monitor).ConfigureAwait(false) : new VmFailure(VmFailureKind.Configuration, wrong));
         }
     }
 
     public async Task<AgentIdentity> CheckAgentAsync(CancellationToken cancel)
     {
         // Whoever waited for the agent has asked it already.
-        var agent = _said ?? await AgentProbe.IdentifyAsync(Facts.Paths.Agent, _options.AgentDeadline, cancel).ConfigureAwait(false);
+        var agent = _said ?? await AgentProbe.IdentifyAsync(Facts, _options.AgentDeadline, cancel).ConfigureAwait(false);
         _said = null;
-        // Kata 2.x to 4.x say 0.0.1: by the rules of such numbers another first one is another protocol.
+        // Kata's agents of all generations say 0.0.1: by the rules of such numbers another first one is another protocol.
         return agent.ProtocolVersion.Length == 0 || agent.ProtocolVersion.StartsWith("0.", StringComparison.Ordinal)
             ? agent
             : throw new VmFailedException(new VmFailure(VmFailureKind.Agent,
@@ -212,13 +214,13 @@ internal sealed class QemuVm : IVm
     public async Task<IGuest> OpenGuestAsync(CancellationToken cancel)
     {
         ThrowIfEnded();
-        return await QemuGuest.OpenAsync(Facts.Paths.Agent, _options, cancel).ConfigureAwait(false);
+        return await QemuGuest.OpenAsync(Facts, _options, cancel).ConfigureAwait(false);
     }
 
     public async Task<IGuest> PrepareGuestAsync(GuestPreparation preparation, CancellationToken cancel)
     {
         ThrowIfEnded();
-        return await QemuGuest.PreparedAsync(Facts.Paths.Agent, preparation, _options, cancel).ConfigureAwait(false);
+        return await QemuGuest.PreparedAsync(Facts, preparation, _options, cancel).ConfigureAwait(false);
     }
 
     public Task SaveLeaseAsync(LeaseRecord lease, CancellationToken cancel) =>

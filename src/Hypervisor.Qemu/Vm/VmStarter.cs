@@ -37,6 +37,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         if (spec.Kata is { Transport: AgentTransport.Vsock }) paths = paths with { Agent = VsockAddress.Of(VsockContext.Choose()) };
         if (Path.Exists(paths.Directory) || Path.Exists(paths.ClientDirectory))
             throw new VmFailedException(new VmFailure(VmFailureKind.Internal, $"there are files of a VM {id} already"));
+        if (spec.Kata is { ProxyPath.Length: > 0 }) paths = paths with { Agent = QemuPaths.Proxy(paths) };
         // Everything up to the monitor is system calls of microseconds and a fork: not for the caller's thread.
         return await Task.Run(() => StartAsync(id, spec, origin, paths, cancel), cancel).ConfigureAwait(false);
     }
@@ -46,30 +47,33 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         StateFile? state = null;
         QemuProcess? process = null;
         SupervisorMonitor? monitor = null;
-        Companion? files = null;
+        List<Companion> companions = [];
         try
         {
             VmDirectories.Create(paths);
             state = OnHost($"cannot write {QemuPaths.State(paths)}", () => StateFile.Create(
                 QemuPaths.State(paths), new VmMark(VmOwnership.Making, HandOutPath.None, Served.Unknown, clock.Now)));
-            if (spec.Kata is { Share: SharedFileSystem.VirtioFs } shape) files = Serve(shape, paths);
+            if (spec.Kata is { Share: SharedFileSystem.VirtioFs } shape) companions.Add(Serve(shape, paths));
             process = Launch(spec, origin, paths, id);
             var facts = new VmFacts(id, spec, paths, process.Identity, origin.Source == VmSource.Clone ? MadeBy.Clone : MadeBy.Boot)
             {
-                FileServerPid = files?.Pid ?? 0,
+                FileServerPid = companions.FirstOrDefault()?.Pid ?? 0,
             };
-            OnHost($"cannot write {QemuPaths.Record(paths)}", () =>
-            {
-                VmRecordFile.Write(facts, new VmSize(spec.Cpus, spec.MemoryMiB));
-                return true;
-            });
+            Record(facts);
             monitor = await ConnectAsync(facts, process, cancel).ConfigureAwait(false);
             if (origin.State is { } saved) await StateLoader.LoadAsync(monitor, process, saved, QemuPaths.Log(paths), cancel).ConfigureAwait(false);
-            return await QemuVm.OpenAsync(facts, options, process, monitor, state, new Companions(paths, files is null ? [] : [files]), cancel).ConfigureAwait(false);
+            if (spec.Kata is { ProxyPath.Length: > 0 } proxied)
+            {
+                companions.Add(await KataProxy.StartAsync(proxied, paths, id, options, cancel).ConfigureAwait(false));
+                facts = facts with { ProxyPid = companions[^1].Pid };
+                Record(facts);
+            }
+
+            return await QemuVm.OpenAsync(facts, options, process, monitor, state, new Companions(paths, companions), cancel).ConfigureAwait(false);
         }
         catch (Exception cause)
         {
-            await UndoAsync(paths, state, process, monitor, files).ConfigureAwait(false);
+            await UndoAsync(paths, state, process, monitor, new Companions(paths, companions)).ConfigureAwait(false);
             if (cause is OperationCanceledException)
                 throw new VmFailedException(new VmFailure(VmFailureKind.Cancelled, "the start of the VM was given up"), cause);
             throw;
@@ -89,6 +93,12 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
                 "set the pool's qemu to an executable qemu-system-x86_64"), fault);
         }
     }
+
+    private static void Record(VmFacts facts) => OnHost($"cannot write {QemuPaths.Record(facts.Paths)}", () =>
+    {
+        VmRecordFile.Write(facts, new VmSize(facts.Spec.Cpus, facts.Spec.MemoryMiB));
+        return true;
+    });
 
     private static Companion Serve(KataShape shape, VmPaths paths)
     {
@@ -143,13 +153,13 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
     private static VmFailedException NotStarted(VmFacts facts, string how) =>
         new(QemuMessages.NotStarted(facts.Spec.Qemu, how, LogTail.Read(QemuPaths.Log(facts.Paths))));
 
-    private async Task UndoAsync(VmPaths paths, StateFile? state, QemuProcess? process, SupervisorMonitor? monitor, Companion? files)
+    private async Task UndoAsync(VmPaths paths, StateFile? state, QemuProcess? process, SupervisorMonitor? monitor, Companions companions)
     {
         try
         {
             if (monitor is not null) await monitor.DisposeAsync().ConfigureAwait(false);
             if (process is not null) await process.EndAsync(TimeSpan.Zero, options.KillDeadline, CancellationToken.None).ConfigureAwait(false);
-            if (files is not null) await files.EndAsync(TimeSpan.Zero, options.KillDeadline).ConfigureAwait(false);
+            await companions.EndAsync(options.KillDeadline).ConfigureAwait(false);
             VmDirectories.Remove(paths);
         }
         catch (VmFailedException)
@@ -159,7 +169,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         finally
         {
             process?.Dispose();
-            files?.Dispose();
+            companions.Dispose();
             state?.Dispose();
         }
     }

@@ -32,6 +32,7 @@ public static class KataPool
             KernelParameters = KataKernelLine.Of(config, target == KataTarget.Kata113),
             EntropySource = config.EntropySource,
             RootPorts = 0,
+            Agent = configuration.First is not { } parts ? AgentProtocol.Ttrpc : parts.ProxyType == KataProxyTypes.BuiltIn ? AgentProtocol.Yamux : AgentProtocol.Grpc,
             Kata = Shape(configuration, transport, host, target),
         };
     }
@@ -72,6 +73,8 @@ public static class KataPool
             VirtioFsCacheMiB = (int)config.VirtioFSCacheSize,
             VirtioFsQueue = (int)config.VirtioFSQueueSize,
             Transport = transport,
+            ProxyPath = configuration.First?.ProxyPath ?? "",
+            ProxyDebug = configuration.First?.ProxyDebug ?? false,
             Iommu = config.IOMMU,
             HugePages = config.HugePages,
             Prealloc = config.MemPrealloc || (shared && config.HugePages),

@@ -117,8 +117,8 @@ public sealed class AgentConnectionSpecs : IDisposable
     private async Task<NetworkStream> AcceptAsync() =>
         new(await _listener.AcceptAsync().WaitAsync(TtrpcPair.Generous), ownsSocket: true);
 
-    private Task<(TtrpcClient Channel, VersionCheckResponse Answer)> OpenAsync(TimeSpan limit, CancellationToken cancel = default) =>
-        AgentConnection.OpenAsync(Path, (agent, timeout) => agent.VersionAsync(cancel, timeout), limit, cancel);
+    private Task<(IAgentChannel Channel, VersionCheckResponse Answer)> OpenAsync(TimeSpan limit, CancellationToken cancel = default) =>
+        AgentConnection.OpenAsync(async token => await TtrpcClient.ConnectAsync(Path, null, token), (agent, timeout) => agent.VersionAsync(cancel, timeout), limit, cancel);
 
     [Theory]
     [InlineData("vsock://three:1024", "it is not vsock://CID:PORT")]

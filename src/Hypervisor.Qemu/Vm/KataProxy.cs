@@ -1,0 +1,61 @@
+using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Processes;
+
+namespace VmCacheCluster.Hypervisor.Qemu.Vm;
+
+/// <summary>kata-proxy for one VM, with the arguments that Kata 1.x gives it.</summary>
+internal static class KataProxy
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Returns once it listens; QEMU's end of the agent's channel is there already.</summary>
+    /// <exception cref="VmFailedException">It cannot be executed, ends, or does not listen in time. It is ended then.</exception>
+    public static async Task<Companion> StartAsync(KataShape shape, VmPaths paths, VmId id, QemuHypervisorOptions options, CancellationToken cancel)
+    {
+        Companion proxy;
+        try
+        {
+            proxy = Companion.Start(Companions.Proxy, shape.ProxyPath, Arguments(shape, paths, id), paths);
+        }
+        catch (IOException fault)
+        {
+            throw Failed(fault.Message, fault);
+        }
+
+        try
+        {
+            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            deadline.CancelAfter(options.StartDeadline);
+            while (!File.Exists(paths.Agent))
+            {
+                if (proxy.Exited.IsCompleted)
+                    throw Failed($"{shape.ProxyPath} {await proxy.Exited.ConfigureAwait(false)}: {LogTail.Read(Companion.Log(paths, Companions.Proxy)).ReplaceLineEndings(" | ")}", null);
+                try
+                {
+                    await Task.Delay(Pause, deadline.Token).ConfigureAwait(false);
+                }
+                catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+                {
+                    throw Failed($"{shape.ProxyPath} did not listen on {paths.Agent} within {options.StartDeadline.TotalSeconds:0} s", null);
+                }
+            }
+
+            return proxy;
+        }
+        catch
+        {
+            await proxy.EndAsync(TimeSpan.Zero, options.KillDeadline).ConfigureAwait(false);
+            proxy.Dispose();
+            throw;
+        }
+    }
+
+    internal static IReadOnlyList<string> Arguments(KataShape shape, VmPaths paths, VmId id) =>
+    [
+        "-listen-socket", $"unix://{paths.Agent}", "-mux-socket", QemuPaths.AgentPort(paths), "-sandbox", id.Value,
+        .. shape.ProxyDebug ? ["-log", "debug", "-agent-logs-socket", paths.Console] : Array.Empty<string>(),
+    ];
+
+    private static VmFailedException Failed(string why, Exception? inner) => new(new VmFailure(
+        VmFailureKind.Configuration, $"kata-proxy did not start: {why}", "name kata-proxy's path in [proxy.kata], or leave that table out: connections are multiplexed without it, too"), inner);
+}
