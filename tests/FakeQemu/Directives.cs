@@ -67,6 +67,7 @@ internal sealed class Directives
         switch (key)
         {
             case "boot-delay": BootDelay = Duration(value); break;
+            case "agent" when value.StartsWith("forward:/", StringComparison.Ordinal): Agent = value; break;
             case "agent": Agent = OneOf(value, "never", "not-serving", "garbage", "wrong-version"); break;
             case "greeting": GreetingNever = OneOf(value, "never").Length > 0; break;
             case "qmp": Qmp = OneOf(value, "garbage", "oversized-line"); break;

@@ -68,6 +68,10 @@ internal sealed class GuestAgent
                 await client.WriteAsync(Enumerable.Repeat((byte)0xff, 100).ToArray());
                 await Sockets.SwallowAsync(client);
                 break;
+            case var other when other.StartsWith("forward:", StringComparison.Ordinal):
+                await _machine.UpAsync(CancellationToken.None);
+                await Forwarding.RunAsync(client, other["forward:".Length..]);
+                break;
             default:
                 await _server.ServeAsync(client, CancellationToken.None);
                 break;

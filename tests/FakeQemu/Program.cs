@@ -2,6 +2,7 @@ using VmCacheCluster.Tests.FakeQemu;
 
 try
 {
+    if (args is ["--kata-proxy", ..]) return await Forwarding.ProxyAsync(args);
     var line = CommandLine.Parse(args);
     if (line.ShowVersion)
     {

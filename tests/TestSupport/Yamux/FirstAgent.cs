@@ -34,7 +34,12 @@ public sealed class FirstAgent : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton<IConnectionListenerFactory>(_streams);
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(new StreamEndPoint(), listen => listen.Protocols = HttpProtocols.Http2));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(new StreamEndPoint(), listen => listen.Protocols = HttpProtocols.Http2);
+            // As over vsock, and as a proxy would lead to it.
+            kestrel.ListenUnixSocket(path + ".direct", listen => listen.Protocols = HttpProtocols.Http2);
+        });
         _app = builder.Build();
         _app.Run(AnswerAsync);
     }
