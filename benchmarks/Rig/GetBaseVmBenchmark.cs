@@ -74,7 +74,7 @@ public static class GetBaseVmBenchmark
         return 0;
     }
 
-    private static SocketsHttpHandler Handler(string endpoint) => new()
+    internal static SocketsHttpHandler Handler(string endpoint) => new()
     {
         ConnectCallback = async (_, cancel) =>
         {
@@ -90,7 +90,7 @@ public static class GetBaseVmBenchmark
     private static async Task ConstantAsync(CallInvoker calls)
         => await calls.AsyncUnaryCall(GetBaseVmServer.Constant, null, new CallOptions(), new Empty()).ResponseAsync;
 
-    private static async Task<TimeSpan> TimeAsync(Func<Task> call)
+    internal static async Task<TimeSpan> TimeAsync(Func<Task> call)
     {
         var from = Stopwatch.GetTimestamp();
         await call();

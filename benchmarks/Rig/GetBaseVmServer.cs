@@ -4,6 +4,7 @@ using Grpc.Core;
 using VmCacheCluster.Gateway;
 using VmCacheCluster.Gateway.Configuration;
 using VmCacheCluster.Gateway.Endpoints;
+using VmCacheCluster.Gateway.Services;
 using VmCacheCluster.Kata.Wire;
 
 namespace VmCacheCluster.Benchmarks.Rig;
@@ -15,6 +16,11 @@ public static class GetBaseVmServer
         MethodType.Unary, "benchmark.Constant", "GetBaseVM",
         Marshallers.Create(m => Google.Protobuf.MessageExtensions.ToByteArray(m), Empty.Parser.ParseFrom),
         Marshallers.Create(m => Google.Protobuf.MessageExtensions.ToByteArray(m), GrpcVM.Parser.ParseFrom));
+
+    public static readonly Method<Empty, GrpcVMConfig> ConstantConfig = new(
+        MethodType.Unary, "benchmark.Constant", "Config",
+        Marshallers.Create(m => Google.Protobuf.MessageExtensions.ToByteArray(m), Empty.Parser.ParseFrom),
+        Marshallers.Create(m => Google.Protobuf.MessageExtensions.ToByteArray(m), GrpcVMConfig.Parser.ParseFrom));
 
     public static async Task<int> RunAsync(string dist, string directory)
     {
@@ -45,11 +51,15 @@ public static class GetBaseVmServer
         public GrpcVM Value { get; } = Answer();
     }
 
-    private sealed class ConstantMethods : IServiceMethodProvider<ConstantService>
+    private sealed class ConstantMethods(KataConfigs configs) : IServiceMethodProvider<ConstantService>
     {
         private readonly GrpcVM _answer = Answer();
+        private readonly GrpcVMConfig _config = configs.Of(Domain.PoolName.Default).Clone();
 
         public void OnServiceMethodDiscovery(ServiceMethodProviderContext<ConstantService> context)
-            => context.AddUnaryMethod(Constant, [], (_, _, _) => Task.FromResult(_answer));
+        {
+            context.AddUnaryMethod(Constant, [], (_, _, _) => Task.FromResult(_answer));
+            context.AddUnaryMethod(ConstantConfig, [], (_, _, _) => Task.FromResult(_config));
+        }
     }
 }

@@ -9,6 +9,7 @@ namespace VmCacheCluster.Cli.Verbs;
 
 internal static class KataVerb
 {
+    private const string First = "1.13";
     private static readonly TimeSpan ConfigLimit = TimeSpan.FromSeconds(5);
 
     internal static Command Create(Globals globals)
@@ -21,22 +22,30 @@ internal static class KataVerb
             DefaultValueFactory = _ => "vsock",
         };
         transport.AcceptOnlyFromAmong("vsock", "virtio-serial");
+        var version = new Option<string>("--kata-version")
+        {
+            Description = "Whose configuration it is: auto (3.x and 4.x) or 1.13, where the file itself says how agents are reached",
+            HelpName = "auto|1.13",
+            DefaultValueFactory = _ => "auto",
+        };
+        version.AcceptOnlyFromAmong("auto", First);
         var live = new Option<bool>("--live") { Description = "Compare with what vmcached serves at the endpoint, not with what a server would send for this file" };
-        var check = new Command("check", "Check Kata's configuration, and say which of its clients would take a VM and which boot their own, and why") { file, transport, live };
+        var check = new Command("check", "Check Kata's configuration, and say which of its clients would take a VM and which boot their own, and why") { file, transport, version, live };
         check.SetAction((parse, cancel) => CheckAsync(
-            globals, parse, parse.GetRequiredValue(file), parse.GetRequiredValue(transport) == "vsock", parse.GetValue(live), cancel));
+            globals, parse, parse.GetRequiredValue(file), parse.GetRequiredValue(transport) == "vsock", parse.GetRequiredValue(version) == First, parse.GetValue(live), cancel));
         return new Command("kata", "What concerns the clients of Kata Containers") { check };
     }
 
-    private static async Task<int> CheckAsync(Globals globals, ParseResult parse, string file, bool vsock, bool live, CancellationToken cancel)
+    private static async Task<int> CheckAsync(Globals globals, ParseResult parse, string file, bool vsock, bool first, bool live, CancellationToken cancel)
     {
         var host = new LinuxKataHost();
-        var read = new KataConfigurationReader(host, vsock).Read(Path.GetFullPath(file));
+        var read = new KataConfigurationReader(host, vsock, first).Read(Path.GetFullPath(file));
         if (read.Configuration is not { } configuration) return Faulty(globals, parse, file, read.Faults);
         var served = live ? await ServedAsync(globals, parse, cancel).ConfigureAwait(false) : null;
-        var clients = KataCheck.Clients(configuration.Vm, served);
-        var fields = KataCheck.Fields(configuration.Vm);
-        var making = KataCheck.Making(configuration.Vm, vsock ? AgentTransport.Vsock : AgentTransport.VirtioSerial, host);
+        var clients = KataCheck.Clients(configuration.Vm, served, first);
+        var fields = KataCheck.Fields(configuration.Vm, first);
+        if (first) vsock = configuration.Vm.First!.UseVsock;
+        var making = KataCheck.Making(configuration.Vm, vsock ? AgentTransport.Vsock : AgentTransport.VirtioSerial, host, first);
         globals.Host.Out.Write(globals.Format(parse) == OutputFormat.Json
             ? Json.Text(KataText.View(file, configuration, clients, making, fields), Json.Views.KataCheckView) + "\n"
             : KataText.Of(configuration, clients, making, fields));

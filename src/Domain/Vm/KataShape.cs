@@ -145,6 +145,6 @@ public sealed record KataShape
         : MemoryDirectory.Length > 0 ? $"its memory is in {MemoryDirectory}, and not the template's (file_mem_backend = \"\")"
         : SharedMemory ? "its memory is shared with other processes (enable_vhost_user_store = false)"
         : Prealloc ? "all its memory is touched at start (enable_mem_prealloc = false)"
-        : Machine == KataMachine.Microvm ? "QEMU cannot save a microvm with all its devices (machine_type = \"q35\")"
+        : Machine == KataMachine.Microvm ? "no template is made of a microvm (machine_type = \"q35\")"
         : null;
 }

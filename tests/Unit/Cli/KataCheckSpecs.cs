@@ -68,6 +68,27 @@ public sealed class KataCheckSpecs : IDisposable
     }
 
     [Fact]
+    public async Task Checks_a_configuration_of_the_first_generation_too()
+    {
+        System.IO.File.WriteAllText(File, $"""
+            [hypervisor.qemu]
+            path = "{_directory.FullName}/qemu"
+            kernel = "{_directory.FullName}/kernel"
+            initrd = "{_directory.FullName}/initrd"
+            [agent.kata]
+            [proxy.kata]
+            path = "/usr/libexec/kata-proxy"
+            """);
+        foreach (var name in new[] { "qemu", "kernel", "initrd" }) System.IO.File.WriteAllText(Path.Combine(_directory.FullName, name), "x");
+
+        var run = await CliRun.Of("kata", "check", File, "--kata-version", "1.13");
+
+        Assert.Equal((0, ""), (run.Exit, run.Error));
+        Assert.StartsWith("Kata 1.13: takes the VM\nVMs can be cloned", run.Out, StringComparison.Ordinal);
+        Assert.Matches("HypervisorConfig\\.HypervisorMachineType +\"pc\" +yes", run.Out);
+    }
+
+    [Fact]
     public async Task Reads_no_endless_file()
     {
         var run = await CliRun.Of("kata", "check", "/dev/zero");
