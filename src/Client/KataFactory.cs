@@ -1,5 +1,6 @@
 using Grpc.Core;
 using VmCacheCluster.Kata;
+using VmCacheCluster.Kata.Wire;
 
 namespace VmCacheCluster.Client;
 
@@ -45,13 +46,22 @@ public sealed class KataFactory(VmCacheClient client, TimeProvider? time = null)
         var config = await client.ConfigAsync(ConfigTimeout, cancel).ConfigureAwait(false);
         try
         {
-            return KataConfigComparison.Differences(config, own);
+            return Differences(config, own);
         }
         catch (KataFormatException fault)
         {
             throw BadAnswer(fault);
         }
     }
+
+    /// <summary>By the rules of clients of 3.x and 4.x together: what either of them resets is left out.</summary>
+    /// <returns>Such as <c>HypervisorConfig.KernelPath is "/a" there and "/b" here</c>.</returns>
+    /// <exception cref="KataFormatException">The node's answer is no configuration.</exception>
+    public static IReadOnlyList<string> Differences(GrpcVMConfig node, KataVmConfig own) =>
+    [
+        .. KataComparison.Between(node, own, KataTarget.Union)
+            .Select(d => $"{d.Field} is {(d.Served.Length > 0 ? d.Served : "not set")} there and {d.Wanted} here"),
+    ];
 
     private async Task<KataVm> RebuildAsync(ReceivedVm vm, KataVmConfig own, TimeSpan limit, CancellationToken cancel)
     {

@@ -91,7 +91,8 @@ public static class KataComparison
     {
         try
         {
-            return JsonDocument.Parse(json);
+            var data = JsonDocument.Parse(json);
+            return data.RootElement.ValueKind == JsonValueKind.Object ? data : throw new KataFormatException("GrpcVMConfig.Data is no JSON object");
         }
         catch (JsonException fault)
         {

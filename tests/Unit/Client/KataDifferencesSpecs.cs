@@ -6,12 +6,12 @@ using VmCacheCluster.Kata.Wire;
 
 namespace VmCacheCluster.Tests.Unit.Client;
 
-public sealed class KataConfigComparisonSpecs
+public sealed class KataDifferencesSpecs
 {
     private static readonly KataVmConfig Own = new() { HypervisorConfig = new KataHypervisorConfig { KernelPath = "/k", InitrdPath = "/i" } };
 
     [Fact]
-    public void Matches_itself() => Assert.Empty(KataConfigComparison.Differences(Own.ToGrpc(), Own));
+    public void Matches_itself() => Assert.Empty(KataFactory.Differences(Own.ToGrpc(), Own));
 
     [Fact]
     public void Leaves_size_and_what_is_set_for_each_vm_out()
@@ -24,7 +24,7 @@ public sealed class KataConfigComparisonSpecs
             },
         };
 
-        Assert.Empty(KataConfigComparison.Differences(node.ToGrpc(), Own));
+        Assert.Empty(KataFactory.Differences(node.ToGrpc(), Own));
     }
 
     [Fact]
@@ -41,7 +41,7 @@ public sealed class KataConfigComparisonSpecs
                 "AgentConfig.Debug is true there and false here", "HypervisorConfig.KernelPath is \"/other\" there and \"/k\" here",
                 "HypervisorConfig.KernelParams is [{\"Key\":\"a\",\"Value\":\"b\"}] there and [] here", "HypervisorConfig.HugePages is true there and false here",
             ],
-            KataConfigComparison.Differences(node.ToGrpc(), Own).Order(Comparer<string>.Create((a, b) => Rank(a) - Rank(b))));
+            KataFactory.Differences(node.ToGrpc(), Own).Order(Comparer<string>.Create((a, b) => Rank(a) - Rank(b))));
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class KataConfigComparisonSpecs
         var node = Message(data.Replace("\"KernelParams\":null", "\"KernelParams\":[]").Replace("\"RootfsType\":\"\",", "")
             .Replace("\"HypervisorLoglevel\":0,", "").Replace("{\"HypervisorType\"", "{\"Newer\":1,\"HypervisorType\""));
 
-        Assert.Empty(KataConfigComparison.Differences(node, own));
+        Assert.Empty(KataFactory.Differences(node, own));
     }
 
     [Fact]
@@ -60,8 +60,8 @@ public sealed class KataConfigComparisonSpecs
     {
         var data = Encoding.UTF8.GetString(Own.ToGrpc().Data.Span);
 
-        Assert.Empty(KataConfigComparison.Differences(Message(data, "{broken"), Own));
-        Assert.Single(KataConfigComparison.Differences(Message(data, "{\"LongLiveConn\":true,\"Trace\":true}"), Own));
+        Assert.Empty(KataFactory.Differences(Message(data, "{broken"), Own));
+        Assert.Single(KataFactory.Differences(Message(data, "{\"LongLiveConn\":true,\"Trace\":true}"), Own));
     }
 
     [Theory]
@@ -69,7 +69,7 @@ public sealed class KataConfigComparisonSpecs
     [InlineData("[]")]
     [InlineData("{")]
     public void Refuses_what_is_no_configuration(string data)
-        => Assert.Throws<KataFormatException>(() => KataConfigComparison.Differences(Message(data), Own));
+        => Assert.Throws<KataFormatException>(() => KataFactory.Differences(Message(data), Own));
 
     private static int Rank(string difference) => difference.StartsWith("Agent", StringComparison.Ordinal) ? 0
         : difference.Contains("KernelPath") ? 1 : difference.Contains("KernelParams") ? 2 : 3;
