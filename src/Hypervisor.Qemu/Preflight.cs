@@ -20,7 +20,7 @@ internal static class Preflight
         ?? Writable("run directory", options.RunDirectory)
         ?? Writable("client directory", options.ClientDirectory);
 
-    internal static VmFailure? Program(string path)
+    private static VmFailure? Program(string path)
     {
         if (!File.Exists(path)) return Wrong($"QEMU is missing: there is no file {path}", "install qemu-system-x86, or set the pool's qemu to where it is");
         return Native.Access(path, Execute) == 0 ? null : Wrong($"QEMU at {path} is not executable", "set the pool's qemu to an executable qemu-system-x86_64");

@@ -17,9 +17,10 @@ public sealed class GuestExec(IRequiredActor<GatewayActor> gateway, IHostApplica
     {
         var aborted = context.GetHttpContext().RequestAborted;
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(aborted, lifetime.ApplicationStopping);
+        await using var input = new CallInput<ExecRequest>(from, context);
         try
         {
-            var start = await StartAsync(from, ending.Token);
+            var start = await StartAsync(input, ending.Token);
             var (id, token) = (CallIds.Vm(start.Id), CallIds.Token(start.Token));
             var faults = new RequestFaults();
             var command = ExecRequestReader.Read(start, faults);
@@ -27,7 +28,7 @@ public sealed class GuestExec(IRequiredActor<GatewayActor> gateway, IHostApplica
 
             var guest = await BorrowAsync(id, token, context);
             await using var program = await guest.ExecAsync(command, ending.Token);
-            await PumpAsync(program, from, to, ending.Token);
+            await PumpAsync(program, input, to, ending.Token);
         }
         catch (Exception) when (aborted.IsCancellationRequested)
         {
@@ -43,8 +44,8 @@ public sealed class GuestExec(IRequiredActor<GatewayActor> gateway, IHostApplica
         }
     }
 
-    private static async Task<ExecStart> StartAsync(IAsyncStreamReader<ExecRequest> from, CancellationToken cancel)
-        => await from.MoveNext(CancellationToken.None).WaitAsync(cancel) && from.Current.KindCase == ExecRequest.KindOneofCase.Start
+    private static async Task<ExecStart> StartAsync(CallInput<ExecRequest> from, CancellationToken cancel)
+        => await from.MoveNextAsync(cancel) && from.Current.KindCase == ExecRequest.KindOneofCase.Start
             ? from.Current.Start
             : throw GrpcErrors.BadExec("the first message of Exec is 'start': it names the VM, the token and the program");
 
@@ -57,7 +58,7 @@ public sealed class GuestExec(IRequiredActor<GatewayActor> gateway, IHostApplica
 
     /// <summary>Until the program has ended, or the caller did something that ends it.</summary>
     private static async Task PumpAsync(
-        IGuestProgram program, IAsyncStreamReader<ExecRequest> from, IServerStreamWriter<ExecResponse> to, CancellationToken cancel)
+        IGuestProgram program, CallInput<ExecRequest> from, IServerStreamWriter<ExecResponse> to, CancellationToken cancel)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var input = InputAsync(program, from, over.Token);
@@ -71,18 +72,16 @@ public sealed class GuestExec(IRequiredActor<GatewayActor> gateway, IHostApplica
         {
             await over.CancelAsync();
             // The caller may have sent its input's last bytes after the program's end: nobody misses them.
-            _ = input.ContinueWith(t => t.Exception, TaskScheduler.Default);
-            _ = output.ContinueWith(t => t.Exception, TaskScheduler.Default);
+            await Task.WhenAll(input, output).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
     /// <summary>Ends without a fault when the guest takes no more input: how the program ends is told by its output.</summary>
-    private static async Task InputAsync(IGuestProgram program, IAsyncStreamReader<ExecRequest> from, CancellationToken cancel)
+    private static async Task InputAsync(IGuestProgram program, CallInput<ExecRequest> from, CancellationToken cancel)
     {
         try
         {
-            // A read that is cancelled by its token would end the whole call.
-            while (await from.MoveNext(CancellationToken.None).WaitAsync(cancel))
+            while (await from.MoveNextAsync(cancel))
             {
                 switch (from.Current.KindCase)
                 {

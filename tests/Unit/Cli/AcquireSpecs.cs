@@ -25,7 +25,7 @@ public sealed class AcquireSpecs
             "acquire", "--pool", "default", "--vcpus", "2", "--memory", "512", "--env", "A=1", "-l", "app=x", "--ttl", "1m", "--sandbox", "sb", "--warm", "never",
             "--hostname", "box", "--key", "k", "--endpoint", host.Endpoint, "--", "sh", "-c", "nproc; echo $A");
 
-        Assert.Equal("", run.Error);
+        Assert.True(run.Error.Length == 0, run.Error);
         Assert.Equal((7, "2\n1\n"), (run.Exit, run.Out));
         Assert.Equal(["sh", "-c", "nproc; echo $A"], guest.Command!.Args);
         var wish = host.Gateway.Only<AcquireBaseVm>().Wish!;

@@ -1,4 +1,5 @@
 using System.Text;
+using Google.Protobuf;
 using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Agent;
@@ -37,6 +38,42 @@ public sealed class ExecSpecs
         Assert.Equal(["sh", "-c", "x"], guest.Command!.Args);
         Assert.Equal(("1", "/tmp", TimeSpan.FromSeconds(9)), (guest.Command.Environment["A"], guest.Command.WorkingDirectory, guest.Command.Limit));
         Assert.Equal((ServiceHost.Id, ServiceHost.Token), (host.Gateway.Only<UseGuest>().Id, host.Gateway.Only<UseGuest>().Token.Value));
+    }
+
+    /// <summary>What is still being read of a call when it ends must not meet the connection's next one.</summary>
+    [Fact]
+    public async Task Leaves_the_connection_fit_for_the_next_call_when_a_program_ends_before_its_input()
+    {
+        ScriptedGuest guest = null!;
+        await using var host = await ServiceHost.StartAsync(message => message is UseGuest ? new GuestLent(ServiceHost.Id, guest) : new VmReleased(ServiceHost.Id));
+        for (var i = 0; i < 300; i++)
+        {
+            guest = new ScriptedGuest();
+            guest.Exit(0);
+            using var exec = host.Calls.Exec();
+            await exec.RequestStream.WriteAsync(new ExecRequest { Start = new ExecStart { Id = Id, Token = ServiceHost.Token, Args = { "true" } } });
+            var input = SendAsync(exec.RequestStream);
+            while (await exec.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(ServiceHost.Patience))
+            {
+            }
+
+            await input.WaitAsync(ServiceHost.Patience);
+            Assert.Equal(StatusCode.OK, exec.GetStatus().StatusCode);
+            await host.Calls.ReleaseAsync(new ReleaseRequest { Id = Id });
+        }
+    }
+
+    /// <summary>It may come when the program has ended already.</summary>
+    private static async Task SendAsync(IClientStreamWriter<ExecRequest> to)
+    {
+        try
+        {
+            await to.WriteAsync(new ExecRequest { Stdin = ByteString.CopyFromUtf8("input") });
+            await to.CompleteAsync();
+        }
+        catch (Exception fault) when (fault is RpcException or InvalidOperationException)
+        {
+        }
     }
 
     [Fact]

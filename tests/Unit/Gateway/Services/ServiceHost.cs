@@ -65,6 +65,8 @@ internal sealed class ServiceHost : IAsyncDisposable
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton<IRequiredActor<GatewayActor>>(gateway);
         builder.Services.AddVmCacheServices(options, new Dictionary<PoolName, VmCacheCluster.Gateway.Configuration.KataServed>());
+        // What goes wrong in a service is to be read in the test that it fails.
+        builder.Services.Configure<Grpc.AspNetCore.Server.GrpcServiceOptions>(grpc => grpc.EnableDetailedErrors = true);
         builder.Logging.ClearProviders();
         var app = builder.Build();
         app.MapVmCacheServices();
