@@ -5,27 +5,13 @@ using System.Runtime.InteropServices;
 namespace VmCacheCluster.Agent;
 
 /// <summary>A connection on the vsock bus (vsock(7)), which .NET has no addresses for.</summary>
-internal sealed partial class VsockStream : Stream
+internal sealed partial class VsockStream : ConnectionStream
 {
     private const int Family = 40, StreamCloseOnExec = 1 | 0x80000, AddressBytes = 16;
 
     private readonly Socket _socket;
 
     private VsockStream(Socket socket) => _socket = socket;
-
-    public override bool CanRead => true;
-
-    public override bool CanWrite => true;
-
-    public override bool CanSeek => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <exception cref="IOException">Nobody listens there; the kernel gives up after two seconds where there is no such guest.</exception>
     public static async Task<VsockStream> ConnectAsync(uint cid, uint port, CancellationToken cancel)
@@ -49,25 +35,6 @@ internal sealed partial class VsockStream : Stream
     {
         while (buffer.Length > 0) buffer = buffer[await _socket.SendAsync(buffer, SocketFlags.None, cancellationToken).ConfigureAwait(false)..];
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => _socket.Receive(buffer, offset, count, SocketFlags.None);
-
-    public override void Write(byte[] buffer, int offset, int count)
-    {
-        for (var sent = 0; sent < count;) sent += _socket.Send(buffer, offset + sent, count - sent, SocketFlags.None);
-    }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

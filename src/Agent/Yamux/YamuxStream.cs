@@ -3,7 +3,7 @@ using System.IO.Pipelines;
 namespace VmCacheCluster.Agent.Yamux;
 
 /// <summary>One stream of a session. Its peer sends no more than there is room for; what it sends is taken in order.</summary>
-internal sealed class YamuxStream(YamuxSession session, uint id) : Stream
+internal sealed class YamuxStream(YamuxSession session, uint id) : ConnectionStream
 {
     private readonly Pipe _received = new(new PipeOptions(pauseWriterThreshold: 0, useSynchronizationContext: false));
     private readonly Lock _gate = new();
@@ -12,20 +12,6 @@ internal sealed class YamuxStream(YamuxSession session, uint id) : Stream
     private int _buffered, _taken;
     private bool _ended, _peerEnded;
     private YamuxException? _broken;
-
-    public override bool CanRead => true;
-
-    public override bool CanWrite => true;
-
-    public override bool CanSeek => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -52,24 +38,6 @@ internal sealed class YamuxStream(YamuxSession session, uint id) : Stream
             buffer = buffer[length..];
         }
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
-
-    public override void Write(byte[] buffer, int offset, int count) => WriteAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
-
-    public override void Flush()
-    {
-    }
-
-    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     /// <summary>The peer has room again.</summary>
     public void Grow(uint by)
