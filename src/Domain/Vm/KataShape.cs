@@ -107,9 +107,6 @@ public sealed record KataShape
     /// <summary>The console is a serial port, not a virtio one.</summary>
     public bool LegacySerial { get; init; }
 
-    /// <summary>The configuration asks for memory dumps of guests that panicked: such a VM stays.</summary>
-    public bool KeepPanicked { get; init; }
-
     /// <summary>QEMU's <c>-sandbox</c> as configured; empty: ours, when <see cref="VmSpec.Sandbox"/> is set.</summary>
     public string Seccomp { get; init; } = "";
 

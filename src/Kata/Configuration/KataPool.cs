@@ -83,7 +83,6 @@ public static class KataPool
             Firmware = config.FirmwarePath,
             Flashes = string.Join('\n', config.PFlash ?? []),
             LegacySerial = config.LegacySerial,
-            KeepPanicked = config.GuestMemoryDumpPath.Length > 0,
             Seccomp = config.SeccompSandbox,
             ExtraMonitor = config.ExtraMonitorSocket,
             HotPlugVfio = config.HotPlugVFIO,
