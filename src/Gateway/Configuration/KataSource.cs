@@ -24,9 +24,9 @@ internal sealed record KataSource(string File, KataConfiguration Configuration, 
             var factory = Configuration.Factory;
             return
             [
-                new Layer(ConfigNode.Of("vm-cache-number", $"{factory.VmCacheNumber}"), "factory", $"file {File}"),
+                new Layer(ConfigNode.Of("vm-cache-number", $"{factory.VmCacheNumber}"), "factory", $"file {File}") { Named = "vm_cache_number" },
                 // Sharing memory between VMs is the file's decision too.
-                new Layer(ConfigNode.Of("refill", factory.EnableTemplate && Spec.Kata!.WhyNotCloned() is null ? "clone" : "boot"), "factory", $"file {File}"),
+                new Layer(ConfigNode.Of("refill", factory.EnableTemplate && Spec.Kata!.WhyNotCloned() is null ? "clone" : "boot"), "factory", $"file {File}") { Named = "enable_template" },
             ];
         }
     }

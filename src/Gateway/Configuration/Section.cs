@@ -6,7 +6,14 @@ namespace VmCacheCluster.Gateway.Configuration;
 /// <param name="Node">What it says; null: nothing.</param>
 /// <param name="Prefix">The full key of that node.</param>
 /// <param name="Source">For a person: "file /etc/vmcache/vmcache.conf", "flag --endpoint".</param>
-internal sealed record Layer(ConfigNode? Node, string Prefix, string Source);
+internal sealed record Layer(ConfigNode? Node, string Prefix, string Source)
+{
+    /// <summary>What its one key is called where it stands, if that is another name.</summary>
+    public string? Named { get; init; }
+
+    /// <summary>The full key of a setting, as a person finds it there.</summary>
+    public string KeyOf(string name) => $"{Prefix}.{Named ?? name}";
+}
 
 /// <summary>A value, and where it came from.</summary>
 internal sealed record Setting<T>(T Value, string Key, string Text, string Source)
@@ -28,7 +35,7 @@ internal sealed class Section(IReadOnlyList<Layer> layers, ICollection<Configura
         foreach (var layer in layers)
         {
             if (layer.Node?[name] is not { IsNull: false } node) continue;
-            var key = $"{layer.Prefix}.{name}";
+            var key = layer.KeyOf(name);
             if (node.Text is null)
             {
                 faults.Add(new ConfigurationFault(

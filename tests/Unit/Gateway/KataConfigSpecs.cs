@@ -112,6 +112,15 @@ public sealed class KataConfigSpecs : IDisposable
     }
 
     [Fact]
+    public void Names_a_fault_as_it_is_called_in_the_file_where_it_stands()
+    {
+        var fault = Assert.Single(Load(Minimal.Replace("vm_cache_number = 3", "vm_cache_number = 9000", StringComparison.Ordinal)).Faults);
+
+        Assert.Equal(("factory.vm_cache_number", "9000"), (fault.Key, fault.Value));
+        Assert.Contains(VectorHost.File, fault.Source, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Warns_of_a_cache_that_is_switched_off_and_of_what_cannot_be_made()
     {
         var warnings = Load(Minimal.Replace("vm_cache_number = 3", "", StringComparison.Ordinal).Replace("[agent.kata]", "confidential_guest = true\n[agent.kata]", StringComparison.Ordinal)).Warnings;
