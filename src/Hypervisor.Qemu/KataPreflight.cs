@@ -21,7 +21,7 @@ internal static class KataPreflight
         ?? (shape.MemoryDirectory.Length > 0 && !Directory.Exists(shape.MemoryDirectory)
             ? Preflight.Wrong($"there is no directory {shape.MemoryDirectory} for the VMs' memory", "make it, or leave file_mem_backend out") : null)
         ?? (shape.Firmware.Length > 0 ? Preflight.Input("firmware", shape.Firmware) : null)
-        ?? shape.Flashes.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(flash => Preflight.Input("flash image", flash)).FirstOrDefault(f => f is not null);
+        ?? KataShape.Lines(shape.Flashes).Select(flash => Preflight.Input("flash image", flash)).FirstOrDefault(f => f is not null);
 
     private static VmFailure? Companion(string what, string path, string remedy) =>
         !File.Exists(path) ? Preflight.Wrong($"{what} is missing: there is no file {path}", remedy)

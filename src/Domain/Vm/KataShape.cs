@@ -134,6 +134,9 @@ public sealed record KataShape
     /// <summary>Why no VM can be made as it is asked for, and what to do; empty: one can.</summary>
     public string Unserved { get; init; } = "";
 
+    /// <summary>The texts that a property has one a line.</summary>
+    public static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
     /// <summary>Why no VM of this shape can be made from a template; null: one can.</summary>
     public string? WhyNotCloned() =>
         Share == SharedFileSystem.VirtioFs ? "its virtio-fs device cannot be saved (shared_fs = \"none\" or \"virtio-9p\" can)"

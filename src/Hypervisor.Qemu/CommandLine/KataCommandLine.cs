@@ -42,7 +42,7 @@ internal static class KataCommandLine
             .. source == VmSource.Boot ? Array.Empty<string>() : QemuCommandLine.Generation,
             "-rtc", "base=utc,driftfix=slew,clock=host",
             "-global", "kvm-pit.lost_tick_policy=discard",
-            .. Lines(shape.Flashes).SelectMany(flash => new[] { "-pflash", flash }),
+            .. KataShape.Lines(shape.Flashes).SelectMany(flash => new[] { "-pflash", flash }),
             "-vga", "none",
             "-no-user-config", "-nodefaults", "-nographic", "--no-reboot",
             .. Backend(spec, shape, source),
@@ -186,6 +186,4 @@ internal static class KataCommandLine
 
     private static string[] Sandbox(VmSpec spec, KataShape shape) =>
         shape.Seccomp.Length > 0 ? ["-sandbox", shape.Seccomp] : spec.Sandbox ? ["-sandbox", QemuCommandLine.Seccomp] : [];
-
-    private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 }

@@ -28,7 +28,7 @@ internal sealed class TemplateKey
     public TemplateDigest Of(VmSpec spec)
     {
         var text = new StringBuilder().Append(Form).Append('\n').Append(_cpu.Value).Append('\n');
-        string?[] firmware = spec.Kata is { } shape ? [shape.Firmware.Length > 0 ? shape.Firmware : null, .. shape.Flashes.Split('\n', StringSplitOptions.RemoveEmptyEntries)] : [];
+        string?[] firmware = spec.Kata is { } shape ? [shape.Firmware.Length > 0 ? shape.Firmware : null, .. KataShape.Lines(shape.Flashes)] : [];
         foreach (var file in new[] { spec.Qemu, spec.Kernel, spec.Initrd, spec.Image }.Concat(firmware)) text.Append(file is null ? "" : DigestOf(file)).Append('\n');
         // The pool's name is in the command line, where it shapes nothing; so are the paths of files that count by their contents.
         var anonymous = spec with { Pool = PoolName.Default, Kernel = "", Initrd = spec.Initrd is null ? null : "", Image = spec.Image is null ? null : "" };

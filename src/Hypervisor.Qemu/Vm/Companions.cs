@@ -15,8 +15,6 @@ internal sealed class Companions(VmPaths paths, IReadOnlyList<Companion> all) : 
     /// <summary>One that is recorded and gone cannot serve its VM any more.</summary>
     private readonly string? _lost = Names.FirstOrDefault(name => Companion.WasRecorded(name, paths) && all.All(c => c.Name != name));
 
-    public int? PidOf(string name) => all.FirstOrDefault(c => c.Name == name)?.Pid;
-
     /// <summary>Those that an earlier process of the daemon started.</summary>
     public static Companions Adopt(VmPaths paths) => new(paths, [.. Names.Select(name => Companion.Adopt(name, paths)).OfType<Companion>()]);
 

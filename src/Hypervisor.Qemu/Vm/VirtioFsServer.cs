@@ -31,6 +31,6 @@ internal static class VirtioFsServer
     internal static IReadOnlyList<string> Arguments(KataShape shape, VmPaths paths) =>
     [
         $"--cache={shape.VirtioFsCache}", $"--shared-dir={paths.Share}", $"--fd={DetachedProcess.InheritedFile}",
-        .. shape.VirtioFsArguments.Split('\n', StringSplitOptions.RemoveEmptyEntries),
+        .. KataShape.Lines(shape.VirtioFsArguments),
     ];
 }

@@ -46,6 +46,7 @@ public static class KataPool
             "virtio-fs" => SharedFileSystem.VirtioFs,
             _ => SharedFileSystem.None,
         };
+        var mapped = config.ImagePath.Length > 0 && !config.DisableImageNvdimm;
         var shared = share == SharedFileSystem.VirtioFs || config.FileBackedMemRootDir.Length > 0;
         return new KataShape
         {
@@ -61,8 +62,8 @@ public static class KataPool
             CpuFeatures = config.CPUFeatures,
             Nested = host.IsVm && !config.DisableNestingChecks,
             Bridges = (int)config.DefaultBridges,
-            Image = config.DisableImageNvdimm || config.ImagePath.Length == 0 ? ImageDevice.Block : ImageDevice.Nvdimm,
-            ImageBytes = config.DisableImageNvdimm || config.ImagePath.Length == 0 ? 0 : host.SizeOf(config.ImagePath),
+            Image = mapped ? ImageDevice.Nvdimm : ImageDevice.Block,
+            ImageBytes = mapped ? host.SizeOf(config.ImagePath) : 0,
             Scsi = config.BlockDeviceDriver == "virtio-scsi",
             IoThread = config.EnableIOThreads,
             Share = share,
