@@ -29,7 +29,7 @@ status=0
 for suite in Unit Actors Qemu EndToEnd; do
   step "tests: $suite"
   # A suite without a test that the filter keeps is no failure; that none at all ran, is (below).
-  dotnet test "tests/$suite" --no-build --nologo -v quiet "${filter[@]}" --results-directory "$results" --logger "trx;LogFileName=$suite.trx" \
+  dotnet test "tests/$suite" --no-build --nologo -v quiet "${filter[@]}" --results-directory "$results" --logger "trx;LogFileName=$suite.trx" --logger "console;verbosity=minimal" \
     >"$results/$suite.log" 2>&1 || status=1
   grep -vE '^\[(INFO|WARNING|ERROR|DEBUG)\]|^$' "$results/$suite.log" | tail -n 60 >&2 || true
 done

@@ -27,7 +27,8 @@ internal sealed class DaemonLife : IStepObserver
 
     public IActorRef Gateway { get; private set; } = ActorRefs.Nobody;
 
-    public bool Dead => _dead.Task.IsCompleted;
+    /// <summary>Before its first step fails of it: whatever it would do about that, a dead daemon does not.</summary>
+    public bool Dead => Volatile.Read(ref _killed) != 0;
 
     public string LastStep { get; private set; } = "";
 
