@@ -32,6 +32,15 @@ public sealed record NodeOptions
 
     public required StopDeadlines Stop { get; init; }
 
+    /// <summary>What outlives the host's boots; used by hosts in a cluster.</summary>
+    public string StateDirectory { get; init; } = "";
+
+    /// <summary>Null: the host is on its own.</summary>
+    public ClusterOptions? Cluster { get; init; }
+
+    /// <summary>Null: vmcache.v1 is not served on TCP.</summary>
+    public GatewayOptions? Gateway { get; init; }
+
     /// <summary>At least one, names and endpoints unique.</summary>
     public required IReadOnlyList<PoolOptions> Pools { get; init; }
 }

@@ -5,8 +5,9 @@ namespace VmCacheCluster.Domain;
 /// <param name="Waiting">Callers in the queue.</param>
 /// <param name="Failures">Boots that failed in a row.</param>
 /// <param name="BackingOff">The pool waits before it tries again.</param>
+/// <param name="Cordoned">It keeps no more warm than it has: VMs are only made for callers.</param>
 public readonly record struct PoolCount(
-    int Target, int Waiting, int Failures, bool BackingOff, int Making, int Fresh, int Outdated);
+    int Target, int Waiting, int Failures, bool BackingOff, int Making, int Fresh, int Outdated, bool Cordoned = false);
 
 /// <param name="Start">How many more boots to ask for.</param>
 /// <param name="Retire">How many warm VMs to give up.</param>
@@ -17,12 +18,12 @@ public static class PoolPolicy
 {
     public static RefillPlan Plan(PoolCount count)
     {
-        var wanted = count.Target + count.Waiting;
+        var wanted = (count.Cordoned ? Math.Min(count.Target, count.Fresh) : count.Target) + count.Waiting;
         var missing = wanted - count.Fresh - count.Making;
         // One try at a time while boots fail: a broken pool must not fill the host's boot slots.
         var allowed = count.BackingOff ? 0 : count.Failures > 0 ? Math.Max(0, 1 - count.Making) : int.MaxValue;
         // An outdated VM serves until its successor is warm.
-        var surplus = count.Fresh + count.Outdated - wanted;
+        var surplus = count.Cordoned ? 0 : count.Fresh + count.Outdated - wanted;
         return new RefillPlan(Math.Min(Math.Max(0, missing), allowed), Math.Max(0, surplus));
     }
 }

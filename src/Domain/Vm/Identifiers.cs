@@ -5,6 +5,15 @@ public readonly record struct VmId(string Value)
 {
     public static VmId New() => new(Guid.NewGuid().ToString("D"));
 
+    /// <summary>One whose host can be told by it.</summary>
+    /// <param name="tag">The host's <see cref="NodeName.Tag"/>.</param>
+    public static VmId New(string tag) => new(tag + Guid.NewGuid().ToString("D")[TagLength..]);
+
+    private const int TagLength = 8;
+
+    /// <summary>What it begins with: its host's, where that has a name in a cluster.</summary>
+    public string Tag => Value[..TagLength];
+
     /// <summary>True for exactly the form <see cref="New"/> makes; so a VM id can never be a path.</summary>
     public static bool TryParse(string? text, out VmId id)
     {

@@ -22,6 +22,17 @@ public class PoolSpecs
             new RefillPlan(start, retire),
             PoolPolicy.Plan(new PoolCount(target, waiting, 0, false, making, fresh, outdated)));
 
+    [Theory]
+    [InlineData(2, 0, 0, 0, 0, 0)] // empty: nothing
+    [InlineData(2, 1, 0, 0, 0, 1)] // a caller is served all the same
+    [InlineData(2, 1, 0, 1, 0, 1)]
+    [InlineData(2, 1, 1, 0, 0, 0)] // ... and being made already
+    [InlineData(2, 0, 0, 0, 2, 0)] // what is outdated stays
+    [InlineData(2, 0, 1, 5, 0, 0)] // and what is too much
+    public void Makes_vms_for_callers_alone_and_gives_none_up_while_it_is_cordoned(int target, int waiting, int making, int fresh, int outdated, int start)
+        => Assert.Equal(
+            new RefillPlan(start, 0), PoolPolicy.Plan(new PoolCount(target, waiting, 0, false, making, fresh, outdated, Cordoned: true)));
+
     [Fact]
     public void Starts_nothing_while_it_backs_off()
         => Assert.Equal(0, PoolPolicy.Plan(Empty with { Failures = 1, BackingOff = true }).Start);

@@ -1,0 +1,28 @@
+namespace VmCacheCluster.Domain;
+
+/// <summary>Whether a host makes and gives VMs.</summary>
+public enum HostState
+{
+    Up,
+    /// <summary>Makes no new warm VMs and gives none to other hosts.</summary>
+    Cordoned,
+    /// <summary>Gives its warm VMs up too.</summary>
+    Draining,
+}
+
+/// <summary>What a host has of one pool.</summary>
+/// <param name="RefillTime">What making one VM took lately; zero: not known yet.</param>
+/// <param name="Revision">Of the pool's configuration: equal revisions give interchangeable VMs.</param>
+public sealed record PoolCapacity(PoolName Pool, int Warm, int Warming, int Leased, int Target, int Waiting, TimeSpan RefillTime, string Revision);
+
+/// <summary>What a host has, as it says itself.</summary>
+/// <param name="Peer">Where it serves the other nodes.</param>
+/// <param name="Gateway">Where everybody gets its vmcache.v1 on TCP; null: nowhere.</param>
+/// <param name="MemoryBytes">What VMs may still take of its memory.</param>
+/// <param name="Sequence">Grows with each report of one run of the daemon.</param>
+public sealed record HostCapacity(
+    NodeName Node, NodeAddress Peer, NodeAddress? Gateway, string Version, HostState State, long MemoryBytes, IReadOnlyDictionary<string, string> Labels,
+    IReadOnlyList<PoolCapacity> Pools, long Sequence)
+{
+    public PoolCapacity? Of(PoolName pool) => Pools.FirstOrDefault(p => p.Pool == pool);
+}
