@@ -27,6 +27,37 @@ public class DrainSpecs : NodeFixture
     }
 
     [Fact]
+    public async Task Is_warm_again_when_the_drain_is_undone()
+    {
+        await StartAsync(Pool(number: 2));
+        await UntilAsync(p => p.Warm == 2);
+        await AskVmAsync(DrainNode.Instance);
+        await UntilAsync(p => p is { Warm: 0, Warming: 0, Open: false });
+
+        await AskVmAsync(new CordonNode(false));
+
+        Assert.Equal("", (await UntilAsync(p => p is { Warm: 2, Open: true })).Reason);
+        await TakeAsync();
+    }
+
+    [Fact]
+    public async Task Makes_vms_for_callers_alone_while_it_is_cordoned()
+    {
+        await StartAsync(Pool(number: 1));
+        await UntilAsync(p => p.Warm == 1);
+        await AskVmAsync(new CordonNode(true));
+
+        await TakeAsync();
+        var pool = await UntilAsync(p => p is { Warm: 0, Warming: 0, Leased: 1, Cordoned: true });
+        Assert.StartsWith("this host is cordoned", pool.Reason);
+        Assert.Equal(Served.OnDemand, (await TakeAsync()).Served);
+        await UntilAsync(p => p is { Warm: 0, Warming: 0, Leased: 2 });
+
+        await AskVmAsync(new CordonNode(false));
+        await UntilAsync(p => p is { Warm: 1, Leased: 2, Cordoned: false });
+    }
+
+    [Fact]
     public async Task Refuses_whoever_asks_or_waits()
     {
         Hypervisor.Script = (_, step, cancel) => step == VmStep.Create ? Never(cancel) : Task.CompletedTask;

@@ -36,6 +36,7 @@ public sealed class GatewayActor : ReceiveActor
         Receive<RunVmCommand>(run => ToOwner(run.Id, run));
         Receive<GetVm>(get => ToOwner(get.Id, get));
         Receive<DrainNode>(drain => Context.Parent.Forward(drain));
+        Receive<CordonNode>(cordon => Context.Parent.Forward(cordon));
         Receive<WatchEvents>(OnWatch);
         Receive<UnwatchEvents>(unwatch => _journal.Leave(unwatch.To));
         Receive<GetPoolView>(OnGetPoolView);

@@ -87,6 +87,16 @@ public sealed record DrainNode
 /// <param name="Leased">VMs that their holders keep.</param>
 public sealed record NodeDrained(int GivenUp, int Leased);
 
+/// <summary>To the gateway: keep no more VMs warm on this host than there are, and give none to callers of other hosts. Answered by
+/// <see cref="NodeCordoned"/>.</summary>
+/// <param name="On">False: that is over, and so is a drain.</param>
+public sealed record CordonNode(bool On);
+
+public sealed record NodeCordoned
+{
+    public static readonly NodeCordoned Instance = new();
+}
+
 /// <summary>To the gateway: every pool's state. Answered by <see cref="NodeView"/>.</summary>
 public sealed record GetNodeView
 {
@@ -112,6 +122,18 @@ public sealed record PoolView(
 
     /// <summary>The template that it clones, or why it boots.</summary>
     public string RefillReason { get; init; } = "";
+
+    /// <summary>What making the last one took, from its start until it was warm; zero: none was made yet.</summary>
+    public TimeSpan RefillTime { get; init; }
+
+    /// <summary>Of what shapes its VMs: equal revisions make interchangeable VMs.</summary>
+    public string Revision { get; init; } = "";
+
+    /// <summary>It takes callers.</summary>
+    public bool Open { get; init; } = true;
+
+    /// <summary>No more VMs are kept warm than there are.</summary>
+    public bool Cordoned { get; init; }
 }
 
 /// <summary>A VM, as its status shows it.</summary>

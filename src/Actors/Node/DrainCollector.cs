@@ -7,7 +7,7 @@ namespace VmCacheCluster.Actors.Node;
 /// <summary>Has every pool give up its warm VMs, and tells one asker what that came to.</summary>
 internal sealed class DrainCollector : ReceiveActor
 {
-    public const string Reason = "this host is drained: it takes callers again when vmcached is started anew";
+    public const string Reason = "this host is drained: `vmcache node uncordon` opens it again, and so does a new start of vmcached";
 
     private readonly IReadOnlyCollection<IActorRef> _pools;
     private readonly IActorRef _asker;

@@ -30,6 +30,7 @@ public sealed class NodeActor : ReceiveActor
     private IActorRef? _stopAsker;
     private StopPool? _stopped;
     private bool _drained;
+    private CordonPool? _cordon;
     private bool _open;
 
     public NodeActor(NodePlan plan, NodePorts ports)
@@ -47,6 +48,7 @@ public sealed class NodeActor : ReceiveActor
         Receive<LookFailed>(failed => OnLookFailed(failed.Cause));
         Receive<Reaped>(OnReaped);
         Receive<DrainNode>(_ => OnDrain(Sender));
+        Receive<CordonNode>(OnCordon);
         Receive<PoolRestarted>(OnPoolRestarted);
         Receive<StopNode>(OnStop);
         Receive<PoolStopped>(stopped => { _stopping.Remove(stopped.Name); FinishStop(); });
@@ -105,6 +107,7 @@ public sealed class NodeActor : ReceiveActor
 
         _open = true;
         Introduce();
+        if (_cordon is not null) Tell(_cordon);
         _drainAskers.ForEach(OnDrain);
         _drainAskers.Clear();
     }
@@ -117,8 +120,22 @@ public sealed class NodeActor : ReceiveActor
         else _drainAskers.Add(asker);
     }
 
+    private void OnCordon(CordonNode cordon)
+    {
+        if (!cordon.On) _drained = false;
+        _cordon = cordon.On ? new CordonPool("this host is cordoned: `vmcache node uncordon` lets it keep VMs warm again") : null;
+        Tell(_cordon ?? new CordonPool(null));
+        Sender.Tell(NodeCordoned.Instance);
+    }
+
+    private void Tell(CordonPool cordon)
+    {
+        foreach (var pool in _pools.Values) pool.Tell(cordon);
+    }
+
     private void OnPoolRestarted(PoolRestarted restarted)
     {
+        if (_cordon is not null) Sender.Tell(_cordon);
         if (_drained) Sender.Tell(new DrainPool(DrainCollector.Reason), ActorRefs.NoSender);
         if (_stopAsker is not null && _stopping.Contains(restarted.Name)) Sender.Tell(_stopped);
     }
@@ -131,11 +148,13 @@ public sealed class NodeActor : ReceiveActor
 
     private void OpenPool(Pools.PoolPlan plan)
     {
-        var around = new PoolSurroundings(_gateway, _slots, _accelerators, _ports.Vms, _journal, _ports.Random) { Templates = _plan.Templates };
+        var around = new PoolSurroundings(_gateway, _slots, _accelerators, _ports.Vms, _journal, _ports.Random) { Templates = _plan.Templates, NewId = NewId };
         var pool = Context.ActorOf(Props.Create(() => new PoolManagerActor(plan, around)), PoolPrefix + plan.Options.Name);
         _pools[plan.Options.Name] = pool;
         if (plan.Found.Count > 0) _log.Info("pool {0}: {1} VMs of an earlier daemon are taken over", plan.Options.Name, plan.Found.Count);
     }
+
+    private VmId NewId() => _plan.Tag is { } tag ? VmId.New(tag) : VmId.New();
 
     private void Introduce()
     {

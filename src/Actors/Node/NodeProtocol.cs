@@ -13,6 +13,9 @@ public sealed record NodePlan(IReadOnlyList<PoolOptions> Pools, int BootParallel
     /// <summary>What becomes of templates that no pool wants.</summary>
     public TemplateLimits Templates { get; init; } = new(TimeSpan.FromDays(1), null);
 
+    /// <summary>What the ids of its VMs begin with (<see cref="NodeName.Tag"/>); null: nothing in particular.</summary>
+    public string? Tag { get; init; }
+
     /// <summary>When no more VMs are made.</summary>
     public MemoryLimits Memory { get; init; } = new(0, null);
 }

@@ -20,6 +20,8 @@ internal sealed class Member(VmId id, IActorRef actor, VmSpec spec, VmLife life)
     public VmSize? Size { get; set; }
     /// <summary>How long it had been warm when it was adopted.</summary>
     public TimeSpan WarmBefore { get; init; }
+    /// <summary>When it was begun to be made here (a timestamp); null: it was adopted.</summary>
+    public long? BegunAt { get; set; }
     public bool MaxAgeRuns { get; set; }
     public bool TooOld { get; set; }
     public bool HoldsSlot { get; set; }

@@ -27,6 +27,9 @@ internal sealed class PoolClosing(
         gate.StopAsker!.Tell(new PoolStopped(pool));
     }
 
+    /// <returns>The pool takes callers again, and there is no template's actor: one is wanted now.</returns>
+    public bool Cordon(CordonPool cordon) => gate.Cordon(cordon.Reason) && !template.Renew();
+
     public void Drain(DrainPool drain, IActorRef asker)
     {
         gate.Drained = drain.Reason;

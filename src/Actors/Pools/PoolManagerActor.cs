@@ -79,6 +79,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         Receive<TooOld>(old => OnTooOld(old.Id));
         Receive<StopPool>(stop => _closing.Stop(stop, Sender));
         Receive<DrainPool>(drain => _closing.Drain(drain, Sender));
+        Receive<CordonPool>(cordon => { _events.Add(null, cordon.Reason ?? "it is kept warm again"); if (_closing.Cordon(cordon)) WantTemplate(); Balance(); });
         Receive<Terminated>(OnTerminated);
         Receive<Refound>(OnRefound);
         Receive<Recovered>(OnRecovered);
@@ -180,6 +181,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         var member = _starter.Start(id, spec, found, template, priority);
         _making.Begun(member);
+        if (found is null) member.BegunAt = _around.Ports.Time.GetTimestamp();
         if (member.Lease is { } lease) _callers.Keys.Leased(id, lease);
         _members[id] = member;
         _around.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false));
@@ -225,7 +227,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     private void OnWarm(Member member, VmLife before)
     {
-        if (before.Making) _refill.Succeeded();
+        if (before.Making) _refill.Succeeded(member.BegunAt is { } begun ? _around.Ports.Time.GetElapsedTime(begun) : _refill.Took);
         if (before.Making && member.Facts?.MadeBy == MadeBy.Clone) _template.Source.CloneSucceeded();
         if (_options.MaxAge is { } age && !member.MaxAgeRuns)
         {
@@ -344,7 +346,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         }
 
         var priority = _callers.Waiting > _making.Count ? VmPriority.Normal : VmPriority.Background;
-        Spawn(VmId.New(), SpecNow, found: null, _template.Source.Template, priority).HoldsSlot = true;
+        Spawn(_around.NewId(), SpecNow, found: null, _template.Source.Template, priority).HoldsSlot = true;
         Balance();
     }
 
@@ -382,7 +384,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         var (fresh, outdated) = _shelf.Count;
         return new PoolCount(
-            _options.VmCacheNumber, _callers.Waiting, _refill.FailuresInARow, _refill.BackingOff, _making.Count, fresh, outdated);
+            _options.VmCacheNumber, _callers.Waiting, _refill.FailuresInARow, _refill.BackingOff, _making.Count, fresh, outdated, _gate.Cordoned is not null);
     }
 
     private bool Current(Member member) => !member.TooOld && member.Spec.Accelerator == _accelerator?.Accelerator;

@@ -24,6 +24,10 @@ public sealed record DrainPool(string Reason);
 /// <param name="GivenUp">VMs that were warm or being made, and now end.</param>
 public sealed record PoolDrained(PoolName Name, int GivenUp, int Leased);
 
+/// <summary>To a pool: keep no more VMs warm than there are, and make them for callers alone.</summary>
+/// <param name="Reason">Null: that is over, and so is a drain.</param>
+public sealed record CordonPool(string? Reason);
+
 public sealed record PoolStopped(PoolName Name);
 
 /// <summary>To the boot slots: one slot, when one is free. Answered by <see cref="BootSlotGranted"/>, and before that by a

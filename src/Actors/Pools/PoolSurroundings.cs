@@ -13,4 +13,7 @@ public sealed record PoolSurroundings(
 {
     /// <summary>What becomes of templates that no pool wants.</summary>
     public required TemplateLimits Templates { get; init; }
+
+    /// <summary>Names a new VM.</summary>
+    public Func<VmId> NewId { get; init; } = VmId.New;
 }

@@ -55,5 +55,14 @@ internal sealed class PoolTemplate(PoolOptions options, PoolSurroundings around,
         _actor.Tell(StopTemplate.Instance);
     }
 
+    /// <summary>An actor that was told to stop makes no more: another one takes its place, once it has ended.</summary>
+    /// <returns>False: there is none.</returns>
+    public bool Renew()
+    {
+        if (_actor is null) return false;
+        context.Stop(_actor);
+        return true;
+    }
+
     public void Stopped() => Stopping = false;
 }

@@ -8,14 +8,20 @@ namespace VmCacheCluster.Actors.Pools;
 internal sealed class PoolViews(
     PoolOptions options, IReadOnlyDictionary<VmId, Member> members, CloneSource source, Refill refill, PoolGate gate, EventLog events, TimeProvider time)
 {
+    private readonly string _revision = SpecRevision.Of(options.Spec);
+
     public PoolView Pool(int making, int waiting, AcceleratorVerdict? accelerator) => new(
         options.Name, options.Endpoint, options.VmCacheNumber, Warm, making, members.Values.Count(m => m.Shown.Held), waiting,
-        gate.Drained ?? WhyNotFull(options.VmCacheNumber, making),
+        gate.Drained ?? (gate.Cordoned is { } cordoned && Warm < options.VmCacheNumber ? cordoned : WhyNotFull(options.VmCacheNumber, making)),
         accelerator?.Accelerator ?? Accelerator.Tcg, accelerator?.Reason ?? "not resolved yet",
         [.. members.Values.Select(Vm)], events.Snapshot())
     {
         Refill = source.Wanted && source.Template is not null ? MadeBy.Clone : MadeBy.Boot,
         RefillReason = source.Reason,
+        RefillTime = refill.Took,
+        Revision = _revision,
+        Open = gate.Closed is null,
+        Cordoned = gate.Cordoned is not null,
     };
 
     public VmView Vm(Member m) => new(m.Id, options.Name, m.Shown, m.Spec, m.Facts, m.ConfirmBefore, options.GracePeriod,

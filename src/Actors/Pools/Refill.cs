@@ -20,8 +20,12 @@ internal sealed class Refill(BackoffOptions options)
 
     public bool BackingOff => NextTry is not null;
 
-    public void Succeeded()
+    /// <summary>What making the last VM took; zero: none was made yet.</summary>
+    public TimeSpan Took { get; private set; }
+
+    public void Succeeded(TimeSpan took)
     {
+        Took = took;
         FailuresInARow = 0;
         LastFailure = null;
         NextTry = null;

@@ -1,0 +1,50 @@
+using System.Globalization;
+using Akka.Actor;
+using Akka.Actor.Setup;
+using Akka.Configuration;
+
+namespace VmCacheCluster.Actors.Cluster;
+
+/// <summary>The cluster's actor system: one incarnation of this node as a member.</summary>
+public static class ClusterSystem
+{
+    /// <summary>Part of every address: the same on all nodes.</summary>
+    public const string Name = "vmcache";
+
+    /// <param name="setups">TLS and logging, which are the host's affair.</param>
+    public static ActorSystem Start(ClusterPlan plan, ClusterPorts ports, Config config, DoorTimes times, params Setup[] setups)
+    {
+        var setup = setups.Aggregate(ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(Of(plan).WithFallback(config))), (all, one) => all.And(one));
+        var system = ActorSystem.Create(Name, setup);
+        var placement = system.ActorOf(Props.Create(() => new PlacementActor(plan, ports)), "placement");
+        var inventory = system.ActorOf(Props.Create(() => new InventoryActor(placement)), "inventory");
+        system.ActorOf(Props.Create(() => new HostBridgeActor(plan, ports, inventory)), "host");
+        system.ActorOf(Props.Create(() => new DoorActor(plan, ports, placement, times)), "door");
+        ports.Face.Placement = placement;
+        return system;
+    }
+
+    /// <summary>What the host's configuration decides of it.</summary>
+    private static Config Of(ClusterPlan plan)
+    {
+        var options = plan.Options;
+        return ConfigurationFactory.ParseString($$"""
+            akka {
+              remote.dot-netty.tcp {
+                hostname = "{{options.Listen.Host}}"
+                port = {{options.Listen.Port}}
+                public-hostname = "{{options.Advertise.Host}}"
+                public-port = {{options.Advertise.Port}}
+                enable-ssl = {{(options.Tls is null ? "off" : "on")}}
+              }
+              cluster {
+                roles = ["{{NodeRole.Of(plan.Node)}}"]
+                split-brain-resolver.stable-after = {{Milliseconds(options.SplitStableAfter)}}
+                failure-detector.acceptable-heartbeat-pause = {{Milliseconds(options.AcceptablePause)}}
+              }
+            }
+            """);
+    }
+
+    private static string Milliseconds(TimeSpan time) => ((long)time.TotalMilliseconds).ToString(CultureInfo.InvariantCulture) + "ms";
+}

@@ -1,0 +1,107 @@
+using System.Runtime.Serialization;
+using Akka.Actor;
+using Akka.Configuration;
+using Akka.Serialization;
+using Google.Protobuf;
+using VmCacheCluster.Actors.Cluster.Wire;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Tests.TestSupport;
+
+namespace VmCacheCluster.Tests.Actors.Cluster;
+
+/// <summary>What crosses the wire, and nothing else does.</summary>
+public sealed class WireSpecs : IAsyncLifetime
+{
+    private readonly ActorSystem _system = ActorSystem.Create(
+        "wire",
+        ConfigurationFactory.ParseString("akka.actor.provider = remote\nakka.remote.dot-netty.tcp { hostname = 127.0.0.1, port = 0 }\nakka.loglevel = ERROR")
+            .WithFallback(ConfigurationFactory.ParseString(File.ReadAllText(Path.Combine(Repository.Root, "hocon", "akka.cluster.conf")))));
+
+    /// <summary>Changing one of these breaks clusters of two versions: a message that means something else gets another manifest.</summary>
+    private static readonly Dictionary<string, (IMessage Message, string Bytes)> Pinned = new()
+    {
+        ["K1"] = (
+            new Knock { Cluster = "c", ClusterId = "i", Protocol = 1, Version = "v", Node = "n", Address = "h:1", UnixMilliseconds = 5, Round = 6 },
+            "0A0163 120169 1801 220176 2A016E 3203683A31 3805 4006"),
+        ["A1"] = (
+            new KnockAnswer
+            {
+                Refused = "r", ClusterId = "i", Members = 2, Lowest = "l:1", KnowsYou = true, Version = "v", Node = "n", UnixMilliseconds = 5, Round = 6, Address = "h:1",
+            },
+            "0A01721201691802 22036C3A31 2801 320176 3A016E 4005 4806 5203683A31"),
+        ["H1"] = (
+            new HostReport
+            {
+                Node = "n", Peer = "h:2", Condition = HostCondition.Draining, MemoryBytes = 7, Labels = { ["z"] = "a" },
+                Pools = { new PoolReport { Pool = "p", Warm = 1, Warming = 2, Leased = 3, Target = 4, Waiting = 5, RefillMilliseconds = 6, Revision = "r" } },
+                Sequence = 8, Version = "v", Gateway = "g:3",
+            },
+            "0A016E 1203683A32 1802 2007 2A06 0A017A 120161 3212 0A0170 1001 1802 2003 2804 3005 3806 420172 3808 420176 4A03673A33"),
+    };
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => _system.Terminate();
+
+    public static TheoryData<string> Marked()
+    {
+        var types = new TheoryData<string>();
+        foreach (var type in typeof(IWireMessage).Assembly.GetTypes().Where(t => t.IsClass && typeof(IWireMessage).IsAssignableFrom(t))) types.Add(type.Name);
+        return types;
+    }
+
+    [Theory]
+    [MemberData(nameof(Marked))]
+    public void Round_trips_every_marked_type_in_the_same_bytes(string type)
+    {
+        var (manifest, (message, bytes)) = Pinned.Single(p => p.Value.Message.GetType().Name == type);
+        var serializer = Assert.IsType<WireSerializer>(_system.Serialization.FindSerializerFor(message));
+
+        Assert.Equal(manifest, serializer.Manifest(message));
+        Assert.Equal(bytes.Replace(" ", "", StringComparison.Ordinal), Convert.ToHexString(serializer.ToBinary(message)));
+        Assert.Equal(message, serializer.FromBinary(serializer.ToBinary(message), manifest));
+        Assert.Equal(WireSerializer.Number, serializer.Identifier);
+    }
+
+    [Theory]
+    [InlineData("K9", "0A00", "is that one newer")]
+    [InlineData("K1", "FFFFFF", "cannot be read")]
+    public void Says_what_it_cannot_read(string manifest, string bytes, string why)
+    {
+        var serializer = (WireSerializer)_system.Serialization.FindSerializerForType(typeof(Knock));
+
+        Assert.Contains(why, Assert.Throws<SerializationException>(() => serializer.FromBinary(Convert.FromHexString(bytes), manifest)).Message);
+    }
+
+    [Fact]
+    public void Writes_nothing_that_is_not_marked()
+    {
+        Assert.ThrowsAny<Exception>(() => _system.Serialization.FindSerializerForType(typeof(HostCapacity)).ToBinary(Capacity()));
+    }
+
+    [Fact]
+    public void Reads_a_report_as_it_was_written()
+    {
+        var capacity = Capacity();
+
+        var read = Reports.Read(Reports.Write(capacity))!;
+
+        Assert.Equal(capacity.Pools, read.Pools);
+        Assert.Equal(capacity.Labels, read.Labels);
+        Assert.Equal(capacity with { Pools = read.Pools, Labels = read.Labels }, read);
+    }
+
+    [Theory]
+    [InlineData("", "h:1")]
+    [InlineData("Not A Name", "h:1")]
+    [InlineData("n", "nowhere")]
+    public void Makes_nothing_of_a_report_without_sense(string node, string peer) => Assert.Null(Reports.Read(new HostReport { Node = node, Peer = peer }));
+
+    [Fact]
+    public void Leaves_a_host_of_an_unknown_condition_alone()
+        => Assert.Equal(HostState.Draining, Reports.Read(new HostReport { Node = "n", Peer = "h:1", Condition = (HostCondition)99 })!.State);
+
+    private static HostCapacity Capacity() => new(
+        new NodeName("n"), new NodeAddress("h", 1), new NodeAddress("g", 2), "v", HostState.Cordoned, 5, new Dictionary<string, string> { ["zone"] = "a" },
+        [new PoolCapacity(PoolName.Default, 1, 2, 3, 4, 5, TimeSpan.FromMilliseconds(6), "r")], 9);
+}
