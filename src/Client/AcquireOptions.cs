@@ -26,6 +26,12 @@ public sealed record AcquireOptions
     /// <summary>Whether a VM must be warm already, or must not be.</summary>
     public WarmPreference Warm { get; init; } = WarmPreference.Prefer;
 
+    /// <summary>On which host of the cluster the VM may be given. Its sockets are on that host; Exec, Renew and Release work through any.</summary>
+    public Placement Placement { get; init; } = Placement.Local;
+
+    /// <summary>Labels that the host must have; not with <see cref="Placement.Local"/>.</summary>
+    public IReadOnlyDictionary<string, string> Affinity { get; init; } = new Dictionary<string, string>();
+
     /// <summary>The guest's host name; null: one made from the VM's id.</summary>
     public string? Hostname { get; init; }
 
@@ -59,6 +65,8 @@ public sealed record AcquireOptions
             IdempotencyKey = IdempotencyKey ?? "",
             Warm = Warm,
             ClientHoldsAgent = ClientHoldsAgent,
+            Placement = Placement,
+            Affinity = { Affinity.ToDictionary() },
         };
         if (Hostname is { Length: > 0 } || Environment.Count > 0 || Files.Count > 0)
         {

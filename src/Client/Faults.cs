@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Security.Authentication;
 using Grpc.Core;
 
 namespace VmCacheCluster.Client;
@@ -12,6 +13,11 @@ internal static class Faults
         if (fault.StatusCode is StatusCode.Unavailable or StatusCode.Internal && socket is not null)
         {
             return NotConnected(socket, endpoint, fault);
+        }
+
+        if (fault.StatusCode is StatusCode.Unavailable or StatusCode.Internal && Find<AuthenticationException>(fault.Status.DebugException) is { } untrusted)
+        {
+            return new VmCacheException(StatusCode.Unauthenticated, Reasons.BadTls, $"no TLS connection with {endpoint} comes about: {(untrusted.InnerException ?? untrusted).Message}", fault);
         }
 
         var details = StatusDetails.Of(fault.Trailers);

@@ -24,7 +24,7 @@ public sealed class LeasedVm : IAsyncDisposable
 
     internal LeasedVm(VmCacheClient client, AcquireResponse answer, long acquired, TimeProvider time, bool renew)
     {
-        (this.client, lease, Vm, Host, Token) = (client, answer.Lease, answer.Vm, answer.Host, answer.Lease.Token);
+        (this.client, lease, Vm, Host, Gateway, Token) = (client, answer.Lease, answer.Vm, answer.Host, answer.Gateway, answer.Lease.Token);
         Timeline = [.. answer.Timeline.Select(s => new StageDuration(s.Stage_, s.Duration.ToTimeSpan()))];
         renewal = renew
             ? new LeaseRenewal(lease, acquired, time, (ttl, limit, cancel) => client.RenewAsync(Id, Token, ttl, limit, cancel))
@@ -57,6 +57,9 @@ public sealed class LeasedVm : IAsyncDisposable
 
     /// <summary>The name of the host that it runs on.</summary>
     public string Host { get; }
+
+    /// <summary>HOST:PORT at which that host serves vmcache.v1; empty: on its Unix socket alone.</summary>
+    public string Gateway { get; }
 
     /// <summary>What was done for this caller, in order, and how long it took.</summary>
     public IReadOnlyList<StageDuration> Timeline { get; }

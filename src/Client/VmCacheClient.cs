@@ -29,7 +29,7 @@ public sealed class VmCacheClient : IDisposable
         admin = new Admin.AdminClient(channel);
     }
 
-    /// <summary>Absolute path of the node's Unix socket.</summary>
+    /// <summary>Absolute path of the node's Unix socket, or https://HOST:PORT of its gateway.</summary>
     public string Endpoint { get; }
 
     /// <summary>A client of the socket at <paramref name="endpoint"/>.</summary>
@@ -38,6 +38,14 @@ public sealed class VmCacheClient : IDisposable
     /// <exception cref="ArgumentException">The path cannot be a Unix socket's.</exception>
     public static VmCacheClient Open(string endpoint, TimeProvider? time = null) =>
         new(endpoint, UnixChannel.Open(endpoint), time ?? TimeProvider.System);
+
+    /// <summary>A client of the gateway at <paramref name="gateway"/>, on whatever machine: vmcache.v1 without Kata's calls.</summary>
+    /// <param name="gateway">HOST:PORT, as vmcache.gateway.listen has it.</param>
+    /// <param name="tls">Who the caller is, and whom it trusts.</param>
+    /// <param name="time">Of renewals and retries; null: the system's.</param>
+    /// <exception cref="VmCacheException">The certificates cannot be used.</exception>
+    public static VmCacheClient Open(string gateway, ClientTls tls, TimeProvider? time = null) =>
+        new($"https://{gateway}", TlsChannel.Open(gateway, tls), time ?? TimeProvider.System);
 
     /// <summary>
     /// A VM of a pool, running and the caller's own: reseeded, its clock set, with an identity and the late binding. The lease
@@ -105,9 +113,35 @@ public sealed class VmCacheClient : IDisposable
         return answer.Vms;
     }
 
-    /// <summary>Has the node make no more VMs and give its warm ones up; the leased ones are left alone.</summary>
-    public Task<DrainResponse> DrainAsync(TimeSpan timeout, CancellationToken cancel = default) =>
-        CallAsync(options => admin.DrainAsync(new DrainRequest(), options), timeout, cancel);
+    /// <summary>Has a node make no more VMs and give its warm ones up; the leased ones are left alone.</summary>
+    /// <param name="node">Empty: the one that is asked.</param>
+    public Task<DrainResponse> DrainAsync(TimeSpan timeout, CancellationToken cancel = default, string node = "") =>
+        CallAsync(options => admin.DrainAsync(new DrainRequest { Node = node }, options), timeout, cancel);
+
+    /// <summary>Has a node keep no more VMs warm than it has, and give none to callers of other hosts.</summary>
+    /// <param name="node">Empty: the one that is asked.</param>
+    public Task CordonAsync(TimeSpan timeout, CancellationToken cancel = default, string node = "") =>
+        CallAsync(options => admin.CordonAsync(new CordonRequest { Node = node }, options), timeout, cancel);
+
+    /// <summary>Undoes a cordon and a drain.</summary>
+    /// <param name="node">Empty: the one that is asked.</param>
+    public Task UncordonAsync(TimeSpan timeout, CancellationToken cancel = default, string node = "") =>
+        CallAsync(options => admin.UncordonAsync(new UncordonRequest { Node = node }, options), timeout, cancel);
+
+    /// <summary>The cluster as the node sees it; one without a cluster shows itself alone.</summary>
+    public Task<ClusterStatus> GetClusterAsync(TimeSpan timeout, CancellationToken cancel = default) =>
+        CallAsync(options => admin.GetClusterAsync(new GetClusterRequest(), options), timeout, cancel);
+
+    /// <summary>Hosts that have a pool, the best first.</summary>
+    /// <param name="count">At most so many; 0: all.</param>
+    /// <param name="affinity">Labels that the hosts must have; null: none.</param>
+    public async Task<IReadOnlyList<Host>> ListHostsAsync(
+        string pool, int count, TimeSpan timeout, CancellationToken cancel = default, IReadOnlyDictionary<string, string>? affinity = null)
+    {
+        var request = new ListHostsRequest { Pool = pool, Count = (uint)count };
+        foreach (var (key, value) in affinity ?? new Dictionary<string, string>()) request.Affinity.Add(key, value);
+        return (await CallAsync(options => vms.ListHostsAsync(request, options), timeout, cancel).ConfigureAwait(false)).Hosts;
+    }
 
     /// <summary>What Kata's client asks first: the configuration that every VM of the socket's pool is made with.</summary>
     public Task<GrpcVMConfig> ConfigAsync(TimeSpan timeout, CancellationToken cancel = default) =>

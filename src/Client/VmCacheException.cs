@@ -57,6 +57,9 @@ public static class Reasons
     /// <summary>The node's VMs are configured otherwise than the caller's.</summary>
     public const string ConfigurationDiffers = "CONFIGURATION_DIFFERS";
 
+    /// <summary>The caller's certificates cannot be used, or one side does not trust the other's.</summary>
+    public const string BadTls = "BAD_TLS";
+
     /// <summary>The node answered what its API rules out.</summary>
     public const string BadAnswer = "BAD_ANSWER";
 }

@@ -6,6 +6,7 @@ using VmCacheCluster.Actors.Node;
 using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Gateway.Cluster;
 using VmCacheCluster.Gateway.Configuration;
 using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Gateway.Services;
@@ -35,6 +36,7 @@ public static class Daemon
         {
             kestrel.AddServerHeader = false;
             endpoints.ListenOn(kestrel);
+            NetworkListeners.ListenOn(kestrel, options, kestrel.ApplicationServices.GetRequiredService<NetworkTrust>());
         });
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = NodeLifetime.StopTimeout(options) + TimeSpan.FromSeconds(5));
         AddNode(builder.Services, options, through ?? (static hypervisor => hypervisor));
@@ -42,6 +44,7 @@ public static class Daemon
         also?.Invoke(builder.Services);
 
         var app = builder.Build();
+        app.UseCallerRights(options);
         app.MapVmCacheServices();
         app.Lifetime.ApplicationStarted.Register(() => OnStarted(app, options, endpoints));
         return app;
@@ -67,6 +70,13 @@ public static class Daemon
         };
 
         services.AddSingleton(options);
+        services.AddSingleton(ports.Journal);
+        services.AddSingleton(ports.Memory);
+        services.AddSingleton(provider =>
+        {
+            var log = provider.GetRequiredService<ILoggerFactory>().CreateLogger("vmcached");
+            return new NetworkTrust(new PeerTrust(options.Cluster?.Tls, log), new PeerTrust(options.Gateway?.Tls, log));
+        });
         services.AddAkka("vmcache", akka => akka
             .AddHocon(ConfigurationFactory.FromResource("akka.host.conf", typeof(Daemon).Assembly), HoconAddMode.Prepend)
             .ConfigureLoggers(loggers =>
@@ -75,7 +85,7 @@ public static class Daemon
                 loggers.ClearLoggers();
                 loggers.AddLogger<HostLogger>();
             })
-            .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism) { Templates = options.Templates, Memory = options.Memory }, ports));
+            .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism) { Templates = options.Templates, Memory = options.Memory, Tag = options.Cluster?.Node.Tag }, ports));
         services.AddHostedService<NodeLifetime>();
     }
 

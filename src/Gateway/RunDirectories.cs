@@ -12,7 +12,8 @@ public static class RunDirectories
         => Prepare("run-dir", options.RunDirectory)
             ?? Prepare("run-dir", Path.Combine(options.RunDirectory, "vm"))
             ?? Prepare("client-dir", options.ClientDirectory)
-            ?? Prepare("template-dir", options.TemplateDirectory);
+            ?? Prepare("template-dir", options.TemplateDirectory)
+            ?? (options.Cluster is null ? null : Prepare("state-dir", options.StateDirectory));
 
     private static string? Prepare(string key, string directory)
     {

@@ -44,8 +44,19 @@ public static class ConfigurationLoader
         if (templateDirectory.Value.Length == 0)
             templateDirectory = runDirectory with { Value = TemplatesOf(katas) ?? Path.Combine(runDirectory.Value, "templates") };
 
+        var network = new NetworkReader(host, faults);
+        var cluster = network.Cluster(
+            new Section([.. overrides.OfCluster, new Layer(file["vmcache.cluster"], "vmcache.cluster", source), new Layer(reference["vmcache.cluster"], "vmcache.cluster", "reference.conf")], faults),
+            overrides.Bootstrap);
+        var gateway = network.Gateway(
+            new Section([new Layer(file["vmcache.gateway"], "vmcache.gateway", source), new Layer(reference["vmcache.gateway"], "vmcache.gateway", "reference.conf")], faults),
+            cluster);
+
         var options = new NodeOptions
         {
+            StateDirectory = section.Path("state-dir").Value,
+            Cluster = cluster,
+            Gateway = gateway,
             Endpoint = endpoint.Value,
             RunDirectory = runDirectory.Value,
             ClientDirectory = clientDirectory.Value,

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
 
 namespace VmCacheCluster.Gateway.Configuration;
 
@@ -9,6 +11,12 @@ namespace VmCacheCluster.Gateway.Configuration;
 /// <param name="DefaultFile">Read when it exists and no file is named.</param>
 public sealed record HostFacts(int Cores, long MemoryMiB, string GuestDirectory, string DefaultFile)
 {
+    /// <summary>The host's name, as uname(1) has it.</summary>
+    public string Name { get; init; } = "localhost";
+
+    /// <summary>Its first IP address that is not the loopback's; null: it has none.</summary>
+    public string? Address { get; init; }
+
     /// <summary>Where the embedded guest is looked for: beside the program, where build.sh leaves it, and where a package puts it.</summary>
     public static IReadOnlyList<string> GuestDirectories { get; } = [Path.Combine(AppContext.BaseDirectory, "guest"), "/usr/share/vmcache/guest"];
 
@@ -18,6 +26,18 @@ public sealed record HostFacts(int Cores, long MemoryMiB, string GuestDirectory,
         var total = File.ReadLines("/proc/meminfo").First(line => line.StartsWith("MemTotal:", StringComparison.Ordinal));
         var kib = long.Parse(total.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
         return new HostFacts(
-            Environment.ProcessorCount, kib / 1024, guest, "/etc/vmcache/vmcache.conf");
+            Environment.ProcessorCount, kib / 1024, guest, "/etc/vmcache/vmcache.conf")
+        {
+            Name = Environment.MachineName,
+            Address = FirstAddress(),
+        };
     }
+
+    private static string? FirstAddress() => NetworkInterface.GetAllNetworkInterfaces()
+        .Where(i => i.OperationalStatus == OperationalStatus.Up && i.NetworkInterfaceType != NetworkInterfaceType.Loopback)
+        .SelectMany(i => i.GetIPProperties().UnicastAddresses)
+        .Select(a => a.Address)
+        .Where(a => !a.IsIPv6LinkLocal)
+        .OrderBy(a => a.AddressFamily == AddressFamily.InterNetwork ? 0 : 1)
+        .FirstOrDefault()?.ToString();
 }

@@ -14,6 +14,18 @@ internal sealed class Overrides(CommandLineValues flags, IReadOnlyDictionary<str
         .. Layers("vmcache", "run-dir", flags.RunDirectory, "--run-dir", "VMCACHE_RUN_DIR"),
     ];
 
+    /// <summary>Who joins or forms a cluster wants to be in one.</summary>
+    public IEnumerable<Layer> OfCluster =>
+    [
+        .. Layers("vmcache.cluster", "seeds", flags.Join, "--join", "VMCACHE_JOIN"),
+        .. Layers("vmcache.cluster", "enabled", flags.Join is not null ? "on" : null, "--join", "VMCACHE_CLUSTER"),
+        .. Layers("vmcache.cluster", "enabled", flags.Bootstrap ? "on" : null, "--bootstrap", "VMCACHE_CLUSTER"),
+        .. Layers("vmcache.cluster", "node-name", null, "", "VMCACHE_NODE_NAME"),
+        .. Layers("vmcache.cluster", "advertise", null, "", "VMCACHE_ADVERTISE"),
+    ];
+
+    public bool Bootstrap => flags.Bootstrap;
+
     public IEnumerable<Layer> OfDefaultPool =>
     [
         .. Layers("vmcache.pools.default", "vm-cache-number", flags.VmCacheNumber, "--vm-cache-number", "VMCACHE_VM_CACHE_NUMBER"),

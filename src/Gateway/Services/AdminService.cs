@@ -5,18 +5,19 @@ using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Cluster;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
 
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>vmcache.v1.Admin.</summary>
-public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start) : Admin.AdminBase
+public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start, ClusterQueries cluster, NodeRoutes nodes) : Admin.AdminBase
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(60);
 
-    private static readonly string Version =
+    internal static readonly string Version =
         typeof(AdminService).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
     public override async Task<NodeStatus> GetStatus(GetStatusRequest request, ServerCallContext context)
@@ -39,7 +40,24 @@ public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptio
         foreach (var vm in status.Pools.SelectMany(p => p.Vms).Where(v => v.Pid > 0)) vm.PssKib = (ulong)(ProcessMemory.ReadPssKiB((int)vm.Pid) ?? 0);
     }
 
-    public override async Task<DrainResponse> Drain(DrainRequest request, ServerCallContext context)
+    public override Task<ClusterStatus> GetCluster(GetClusterRequest request, ServerCallContext context) => cluster.StatusAsync(context);
+
+    public override Task<DrainResponse> Drain(DrainRequest request, ServerCallContext context)
+        => nodes.AskAsync(request.Node, () => DrainHereAsync(context), (peer, call) => peer.DrainAsync(request, call), context);
+
+    public override Task<CordonResponse> Cordon(CordonRequest request, ServerCallContext context)
+        => nodes.AskAsync(request.Node, () => CordonHereAsync(true, new CordonResponse(), context), (peer, call) => peer.CordonAsync(request, call), context);
+
+    public override Task<UncordonResponse> Uncordon(UncordonRequest request, ServerCallContext context)
+        => nodes.AskAsync(request.Node, () => CordonHereAsync(false, new UncordonResponse(), context), (peer, call) => peer.UncordonAsync(request, call), context);
+
+    private async Task<T> CordonHereAsync<T>(bool on, T done, ServerCallContext context)
+    {
+        await Edge.AskAsync(gateway.ActorRef, new CordonNode(on), Timeout, "this host", context);
+        return done;
+    }
+
+    private async Task<DrainResponse> DrainHereAsync(ServerCallContext context)
     {
         var drained = (NodeDrained)await Edge.AskAsync(gateway.ActorRef, DrainNode.Instance, DrainTimeout, "the drain of this host", context);
         return new DrainResponse { WarmGivenUp = (uint)drained.GivenUp, LeasedLeft = (uint)drained.Leased };

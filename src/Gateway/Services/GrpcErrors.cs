@@ -14,6 +14,8 @@ public static class GrpcErrors
 {
     public const string ErrorDomain = "vmcache";
 
+    private const string StatusDetails = "grpc-status-details-bin";
+
     public static RpcException From(AcquireRefused refused, string pool) => Make(
         CodeOf(refused.Kind), ReasonOf(refused.Kind), refused.Reason, refused.RetryAfter, ("pool", pool));
 
@@ -68,6 +70,47 @@ public static class GrpcErrors
 
     public static RpcException NotAnswered(string what) => Make(
         Code.Unavailable, "NOT_ANSWERED", $"the daemon did not answer in time: {what}", TimeSpan.FromSeconds(1));
+
+    /// <summary>Another node's refusal, as it said it. Null: it said nothing, the connection failed.</summary>
+    public static RpcException? Passed(RpcException fault)
+    {
+        if (fault.Trailers.FirstOrDefault(t => t.Key == StatusDetails) is not { } details) return null;
+        return new RpcException(new Grpc.Core.Status(fault.StatusCode, fault.Status.Detail), new Metadata { { StatusDetails, details.ValueBytes } });
+    }
+
+    public static RpcException NotOnTcp() => Make(
+        Code.Unimplemented, "NOT_ON_TCP", "only vmcache.v1 is served on TCP; Kata's API is on the host's Unix sockets", TimeSpan.Zero);
+
+    /// <param name="names">Of the caller's certificate.</param>
+    public static RpcException Denied(string method, Right needed, IEnumerable<string> names) => Make(
+        Code.PermissionDenied, "PERMISSION_DENIED",
+        $"{method} needs the right to {needed.ToString().ToLowerInvariant()}, which {string.Join(", ", names.Select(RequestFaults.Quote).DefaultIfEmpty("a caller without a certificate"))} "
+        + $"does not have: see vmcache.gateway.rights on this host", TimeSpan.Zero);
+
+    /// <summary>A VM's host is known, and not to be reached from here.</summary>
+    public static RpcException HostAway(string node, string vm) => Make(
+        Code.Unavailable, "HOST_AWAY", $"VM {vm} is on node {node}, which this node does not reach now; the VM goes on there as long as its lease does",
+        TimeSpan.FromSeconds(1), ("vm", vm), ("node", node));
+
+    public static RpcException NodeAway(string node) => Make(
+        Code.Unavailable, "HOST_AWAY", $"node {node} is not reached from this node now; its own socket answers on that host", TimeSpan.FromSeconds(1), ("node", node));
+
+    public static RpcException NoneWarm(string pool, IReadOnlyList<string> told) => Make(
+        Code.ResourceExhausted, "POOL_EXHAUSTED", $"no host of the cluster has a warm VM of pool {RequestFaults.Quote(pool)}{Each(told)}", TimeSpan.FromSeconds(1), ("pool", pool));
+
+    public static RpcException NoneMade(string pool, IReadOnlyList<string> told) => Make(
+        Code.ResourceExhausted, "POOL_EXHAUSTED", $"no host of the cluster makes a VM of pool {RequestFaults.Quote(pool)}{Each(told)}", TimeSpan.FromSeconds(1), ("pool", pool));
+
+    public static RpcException NoHost(string pool, IEnumerable<KeyValuePair<string, string>> affinity) => Make(
+        Code.ResourceExhausted, "NO_HOST",
+        $"no host of the cluster that is up has a pool {RequestFaults.Quote(pool)}{string.Concat(affinity.Select(a => $" and the label {a.Key}={a.Value}"))}: see `vmcache cluster status`",
+        TimeSpan.FromSeconds(5), ("pool", pool));
+
+    public static RpcException UnknownNode(string node, IEnumerable<string> known) => Make(
+        Code.NotFound, "UNKNOWN_NODE", $"there is no node {RequestFaults.Quote(node)} in the cluster; there is: {string.Join(", ", known.Order(StringComparer.Ordinal))}",
+        TimeSpan.Zero, ("node", node));
+
+    private static string Each(IReadOnlyList<string> told) => told.Count == 0 ? "" : $" ({string.Join("; ", told)})";
 
     private static Code CodeOf(RefusalKind kind) => kind switch
     {

@@ -1,4 +1,5 @@
 using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Cluster;
 using VmCacheCluster.Gateway.Configuration;
 
 namespace VmCacheCluster.Gateway.Services;
@@ -18,6 +19,7 @@ public static class GrpcServices
         services.AddSingleton<VmQueries>();
         services.AddSingleton<EventStream>();
         services.AddSingleton<GuestExec>();
+        services.AddClusterServices(options);
         services.AddSingleton<KataCacheService>();
         services.AddSingleton<VmCacheService>();
         services.AddSingleton<AdminService>();

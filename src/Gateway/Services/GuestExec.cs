@@ -5,11 +5,12 @@ using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Gateway.Cluster;
 
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>Exec: a program in a guest that is lent to us. Either side is read only as fast as the other one takes it.</summary>
-public sealed class GuestExec(IRequiredActor<GatewayActor> gateway, IHostApplicationLifetime lifetime)
+public sealed class GuestExec(IRequiredActor<GatewayActor> gateway, LeaseRoutes routes, IHostApplicationLifetime lifetime)
 {
     private static readonly TimeSpan LendTimeout = TimeSpan.FromSeconds(15);
 
@@ -21,6 +22,12 @@ public sealed class GuestExec(IRequiredActor<GatewayActor> gateway, IHostApplica
         try
         {
             var start = await StartAsync(input, ending.Token);
+            if (await routes.ToAsync(start.Id, context) is { } host)
+            {
+                await StreamRelay.RunAsync(input, to, host, (peer, options) => peer.Exec(options), context, ending.Token);
+                return;
+            }
+
             var (id, token) = (CallIds.Vm(start.Id), CallIds.Token(start.Token));
             var faults = new RequestFaults();
             var command = ExecRequestReader.Read(start, faults);

@@ -4,11 +4,12 @@ using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Cluster;
 
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>Acquire, Renew, Release: a lease from its beginning to its end.</summary>
-public sealed class LeaseCalls(BaseVmAcquirer acquirer, IRequiredActor<GatewayActor> gateway)
+public sealed class LeaseCalls(BaseVmAcquirer acquirer, IRequiredActor<GatewayActor> gateway, ClusterEdge cluster)
 {
     private static readonly TimeSpan RenewTimeout = TimeSpan.FromSeconds(5);
 
@@ -21,7 +22,7 @@ public sealed class LeaseCalls(BaseVmAcquirer acquirer, IRequiredActor<GatewayAc
         var (pool, wish) = AcquireRequestReader.Read(request, faults);
         if (faults.Any) throw GrpcErrors.Invalid(faults);
         var granted = await acquirer.AcquireAsync(pool, HandOutPath.V1, context.Deadline, context.GetHttpContext().RequestAborted, wish);
-        return LeaseMapping.ToResponse(pool, granted);
+        return LeaseMapping.ToResponse(pool, granted, cluster.Name, cluster.Gateway);
     }
 
     public async Task<Lease> RenewAsync(RenewRequest request, ServerCallContext context)

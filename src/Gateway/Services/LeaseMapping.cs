@@ -8,7 +8,7 @@ namespace VmCacheCluster.Gateway.Services;
 /// <summary>A lease, as vmcache.v1 says it.</summary>
 public static class LeaseMapping
 {
-    public static AcquireResponse ToResponse(PoolName pool, BaseVmGranted granted)
+    public static AcquireResponse ToResponse(PoolName pool, BaseVmGranted granted, string host, string? gateway)
     {
         var lease = granted.Lease
             ?? throw new InvalidOperationException($"VM {granted.Facts.Id} was granted to a caller of vmcache.v1 without a lease");
@@ -25,7 +25,8 @@ public static class LeaseMapping
                 Ttl = Duration.FromTimeSpan(lease.Record.Ttl),
                 GracePeriod = Duration.FromTimeSpan(granted.Grace),
             },
-            Host = Environment.MachineName,
+            Host = host,
+            Gateway = gateway ?? "",
         };
         if (lease.ConfirmBefore is { } before) response.Lease.ConfirmBefore = Timestamp.FromDateTimeOffset(before);
         response.Timeline.AddRange(lease.Timeline.Select(s => new Stage { Stage_ = s.Stage, Duration = Duration.FromTimeSpan(s.Took) }));

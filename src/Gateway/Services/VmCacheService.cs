@@ -1,21 +1,34 @@
 using Grpc.Core;
 using VmCacheCluster.Contracts.V1;
+using VmCacheCluster.Gateway.Cluster;
 
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>vmcache.v1.VmCache.</summary>
-public sealed class VmCacheService(LeaseCalls leases, VmQueries queries, EventStream events, GuestExec exec) : VmCache.VmCacheBase
+public sealed class VmCacheService(
+    LeaseCalls leases, VmQueries queries, EventStream events, GuestExec exec, ClusterAcquirer placement, ClusterQueries cluster, LeaseRoutes routes) : VmCache.VmCacheBase
 {
     /// <summary>A request with all that a late binding may hold, and one that holds too much and is to be told so.</summary>
     public const int LargestMessage = 8 << 20;
 
-    public override Task<AcquireResponse> Acquire(AcquireRequest request, ServerCallContext context) => leases.AcquireAsync(request, context);
+    public override Task<AcquireResponse> Acquire(AcquireRequest request, ServerCallContext context) => placement.AcquireAsync(request, context);
 
-    public override Task<Lease> Renew(RenewRequest request, ServerCallContext context) => leases.RenewAsync(request, context);
+    public override async Task<Lease> Renew(RenewRequest request, ServerCallContext context)
+        => await routes.ToAsync(request.Id, context) is { } host
+            ? await host.ForwardAsync((peer, options) => peer.RenewAsync(request, options), context)
+            : await leases.RenewAsync(request, context);
 
-    public override Task<ReleaseResponse> Release(ReleaseRequest request, ServerCallContext context) => leases.ReleaseAsync(request, context);
+    public override async Task<ReleaseResponse> Release(ReleaseRequest request, ServerCallContext context)
+        => await routes.ToAsync(request.Id, context) is { } host
+            ? await host.ForwardAsync((peer, options) => peer.ReleaseAsync(request, options), context)
+            : await leases.ReleaseAsync(request, context);
 
-    public override Task<Vm> Get(GetRequest request, ServerCallContext context) => queries.GetAsync(request, context);
+    public override async Task<Vm> Get(GetRequest request, ServerCallContext context)
+        => await routes.ToAsync(request.Id, context) is { } host
+            ? await host.ForwardAsync((peer, options) => peer.GetAsync(request, options), context)
+            : await queries.GetAsync(request, context);
+
+    public override Task<ListHostsResponse> ListHosts(ListHostsRequest request, ServerCallContext context) => cluster.HostsAsync(request, context);
 
     public override Task<ListResponse> List(ListRequest request, ServerCallContext context) => queries.ListAsync(request, context);
 

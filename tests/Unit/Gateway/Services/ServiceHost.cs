@@ -6,11 +6,15 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Client;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Gateway.Cluster;
 using VmCacheCluster.Gateway.Services;
+using VmCacheCluster.Tests.TestSupport.Fakes;
 
 namespace VmCacheCluster.Tests.Unit.Gateway.Services;
 
@@ -54,6 +58,7 @@ internal sealed class ServiceHost : IAsyncDisposable
         {
             TemplateDirectory = "/run/vmcache/templates",
             Templates = new TemplateLimits(TimeSpan.FromDays(1), null),
+            StateDirectory = "/run/x/state",
             Endpoint = endpoint, RunDirectory = "/run/x", ClientDirectory = "/run/x/client", BootParallelism = 1, Memory = new MemoryLimits(0, null),
             Stop = new StopDeadlines(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)),
             Pools = [Pool()],
@@ -64,6 +69,9 @@ internal sealed class ServiceHost : IAsyncDisposable
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton<IRequiredActor<GatewayActor>>(gateway);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<IHostMemory>(new FakeMemory());
+        builder.Services.AddSingleton(new NetworkTrust(new PeerTrust(null, NullLogger.Instance), new PeerTrust(null, NullLogger.Instance)));
         builder.Services.AddVmCacheServices(options, new Dictionary<PoolName, VmCacheCluster.Gateway.Configuration.KataServed>());
         // What goes wrong in a service is to be read in the test that it fails.
         builder.Services.Configure<Grpc.AspNetCore.Server.GrpcServiceOptions>(grpc => grpc.EnableDetailedErrors = true);

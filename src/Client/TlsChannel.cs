@@ -1,0 +1,59 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace VmCacheCluster.Client;
+
+/// <summary>PEM files of a caller on another machine.</summary>
+/// <param name="Certificate">The caller's own.</param>
+/// <param name="Key">Its private key, unencrypted.</param>
+/// <param name="Authority">Gateways whose certificates one of these has signed are trusted.</param>
+public sealed record ClientTls(string Certificate, string Key, string Authority);
+
+/// <summary>gRPC over TCP and mutual TLS.</summary>
+internal static class TlsChannel
+{
+    /// <summary>A channel that connects at its first call.</summary>
+    /// <exception cref="VmCacheException">The files cannot be used.</exception>
+    internal static GrpcChannel Open(string gateway, ClientTls tls)
+    {
+        var authorities = new X509Certificate2Collection();
+        X509Certificate2 certificate;
+        try
+        {
+            authorities.ImportFromPemFile(tls.Authority);
+            certificate = X509Certificate2.CreateFromPemFile(tls.Certificate, tls.Key);
+        }
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new VmCacheException(StatusCode.InvalidArgument, Reasons.BadTls, $"the certificates cannot be used: {e.Message} ({tls.Certificate}, {tls.Key}, {tls.Authority})", e);
+        }
+
+        var handler = new SocketsHttpHandler
+        {
+            ConnectTimeout = TimeSpan.FromSeconds(5),
+            KeepAlivePingDelay = TimeSpan.FromSeconds(20),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
+            UseProxy = false,
+            SslOptions = new SslClientAuthenticationOptions
+            {
+                ClientCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true),
+                RemoteCertificateValidationCallback = (_, shown, _, errors) => Trusted(shown as X509Certificate2, errors, authorities),
+            },
+        };
+        return GrpcChannel.ForAddress($"https://{gateway}", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+    }
+
+    /// <summary>The name has to be the gateway's, and the authority one of ours.</summary>
+    private static bool Trusted(X509Certificate2? shown, SslPolicyErrors errors, X509Certificate2Collection authorities)
+    {
+        if (shown is null || (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != 0) return false;
+        using var chain = new X509Chain();
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.AddRange(authorities);
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        return chain.Build(shown);
+    }
+}

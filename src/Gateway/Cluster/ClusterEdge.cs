@@ -1,0 +1,58 @@
+using Akka.Actor;
+using Grpc.Core;
+using VmCacheCluster.Actors.Cluster;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Services;
+
+namespace VmCacheCluster.Gateway.Cluster;
+
+/// <summary>What calls ask of the cluster. Where there is none, or its part of this daemon is being made anew, it knows nothing.</summary>
+public sealed class ClusterEdge(NodeOptions options, ClusterFace face)
+{
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
+
+    private static readonly HostChosen Nobody = new((HostCapacity?)null);
+
+    private static readonly HostFound Unknown = new(null, null);
+
+    public ClusterOptions? Options { get; } = options.Cluster;
+
+    /// <summary>How the host is called in answers.</summary>
+    public string Name { get; } = options.Cluster?.Node.Value ?? Environment.MachineName;
+
+    public string? Gateway { get; } = options.Gateway?.Advertise.ToString();
+
+    /// <summary>The call came from another node, which has decided that it is for this host.</summary>
+    public bool IsHop(ServerCallContext context) => Options is { } cluster && context.GetHttpContext().Connection.LocalPort == cluster.PeerPort;
+
+    public Task<HostChosen> ChooseAsync(ChooseHost choose, ServerCallContext context) => AskAsync(choose, Nobody, context);
+
+    public Task<HostsRanked> RankAsync(RankHosts rank, ServerCallContext context) => AskAsync(rank, new HostsRanked([]), context);
+
+    public Task<ClusterSeen> SeenAsync(ServerCallContext context)
+        => AskAsync(GetClusterSeen.Instance, new ClusterSeen("", [], face.Problem.Length > 0 ? face.Problem : "this node's part in the cluster is being started"), context);
+
+    /// <summary>The host that a VM is of, if it is another one.</summary>
+    public async Task<HostFound> FindAsync(VmId id, ServerCallContext context)
+        => Options is null || id.Tag == Options.Node.Tag ? Unknown : await AskAsync(new FindHost(id.Tag), Unknown, context);
+
+    public void Tell(object news) => face.Placement?.Tell(news);
+
+    private async Task<T> AskAsync<T>(object message, T otherwise, ServerCallContext context)
+    {
+        if (face.Placement is not { } placement) return otherwise;
+        try
+        {
+            return await placement.Ask<T>(message, Timeout, context.GetHttpContext().RequestAborted);
+        }
+        catch (AskTimeoutException)
+        {
+            // It was ended meanwhile.
+            return otherwise;
+        }
+        catch (OperationCanceledException)
+        {
+            throw GrpcErrors.Cancelled();
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using Akka.Actor.Setup;
+using Akka.Configuration;
+using Akka.Hosting;
+using Akka.Hosting.Logging;
+using Akka.Remote.Transport.DotNetty;
+using VmCacheCluster.Actors.Cluster;
+using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Domain.Ports;
+
+namespace VmCacheCluster.Gateway.Cluster;
+
+/// <summary>This host's part in its cluster, from the daemon's start to its end.</summary>
+public sealed class ClusterService(
+    ClusterPlan plan, IClusterHost cluster, ClusterFace face, ReportSequence sequence, EventJournal journal, IHostMemory memory,
+    IRequiredActor<GatewayActor> gateway, NetworkTrust trust, ILoggerFactory loggers) : BackgroundService
+{
+    private ClusterLife? _life;
+
+    protected override async Task ExecuteAsync(CancellationToken stopping)
+    {
+        var ports = new ClusterPorts(cluster, await gateway.GetAsync(stopping), journal, TimeProvider.System, Random.Shared.NextDouble, memory)
+        {
+            Face = face, Sequence = sequence,
+        };
+        _life = new ClusterLife(() => Start(ports), face, TimeProvider.System, OnFailed);
+        await _life.RunAsync(stopping);
+    }
+
+    public override async Task StopAsync(CancellationToken cancel)
+    {
+        await base.StopAsync(cancel);
+        if (_life is { } life) await life.LeaveAsync();
+    }
+
+    private Akka.Actor.ActorSystem Start(ClusterPorts ports)
+    {
+        var config = ConfigurationFactory.FromResource("akka.cluster.conf", typeof(Daemon).Assembly)
+            .WithFallback(ConfigurationFactory.ParseString($"akka.loggers = [\"{typeof(HostLogger).AssemblyQualifiedName}\"]"));
+        List<Setup> setups = [new LoggerFactorySetup(loggers)];
+        if (trust.Peers.Reload() is { } identity)
+            setups.Add(new DotNettySslSetup(identity.Certificate, suppressValidation: false, requireMutualAuthentication: true, Validator(identity)));
+        return ClusterSystem.Start(plan, ports, config, DoorTimes.Usual, [.. setups]);
+    }
+
+    private CertificateValidationCallback Validator(TlsIdentity identity) => (certificate, _, peer, _, _) =>
+    {
+        if (identity.Problem(certificate) is not { } problem) return true;
+        trust.Peers.Tell(peer, problem);
+        return false;
+    };
+
+    private void OnFailed(Exception fault)
+    {
+        face.Problem = fault is TlsException ? fault.Message : $"the cluster's part of this daemon cannot be started: {fault.Message}";
+        trust.Peers.TellOnce(face.Problem, fault is TlsException ? null : fault);
+    }
+}
