@@ -54,11 +54,13 @@ internal static class CliApp
             ListVerb.Create(globals),
             WatchVerb.Create(globals),
             NodeVerb.Create(globals),
+            ClusterVerb.Create(globals),
             DoctorVerb.Create(globals),
             KataVerb.Create(globals),
         };
         root.Options.Add(globals.EndpointOption);
         root.Options.Add(globals.OutputOption);
+        foreach (var option in globals.TlsOptions) root.Options.Add(option);
         root.SetAction(parse => new HelpAction().Invoke(parse));
         return root;
     }

@@ -41,6 +41,8 @@ internal static class Errors
         "STALE_TOKEN" => "the lease may have ended, or be another holder's: see 'vmcache list'; name its token by --token or VMCACHE_TOKEN",
         "UNKNOWN_POOL" or "WRONG_STATE" => "see 'vmcache status'",
         "BAD_TOKEN" => "name it by --token or VMCACHE_TOKEN",
+        Reasons.BadTls => "see --tls-certificate, --tls-key and --tls-ca, and the names and the authority in the gateway's certificate",
+        "PERMISSION_DENIED" => "ask its operator",
         Reasons.Deadline => "it may be busy or hanging: see 'vmcache status' and its log",
         _ => null,
     };

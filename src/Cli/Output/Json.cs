@@ -34,6 +34,8 @@ internal static class Json
 [JsonSerializable(typeof(RenewView))]
 [JsonSerializable(typeof(ListView))]
 [JsonSerializable(typeof(WatchEventView))]
+[JsonSerializable(typeof(CordonView))]
 [JsonSerializable(typeof(DrainView))]
+[JsonSerializable(typeof(ClusterView))]
 [JsonSerializable(typeof(KataCheckView))]
 internal sealed partial class JsonViews : JsonSerializerContext;

@@ -21,7 +21,7 @@ internal static class LeaseText
         {
             rows.AddRange(
             [
-                ("made by", lease.MadeBy), ("pid", lease.Pid.ToString(CultureInfo.InvariantCulture)), ("host", lease.Host), ("qmp", lease.Qmp),
+                ("made by", lease.MadeBy), ("pid", lease.Pid.ToString(CultureInfo.InvariantCulture)), ("host", lease.Host), ("gateway", lease.Gateway ?? "-"), ("qmp", lease.Qmp),
                 ("agent", lease.Agent), ("console", lease.Console), ("share", lease.Share ?? "-"),
             ]);
             rows.AddRange(lease.Timeline.Select(s => ("stage", string.Create(CultureInfo.InvariantCulture, $"{s.Stage}, {s.Milliseconds:0.###} ms"))));

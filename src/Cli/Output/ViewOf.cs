@@ -28,9 +28,20 @@ internal static class ViewOf
 
     internal static LeaseView Lease(LeasedVm leased) => new(
         leased.Id, leased.Token, leased.ExpiresAt, leased.Ttl.TotalSeconds, leased.Vm.Pool, leased.Vm.Cpus, leased.Vm.MemoryMib,
-        Words.Of(leased.Vm.MadeBy), Words.Of(leased.Vm.Served), leased.Vm.Pid, leased.Host, leased.Qmp, leased.Agent, leased.Console,
+        Words.Of(leased.Vm.MadeBy), Words.Of(leased.Vm.Served), leased.Vm.Pid, leased.Host, Set(leased.Gateway), leased.Qmp, leased.Agent, leased.Console,
         Set(leased.Share), Set(leased.Vm.SandboxId), Labels(leased.Vm),
         [.. leased.Timeline.Select(s => new StageView(s.Stage, Round(s.Took)))]);
+
+    internal static ClusterView Cluster(ClusterStatus cluster) => new(
+        Set(cluster.Name), Set(cluster.Id), cluster.Node, Set(cluster.Reason), [.. cluster.Hosts.Select(Host)]);
+
+    private static HostView Host(Host host) => new(
+        host.Node, Set(host.Address), Set(host.Gateway), Words.Of(host.State), Set(host.Version), host.MemoryMib,
+        host.Labels.Count > 0 ? host.Labels.ToDictionary() : null,
+        [
+            .. host.Pools.Select(p => new HostPoolView(
+                p.Pool, p.Warm, p.Warming, p.Leased, p.Target, p.Waiting, p.RefillTime is { } took ? Round(took.ToTimeSpan()) : null, p.Revision)),
+        ]);
 
     internal static WatchEventView Event(WatchEvent seen) => new(
         seen.Epoch, seen.Sequence, At(seen.At), Words.Of(seen.Kind), Set(seen.Pool), seen.Vm is null ? null : Vm(seen.Vm), Set(seen.Reason));

@@ -32,7 +32,7 @@ internal sealed record ResumeView(string Id, ResumedView Resumed);
 /// <summary>A VM that was acquired. <paramref name="ExpiresAt"/> moves with each renewal.</summary>
 internal sealed record LeaseView(
     string Id, string Token, DateTimeOffset ExpiresAt, double TtlSeconds, string Pool, uint Cpus, uint MemoryMiB, string MadeBy, string Served,
-    long Pid, string Host, string Qmp, string Agent, string Console, string? Share, string? SandboxId,
+    long Pid, string Host, string? Gateway, string Qmp, string Agent, string Console, string? Share, string? SandboxId,
     IReadOnlyDictionary<string, string>? Labels, IReadOnlyList<StageView> Timeline);
 
 internal sealed record StageView(string Stage, double Milliseconds);
@@ -44,6 +44,19 @@ internal sealed record ListView(IReadOnlyList<VmView> Vms);
 /// <param name="Kind"><c>reset</c>, <c>snapshot</c>, <c>changed</c>, <c>gone</c> or <c>pool</c>.</param>
 internal sealed record WatchEventView(
     string Epoch, ulong Sequence, DateTimeOffset? At, string Kind, string? Pool, VmView? Vm, string? Reason);
+
+/// <param name="Name">Null: the node is in no cluster by its configuration.</param>
+/// <param name="Reason">Why the node is not in its cluster now.</param>
+internal sealed record ClusterView(string? Name, string? Id, string Node, string? Reason, IReadOnlyList<HostView> Hosts);
+
+internal sealed record HostView(
+    string Node, string? Address, string? Gateway, string State, string? Version, ulong MemoryMiB, IReadOnlyDictionary<string, string>? Labels,
+    IReadOnlyList<HostPoolView> Pools);
+
+internal sealed record HostPoolView(
+    string Pool, uint Warm, uint Warming, uint Leased, uint Target, uint Waiting, double? RefillMilliseconds, string Revision);
+
+internal sealed record CordonView(bool Cordoned);
 
 internal sealed record DrainView(uint WarmGivenUp, uint LeasedLeft);
 

@@ -36,6 +36,17 @@ internal static class Words
         _ => Unknown,
     };
 
+    internal static string Of(HostState state) => state switch
+    {
+        HostState.Up => "up",
+        HostState.Cordoned => "cordoned",
+        HostState.Draining => "draining",
+        HostState.Unreachable => "unreachable",
+        HostState.Joining => "joining",
+        HostState.Leaving => "leaving",
+        _ => Unknown,
+    };
+
     internal static string Of(MadeBy madeBy) => madeBy switch
     {
         MadeBy.Boot => "boot",

@@ -50,11 +50,27 @@ internal sealed class AcquireWish
         DefaultValueFactory = _ => "prefer",
     };
 
+    private readonly Option<string> placement = new("--placement")
+    {
+        Description = "In a cluster: on the host that is asked (local), there if one is warm (prefer-local), or where it is soonest had (any)",
+        HelpName = "local|prefer-local|any",
+        DefaultValueFactory = _ => "local",
+    };
+
+    private readonly Option<string[]> affinity = new("--affinity")
+    {
+        Description = "In a cluster: a label that the host must have; may be given several times", HelpName = "K=V",
+    };
+
     private readonly Option<TimeSpan?> timeout = DurationOption.Create("--timeout", "How long to wait for the VM (else 60 s)");
 
-    internal AcquireWish() => warm.AcceptOnlyFromAmong("prefer", "require", "never");
+    internal AcquireWish()
+    {
+        warm.AcceptOnlyFromAmong("prefer", "require", "never");
+        placement.AcceptOnlyFromAmong("local", "prefer-local", "any");
+    }
 
-    internal IEnumerable<Option> Options => [pool, vcpus, memory, env, file, hostname, ttl, key, sandbox, label, warm, timeout];
+    internal IEnumerable<Option> Options => [pool, vcpus, memory, env, file, hostname, ttl, key, sandbox, label, warm, placement, affinity, timeout];
 
     internal string Pool(ParseResult parse) => parse.GetRequiredValue(pool);
 
@@ -76,6 +92,13 @@ internal sealed class AcquireWish
             "never" => WarmPreference.Never,
             _ => WarmPreference.Prefer,
         },
+        Placement = parse.GetValue(placement) switch
+        {
+            "prefer-local" => Placement.PreferLocal,
+            "any" => Placement.Any,
+            _ => Placement.Local,
+        },
+        Affinity = KeyValues.Parse("--affinity", parse.GetValue(affinity) ?? []),
         Timeout = parse.GetValue(timeout) ?? standardTimeout,
     };
 
