@@ -48,6 +48,10 @@ internal sealed class DaemonProcess : IDisposable
     public static DaemonProcess Start(string endpoint, TimeSpan patience, params string[] arguments) =>
         StartProgram(Dist.Daemon, endpoint, patience, arguments);
 
+    /// <summary>In a network namespace: a host of its own, as far as the network goes.</summary>
+    public static DaemonProcess StartIn(string network, string endpoint, TimeSpan patience, params string[] arguments) =>
+        StartProgram("ip", endpoint, patience, ["netns", "exec", network, Dist.Daemon, .. arguments]);
+
     /// <summary>A daemon of the tests' own, in the place of vmcached.</summary>
     public static DaemonProcess StartProgram(string program, string endpoint, TimeSpan patience, params string[] arguments)
     {

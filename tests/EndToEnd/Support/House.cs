@@ -25,6 +25,9 @@ internal sealed class House : IAsyncDisposable
     /// <summary>How long a wait for one of its daemons may take.</summary>
     public TimeSpan Patience { get; init; } = Eventually.Patience;
 
+    /// <summary>The network namespace that its daemons are in; null: the test's.</summary>
+    public string? Namespace { get; init; }
+
     public string RunDirectory { get; }
 
     public string Endpoint { get; }
@@ -61,7 +64,8 @@ internal sealed class House : IAsyncDisposable
     public DaemonProcess StartAt(string endpoint, string settings, params string[] flags)
     {
         var config = Write($"{_daemons.Count}.conf", $"vmcache {{\n{settings}\n}}\n");
-        var daemon = DaemonProcess.Start(endpoint, Patience, Flags(config, endpoint, flags));
+        var all = Flags(config, endpoint, flags);
+        var daemon = Namespace is null ? DaemonProcess.Start(endpoint, Patience, all) : DaemonProcess.StartIn(Namespace, endpoint, Patience, all);
         _daemons.Add(daemon);
         return daemon;
     }
