@@ -38,6 +38,8 @@ public abstract class NodeFixture : TestKit
 
     protected FakeMemory Memory { get; } = new();
 
+    protected FakeRollouts Rollouts { get; } = new();
+
     protected MemoryLimits Limits { get; init; } = new(0, null);
 
     private IActorRef _daemon = ActorRefs.Nobody;
@@ -67,7 +69,7 @@ public abstract class NodeFixture : TestKit
 
     protected async Task StartAsync(int parallelism, params PoolOptions[] pools)
     {
-        var ports = new NodePorts(new VmPorts(Hypervisor.ForOneDaemon(), Clock, TimeProvider.System, Templates), Proof, () => 0.5) { Memory = Memory };
+        var ports = new NodePorts(new VmPorts(Hypervisor.ForOneDaemon(), Clock, TimeProvider.System, Templates), Proof, () => 0.5) { Memory = Memory, Rollouts = Rollouts };
         var started = CreateTestProbe();
         _daemon = Sys.ActorOf(Props.Create(() => new Guardian(new NodePlan(pools, parallelism) { Memory = Limits }, ports, started)));
         Journal = ports.Journal;

@@ -13,7 +13,7 @@ public static class HostCapacities
     public static HostCapacity Of(NodeView view, HostFace host, HostMemory? memory) => new(
         host.Node, host.Peer, host.Gateway, host.Version, StateOf(view), memory?.AvailableBytes ?? 0, host.Labels,
         [
-            .. view.Pools.Select(p => new PoolCapacity(
+            .. view.Pools.Where(p => !p.Retired).Select(p => new PoolCapacity(
                 p.Name, p.Open ? p.Warm : 0, p.Warming, p.Leased, p.Target, p.Waiting, p.RefillTime, p.Revision)),
         ],
         Sequence: 0);
@@ -29,7 +29,7 @@ public static class HostCapacities
 
     private static HostState StateOf(NodeView view)
         => view.Starting ? HostState.Cordoned
-            : view.Pools.Count > 0 && view.Pools.All(p => !p.Open) ? HostState.Draining
+            : view.Pools.Any(p => !p.Retired) && view.Pools.All(p => p.Retired || !p.Open) ? HostState.Draining
             : view.Pools.Any(p => p.Cordoned) ? HostState.Cordoned
             : HostState.Up;
 }

@@ -37,6 +37,7 @@ public sealed class GatewayActor : ReceiveActor
         Receive<GetVm>(get => ToOwner(get.Id, get));
         Receive<DrainNode>(drain => Context.Parent.Forward(drain));
         Receive<CordonNode>(cordon => Context.Parent.Forward(cordon));
+        Receive<ApplyPools>(apply => Context.Parent.Forward(apply));
         Receive<WatchEvents>(OnWatch);
         Receive<UnwatchEvents>(unwatch => _journal.Leave(unwatch.To));
         Receive<GetPoolView>(OnGetPoolView);

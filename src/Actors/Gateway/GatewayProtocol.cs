@@ -97,6 +97,15 @@ public sealed record NodeCordoned
     public static readonly NodeCordoned Instance = new();
 }
 
+/// <summary>To the gateway: these, and no others, are this host's pools from now on. Answered by <see cref="PoolsApplied"/> once every pool
+/// has been told.</summary>
+public sealed record ApplyPools(IReadOnlyList<PoolOptions> Pools);
+
+public sealed record PoolsApplied
+{
+    public static readonly PoolsApplied Instance = new();
+}
+
 /// <summary>To the gateway: every pool's state. Answered by <see cref="NodeView"/>.</summary>
 public sealed record GetNodeView
 {
@@ -129,8 +138,14 @@ public sealed record PoolView(
     /// <summary>Of what shapes its VMs: equal revisions make interchangeable VMs.</summary>
     public string Revision { get; init; } = "";
 
+    /// <summary>How far it is on its way to that revision, or why another one was undone; empty otherwise.</summary>
+    public string Rollout { get; init; } = "";
+
     /// <summary>It takes callers.</summary>
     public bool Open { get; init; } = true;
+
+    /// <summary>There is no such pool any more, but for VMs of it that are still leased.</summary>
+    public bool Retired { get; init; }
 
     /// <summary>No more VMs are kept warm than there are.</summary>
     public bool Cordoned { get; init; }

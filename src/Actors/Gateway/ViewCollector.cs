@@ -34,7 +34,7 @@ internal sealed class ViewCollector : ReceiveActor, IWithTimers
 
     private void Finish()
     {
-        _asker.Tell(new NodeView([.. _views.OrderBy(v => v.Name.Value, StringComparer.Ordinal)], _starting));
+        _asker.Tell(new NodeView([.. _views.Where(v => !v.Retired || v.Vms.Count > 0).OrderBy(v => v.Name.Value, StringComparer.Ordinal)], _starting));
         Context.Stop(Self);
     }
 

@@ -32,10 +32,13 @@ public sealed class NodeActor : ReceiveActor
     private bool _drained;
     private CordonPool? _cordon;
     private bool _open;
+    private (ApplyPools Pools, IActorRef Asker)? _early;
+    private NodePools _configured;
 
     public NodeActor(NodePlan plan, NodePorts ports)
     {
         _plan = plan;
+        _configured = new NodePools(plan.Pools);
         _ports = ports;
         _journal = ports.Journal;
         _gateway = Child("gateway", Props.Create(() => new GatewayActor(ports.Journal)));
@@ -49,6 +52,8 @@ public sealed class NodeActor : ReceiveActor
         Receive<Reaped>(OnReaped);
         Receive<DrainNode>(_ => OnDrain(Sender));
         Receive<CordonNode>(OnCordon);
+        Receive<ApplyPools>(apply => OnApply(apply, Sender));
+        Receive<RolloutEnded>(ended => _ports.Rollouts?.Ended(ended.Pool, ended.Revision, ended.Undone));
         Receive<PoolRestarted>(OnPoolRestarted);
         Receive<StopNode>(OnStop);
         Receive<PoolStopped>(stopped => { _stopping.Remove(stopped.Name); FinishStop(); });
@@ -110,6 +115,48 @@ public sealed class NodeActor : ReceiveActor
         if (_cordon is not null) Tell(_cordon);
         _drainAskers.ForEach(OnDrain);
         _drainAskers.Clear();
+        if (_early is { } early) OnApply(early.Pools, early.Asker);
+    }
+
+    private void OnApply(ApplyPools apply, IActorRef asker)
+    {
+        if (!_open)
+        {
+            // The last one counts, and says it all.
+            _early?.Asker.Tell(PoolsApplied.Instance);
+            _early = (apply, asker);
+            return;
+        }
+
+        _early = null;
+        if (_stopAsker is null) foreach (var change in _configured.Apply(apply.Pools)) Apply(change);
+        Introduce();
+        asker.Tell(PoolsApplied.Instance);
+    }
+
+    private void Apply(NodePools.Change change)
+    {
+        var known = _pools.TryGetValue(change.Name, out var pool);
+        if (change.Options is not { } options)
+        {
+            pool?.Tell(new RetirePool(NodePools.Retired));
+        }
+        else if (known)
+        {
+            pool!.Tell(new ChangePool(options));
+        }
+        else
+        {
+            OpenPool(new Pools.PoolPlan(options, [], []));
+            TellStanding(_pools[options.Name]);
+        }
+    }
+
+    /// <summary>What is said to all pools, to one that has not heard it.</summary>
+    private void TellStanding(IActorRef pool)
+    {
+        if (_cordon is not null) pool.Tell(_cordon);
+        if (_drained) pool.Tell(new DrainPool(DrainCollector.Reason), ActorRefs.NoSender);
     }
 
     private void OnDrain(IActorRef asker)
@@ -135,8 +182,8 @@ public sealed class NodeActor : ReceiveActor
 
     private void OnPoolRestarted(PoolRestarted restarted)
     {
-        if (_cordon is not null) Sender.Tell(_cordon);
-        if (_drained) Sender.Tell(new DrainPool(DrainCollector.Reason), ActorRefs.NoSender);
+        TellStanding(Sender);
+        if (_configured.IsRetired(restarted.Name)) Sender.Tell(new RetirePool(NodePools.Retired));
         if (_stopAsker is not null && _stopping.Contains(restarted.Name)) Sender.Tell(_stopped);
     }
 

@@ -26,6 +26,9 @@ public sealed record NodePorts(VmPorts Vms, IAcceleratorProof Proof, Func<double
 
     /// <summary>Null: nobody looks at it.</summary>
     public IHostMemory? Memory { get; init; }
+
+    /// <summary>Told how changes of pools went; null: nobody is.</summary>
+    public IRolloutObserver? Rollouts { get; init; }
 }
 
 /// <summary>From the gateway to the node: I have (re)started and know no pools.</summary>

@@ -6,13 +6,14 @@ using VmCacheCluster.Domain.Ports;
 namespace VmCacheCluster.Actors.Pools;
 
 /// <summary>Starts the actor of a VM that is to be made, or goes on. Part of the pool's actor, and used by it alone.</summary>
-internal sealed class MemberStarter(PoolOptions options, PoolSurroundings around, IUntypedActorContext context, PoolDoor door)
+internal sealed class MemberStarter(PoolSettings settings, PoolSurroundings around, IUntypedActorContext context, PoolDoor door)
 {
     /// <param name="found">A VM that goes on; null: one is made.</param>
     /// <param name="template">What it is cloned from; null: it boots.</param>
     /// <param name="priority">While it is made.</param>
     public Member Start(VmId id, VmSpec spec, FoundVm? found, Template? template, VmPriority priority)
     {
+        var options = settings.Options;
         var plan = new VmPlan(id, spec, found, options.GracePeriod, options.BootTimeout, options.Lease, door, template, options.Prime, priority);
         var ports = around.Ports;
         var actor = context.Watch(context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value));

@@ -10,7 +10,7 @@ namespace VmCacheCluster.Actors.Pools;
 /// who waits in which queue, whose key means another's VM. Part of the pool's actor, and used by it alone.
 /// </summary>
 internal sealed class PoolCallers(
-    PoolOptions options, IReadOnlyDictionary<VmId, Member> members, WarmShelf shelf, PoolGate gate, PoolCallersHost host)
+    PoolSettings settings, IReadOnlyDictionary<VmId, Member> members, WarmShelf shelf, PoolGate gate, PoolCallersHost host)
 {
     /// <summary>So many VMs are spent on one request; then the fault is taken to be the request's.</summary>
     private const int MostFailures = 3;
@@ -122,7 +122,7 @@ internal sealed class PoolCallers(
 
     private void ServeWish(AcquireBaseVm caller, LeaseWish wish)
     {
-        if (LeaseRules.Fault(wish, options) is { } fault) Refuse(caller, RefusalKind.Invalid, fault);
+        if (LeaseRules.Fault(wish, settings.Options) is { } fault) Refuse(caller, RefusalKind.Invalid, fault);
         else if (wish.IdempotencyKey.Length == 0) ServeAs(caller, wish);
         else
         {
@@ -160,13 +160,13 @@ internal sealed class PoolCallers(
 
     private void Queue(AcquireBaseVm caller, WaitingCallers queue)
     {
-        if (Waiting + Keys.Others >= options.MaxWaiting) Refuse(caller, RefusalKind.Exhausted, $"its queue is full ({Waiting} callers wait)");
+        if (Waiting + Keys.Others >= settings.Options.MaxWaiting) Refuse(caller, RefusalKind.Exhausted, $"its queue is full ({Waiting} callers wait)");
         else queue.Add(caller);
     }
 
     private void Refuse(AcquireBaseVm caller, RefusalKind kind, string reason)
         => caller.Ticket.TryAnswer(new AcquireRefused(
-            kind, $"pool {options.Name}: {reason}", kind is RefusalKind.Exhausted or RefusalKind.Unavailable ? host.RetryAfter() : TimeSpan.Zero));
+            kind, $"pool {settings.Name}: {reason}", kind is RefusalKind.Exhausted or RefusalKind.Unavailable ? host.RetryAfter() : TimeSpan.Zero));
 }
 
 /// <summary>What the callers' part of a pool needs of its actor.</summary>

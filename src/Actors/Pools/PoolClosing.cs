@@ -23,22 +23,44 @@ internal sealed class PoolClosing(
     public void Finish()
     {
         if (!gate.Stopping || template.Stopping) return;
-        if (members.Values.Any(m => !m.Life.Held && (gate.Drained is not null || m.Life.Phase is not (VmPhase.Warm or VmPhase.Adopting)))) return;
+        if (members.Values.Any(m => !m.Life.Held && (gate.GivenUp is not null || m.Life.Phase is not (VmPhase.Warm or VmPhase.Adopting)))) return;
         gate.StopAsker!.Tell(new PoolStopped(pool));
     }
 
     /// <returns>The pool takes callers again, and there is no template's actor: one is wanted now.</returns>
-    public bool Cordon(CordonPool cordon) => gate.Cordon(cordon.Reason) && !template.Renew();
+    public bool Cordon(CordonPool cordon) => Opens(() => gate.Cordon(cordon.Reason));
+
+    /// <summary>There is such a pool (again).</summary>
+    /// <returns>As <see cref="Cordon"/>.</returns>
+    public bool Open() => Opens(() => gate.Retired = null);
+
+    public void Retire(RetirePool retire)
+    {
+        gate.Retired = retire.Reason;
+        GiveUp(retire.Reason);
+    }
 
     public void Drain(DrainPool drain, IActorRef asker)
     {
         gate.Drained = drain.Reason;
-        callers.RefuseWaiting(drain.Reason);
+        asker.Tell(new PoolDrained(pool, GiveUp(drain.Reason), members.Values.Count(m => m.Shown.Held)));
+    }
+
+    private bool Opens(Action change)
+    {
+        var before = gate.GivenUp;
+        change();
+        return before is not null && gate.GivenUp is null && !template.Renew();
+    }
+
+    /// <returns>How many VMs end.</returns>
+    private int GiveUp(string reason)
+    {
+        callers.RefuseWaiting(reason);
         var offers = shelf.Withdraw(int.MaxValue);
-        foreach (var offer in offers) offer.Vm.Tell(new StopVm(offer.Id, drain.Reason));
+        foreach (var offer in offers) offer.Vm.Tell(new StopVm(offer.Id, reason));
         // What is being adopted is ended as soon as it is warm.
         template.Stop();
-        var ending = making.End(drain.Reason) + members.Values.Count(m => m.Life.Phase == VmPhase.Adopting);
-        asker.Tell(new PoolDrained(pool, offers.Count + ending, members.Values.Count(m => m.Shown.Held)));
+        return offers.Count + making.End(reason) + members.Values.Count(m => m.Life.Phase == VmPhase.Adopting);
     }
 }

@@ -6,15 +6,15 @@ namespace VmCacheCluster.Actors.Pools;
 
 /// <summary>What the end of one of its VMs means to a pool, and is told of it. Part of the pool's actor, and used by it alone.</summary>
 internal sealed class PoolEndings(
-    PoolName pool, Refill refill, PoolTemplate template, EventLog events, Func<ITimerScheduler> timers, PoolSurroundings around, ILoggingAdapter log)
+    PoolName pool, Refill refill, PoolTemplate template, PoolRollout rollout, EventLog events, Func<ITimerScheduler> timers, PoolSurroundings around, ILoggingAdapter log)
 {
-    public void Begun(VmId id, VmLife life)
+    public void Begun(Member member)
     {
-        var ending = life.Ending!;
+        var (id, ending) = (member.Id, member.Life.Ending!);
         // One that was made by an earlier daemon says nothing about how this pool's boots go.
         if (ending.Failure is { } failure && ending.During != VmPhase.Adopting && new VmLife(ending.During).Making)
         {
-            NotMade(id, ending.During, failure);
+            NotMade(member, ending.During, failure);
             return;
         }
 
@@ -22,9 +22,11 @@ internal sealed class PoolEndings(
         log.Info("pool {0}: VM {1} was {2}, ended: {3}", pool, id, ending.During, ending.Reason);
     }
 
-    private void NotMade(VmId id, VmPhase during, VmFailure failure)
+    private void NotMade(Member member, VmPhase during, VmFailure failure)
     {
+        var id = member.Id;
         if (during is VmPhase.Loading or VmPhase.Priming) template.CloneFailed(failure);
+        rollout.Failed(member, failure);
         var news = refill.LastFailure != failure;
         var delay = refill.Failed(failure, around.Ports.Time.GetUtcNow(), around.Random());
         timers().StartSingleTimer(nameof(TryAgain), TryAgain.Instance, delay);

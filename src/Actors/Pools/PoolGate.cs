@@ -3,13 +3,14 @@ using Akka.Actor;
 namespace VmCacheCluster.Actors.Pools;
 
 /// <summary>Whether a pool takes callers and makes VMs, and if not, why.</summary>
-/// <param name="drained">Why it never takes callers; null: it does.</param>
-internal sealed class PoolGate(string? drained)
+/// <param name="retired">Why there is no such pool any more; null: there is.</param>
+internal sealed class PoolGate(string? retired)
 {
-    private readonly string? _always = drained;
+    /// <summary>Why there is no such pool any more; null: there is.</summary>
+    public string? Retired { get; set; } = retired;
 
     /// <summary>Why its warm VMs are given up; null: they are not.</summary>
-    public string? Drained { get; set; } = drained;
+    public string? Drained { get; set; }
 
     /// <summary>Why no more are kept warm; null: they are.</summary>
     public string? Cordoned { get; private set; }
@@ -19,16 +20,16 @@ internal sealed class PoolGate(string? drained)
 
     public bool Stopping => StopAsker is not null;
 
-    /// <summary>Why nobody is served here any more; null: callers are.</summary>
     /// <param name="reason">Null: it is neither cordoned nor drained any more.</param>
-    /// <returns>It was drained, and takes callers again.</returns>
-    public bool Cordon(string? reason)
+    public void Cordon(string? reason)
     {
         Cordoned = reason;
-        if (reason is not null || Drained is null) return false;
-        Drained = _always;
-        return _always is null;
+        if (reason is null) Drained = null;
     }
 
-    public string? Closed => Stopping ? "the daemon is stopping" : Drained;
+    /// <summary>Why its warm VMs are given up; null: they are not.</summary>
+    public string? GivenUp => Retired ?? Drained;
+
+    /// <summary>Why nobody is served here any more; null: callers are.</summary>
+    public string? Closed => Stopping ? "the daemon is stopping" : GivenUp;
 }

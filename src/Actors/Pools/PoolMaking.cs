@@ -35,10 +35,11 @@ internal sealed class PoolMaking(IReadOnlyDictionary<VmId, Member> members, IAct
     }
 
     /// <summary>A VM that is being adopted is a warm one.</summary>
+    /// <param name="which">Null: all.</param>
     /// <returns>How many are ended.</returns>
-    public int End(string reason)
+    public int End(string reason, Func<Member, bool>? which = null)
     {
-        var making = members.Values.Where(m => m.Life.Making && m.Life.Phase != VmPhase.Adopting).ToList();
+        var making = members.Values.Where(m => m.Life.Making && m.Life.Phase != VmPhase.Adopting && which?.Invoke(m) != false).ToList();
         foreach (var member in making) member.Actor.Tell(new StopVm(member.Id, reason));
         return making.Count;
     }

@@ -13,7 +13,7 @@ namespace VmCacheCluster.Actors.Pools;
 /// </summary>
 public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 {
-    private readonly PoolOptions _options;
+    private readonly PoolSettings _settings;
     private readonly PoolPlan _plan;
     private readonly PoolSurroundings _around;
     private readonly ILoggingAdapter _log = Context.GetLogger();
@@ -23,36 +23,40 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private readonly PoolReleases _releases;
     private readonly PoolRecovery _recovery;
     private readonly PoolViews _views;
+    private readonly PoolSwitchboard _switchboard;
     private readonly PoolMaking _making;
     private readonly PoolEndings _endings;
     private readonly MemberStarter _starter;
     private readonly PoolClosing _closing;
+    private readonly PoolRollout _rollout;
     private readonly PoolCallers _callers;
     private readonly PoolGate _gate;
     private readonly Dictionary<VmId, Member> _members = [];
     private readonly WarmShelf _shelf = new();
 
-    private AcceleratorVerdict? _accelerator;
     private bool _recovering;
 
     public PoolManagerActor(PoolPlan plan, PoolSurroundings around)
     {
         _plan = plan;
-        _options = plan.Options;
+        _settings = plan.Settings;
+        _settings.Accelerator = null;
         _around = around;
         _events = new EventLog(around.Ports.Time);
-        _refill = new Refill(_options.Backoff);
-        _template = new PoolTemplate(_options, around, Context, _events);
-        _releases = new PoolReleases(_options.Name, _members);
-        _recovery = new PoolRecovery(_options, around.Ports.Hypervisor, Self, () => Timers, _log);
-        _starter = new MemberStarter(_options, around, Context, new PoolDoor(Self, _shelf));
+        _refill = new Refill(_settings);
+        _template = new PoolTemplate(_settings, around, Context, _events);
+        _releases = new PoolReleases(_settings.Name, _members);
+        _recovery = new PoolRecovery(_settings, around.Ports.Hypervisor, Self, () => Timers, _log);
+        _starter = new MemberStarter(_settings, around, Context, new PoolDoor(Self, _shelf));
         _making = new PoolMaking(_members, around.BootSlots);
-        _endings = new PoolEndings(_options.Name, _refill, _template, _events, () => Timers, around, _log);
         _gate = new PoolGate(plan.Closed);
-        _views = new PoolViews(_options, _members, _template.Source, _refill, _gate, _events, around.Ports.Time);
-        _callers = new PoolCallers(_options, _members, _shelf, _gate,
+        _rollout = new PoolRollout(_settings, _gate, _refill, _events, Self, Context.Parent, () => Timers, _log);
+        _endings = new PoolEndings(_settings.Name, _refill, _template, _rollout, _events, () => Timers, around, _log);
+        _views = new PoolViews(_settings, _members, _template.Source, _refill, _gate, _events, around.Ports.Time);
+        _switchboard = new PoolSwitchboard(_settings.Name, _members, _views);
+        _callers = new PoolCallers(_settings, _members, _shelf, _gate,
             new PoolCallersHost(Self, () => Timers, around.Ports.Time, () => _views.WhyEmpty(_making.Count), _views.RetryAfter));
-        _closing = new PoolClosing(_options.Name, _members, _shelf, _callers, _template, _making, _gate);
+        _closing = new PoolClosing(_settings.Name, _members, _shelf, _callers, _template, _making, _gate);
 
         Receive<AcquireBaseVm>(WhenRecovered<AcquireBaseVm>(caller => { _callers.Acquire(caller); Balance(); }));
         Receive<AcquireAbandoned>(abandoned => { if (_callers.Left(abandoned.Ticket)) Balance(); });
@@ -61,18 +65,18 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         Receive<ReserveRefused>(OnReserveRefused);
         Receive<ReleaseVm>(WhenRecovered<ReleaseVm>(release => _releases.Ask(release, Sender)));
         Receive<ReleaseRefused>(_releases.Refused);
-        Receive<RenewLease>(WhenRecovered<RenewLease>(renew => ToVm(renew.Id, renew)));
-        Receive<UseGuest>(WhenRecovered<UseGuest>(use => ToVm(use.Id, use)));
-        Receive<RunVmCommand>(WhenRecovered<RunVmCommand>(run => ToVm(run.Id, run)));
-        Receive<GetVm>(WhenRecovered<GetVm>(OnGetVm));
-        Receive<GetPoolView>(_ => Sender.Tell(_views.Pool(_making.Count, _callers.Waiting, _accelerator)));
-        Receive<AnnounceVms>(WhenRecovered<AnnounceVms>(OnAnnounce));
+        Receive<RenewLease>(WhenRecovered<RenewLease>(renew => _switchboard.ToVm(renew.Id, renew, Sender)));
+        Receive<UseGuest>(WhenRecovered<UseGuest>(use => _switchboard.ToVm(use.Id, use, Sender)));
+        Receive<RunVmCommand>(WhenRecovered<RunVmCommand>(run => _switchboard.ToVm(run.Id, run, Sender)));
+        Receive<GetVm>(WhenRecovered<GetVm>(get => _switchboard.Show(get, Sender)));
+        Receive<GetPoolView>(_ => Sender.Tell(_views.Pool(_making.Count, _callers.Waiting)));
+        Receive<AnnounceVms>(WhenRecovered<AnnounceVms>(announce => _switchboard.Announce(announce, Self)));
         Receive<BootSlotGranted>(_ => OnSlot());
         Receive<BootSlotWithheld>(withheld => _refill.Withheld = withheld.Reason);
         Receive<TemplateBegun>(_ => _refill.Withheld = null);
         Receive<AcceleratorAnswer>(OnAccelerator);
         Receive<TemplateReady>(ready => { _template.Ready(ready); Balance(); });
-        Receive<TemplateFailed>(failed => { _template.Failed(failed); Balance(); });
+        Receive<TemplateFailed>(failed => { _template.Failed(failed); _rollout.TemplateFailed(failed.Failure); Balance(); });
         Receive<TemplateSpoilt>(spoilt => _events.Add(null, $"another template is made: {spoilt.Failure}"));
         Receive<TemplateStopped>(_ => { _template.Stopped(); _closing.Finish(); });
         Receive<TryAgain>(_ => { _refill.MayTry(); Balance(); });
@@ -80,6 +84,10 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         Receive<StopPool>(stop => _closing.Stop(stop, Sender));
         Receive<DrainPool>(drain => _closing.Drain(drain, Sender));
         Receive<CordonPool>(cordon => { _events.Add(null, cordon.Reason ?? "it is kept warm again"); if (_closing.Cordon(cordon)) WantTemplate(); Balance(); });
+        Receive<RetirePool>(_closing.Retire);
+        Receive<ChangePool>(WhenRecovered<ChangePool>(change => { _closing.Open(); OnOtherVms(_rollout.Change(change.Options), PoolSettings.MakesOthers); }));
+        Receive<UndoRollout>(WhenRecovered<UndoRollout>(undo => { if (_rollout.Undo(undo)) OnOtherVms(true, _settings.Undone!); }));
+        Receive<RolloutOverdue>(_ => _rollout.Overdue());
         Receive<Terminated>(OnTerminated);
         Receive<Refound>(OnRefound);
         Receive<Recovered>(OnRecovered);
@@ -102,7 +110,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         foreach (var (id, note) in _plan.Notes) _events.Add(id, note);
         foreach (var found in _plan.Found) Spawn(found.Id, found.Facts!.Spec, found);
-        _around.Accelerators.Tell(new ResolveAccelerator(_options.Spec, _options.Accelerator));
+        Resolve();
     }
 
     /// <summary>Akka stops the children before a restart: that lets go of the VMs and ends none of them.</summary>
@@ -114,7 +122,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         var unanswered = _members.Values.Select(m => m.TakeCaller()).OfType<AcquireBaseVm>();
         var delayed = _members.Values.SelectMany(m => m.TakeAfterwards());
         _callers.RefuseAll(unanswered.Concat(delayed), "it is recovering from a fault");
-        _releases.RefuseAll($"pool {_options.Name} is recovering from a fault");
+        _releases.RefuseAll($"pool {_settings.Name} is recovering from a fault");
     }
 
     protected override void PostRestart(Exception reason)
@@ -123,7 +131,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _events.Add(null, $"the pool recovered from a fault of its own: {reason.Message}");
         _around.BootSlots.Tell(ForgetBootSlots.Instance);
         // Whether it was drained, or the daemon stops, is known there.
-        Context.Parent.Tell(new PoolRestarted(_options.Name));
+        Context.Parent.Tell(new PoolRestarted(_settings.Name));
         _recovery.Start();
     }
 
@@ -132,8 +140,11 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         foreach (var found in recovered.Found) Spawn(found.Id, found.Facts!.Spec, found);
         _recovering = false;
         Stash.UnstashAll();
-        _around.Accelerators.Tell(new ResolveAccelerator(_options.Spec, _options.Accelerator));
+        Resolve();
+        _rollout.Resume();
     }
+
+    private void Resolve() => _around.Accelerators.Tell(new ResolveAccelerator(_settings.Options.Spec, _settings.Options.Accelerator));
 
     /// <summary>Until it knows its VMs again, a restarted pool can say nothing about them.</summary>
     private Action<T> WhenRecovered<T>(Action<T> handle) => message =>
@@ -142,17 +153,11 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         else handle(message);
     };
 
-    private void OnAnnounce(AnnounceVms announce)
-    {
-        foreach (var id in _members.Keys) announce.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false));
-        announce.Gateway.Tell(new VmsAnnounced(_options.Name));
-    }
-
     // ---- callers ----
 
     private void OnReserveRefused(ReserveRefused refused)
     {
-        _log.Info("pool {0}: VM {1} was not handed out: {2}", _options.Name, refused.Id, refused.Reason);
+        _log.Info("pool {0}: VM {1} was not handed out: {2}", _settings.Name, refused.Id, refused.Reason);
         if (_members.TryGetValue(refused.Id, out var member))
         {
             member.Refused(refused.Caller);
@@ -161,18 +166,6 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
         _callers.ServeAnew(refused.Failure is null ? refused.Caller : refused.Caller with { Failures = refused.Caller.Failures + 1 }, refused.Failure);
         Balance();
-    }
-
-    private void ToVm(VmId id, object message)
-    {
-        if (_members.TryGetValue(id, out var member)) member.Actor.Forward(message);
-        else Sender.Tell(new VmRefused(id, RefusalKind.NotFound, $"pool {_options.Name} has no VM {id}"));
-    }
-
-    private void OnGetVm(GetVm get)
-    {
-        if (_members.TryGetValue(get.Id, out var member)) Sender.Tell(_views.Vm(member));
-        else Sender.Tell(new VmRefused(get.Id, RefusalKind.NotFound, $"pool {_options.Name} has no VM {get.Id}"));
     }
 
     // ---- VMs ----
@@ -184,7 +177,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (found is null) member.BegunAt = _around.Ports.Time.GetTimestamp();
         if (member.Lease is { } lease) _callers.Keys.Leased(id, lease);
         _members[id] = member;
-        _around.Gateway.Tell(new VmOwned(id, _options.Name, Gone: false));
+        _around.Gateway.Tell(new VmOwned(id, _settings.Name, Gone: false));
         return member;
     }
 
@@ -200,7 +193,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (before.Making && !changed.Life.Making) _making.Done(member);
         if (before.Phase != changed.Life.Phase) OnPhase(member, before);
         _around.Journal.Add(
-            changed.Life.Phase == VmPhase.Gone ? NodeEventKind.Gone : NodeEventKind.Changed, _options.Name, _views.Vm(member), changed.Life.Ending?.Reason ?? "");
+            changed.Life.Phase == VmPhase.Gone ? NodeEventKind.Gone : NodeEventKind.Changed, _settings.Name, _views.Vm(member), changed.Life.Ending?.Reason ?? "");
         Balance();
         _closing.Finish();
     }
@@ -218,7 +211,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
                 break;
             case VmPhase.Failed or VmPhase.Stopping or VmPhase.Gone when !before.Ended:
                 if (!member.Lost) _callers.Keys.Ended(member.Id);
-                _endings.Begun(member.Id, member.Life);
+                _endings.Begun(member);
                 break;
         }
 
@@ -229,16 +222,17 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         if (before.Making) _refill.Succeeded(member.BegunAt is { } begun ? _around.Ports.Time.GetElapsedTime(begun) : _refill.Took);
         if (before.Making && member.Facts?.MadeBy == MadeBy.Clone) _template.Source.CloneSucceeded();
-        if (_options.MaxAge is { } age && !member.MaxAgeRuns)
+        if (before.Making) _rollout.Made(member);
+        if (_settings.Options.MaxAge is { } age && !member.MaxAgeRuns)
         {
             member.MaxAgeRuns = true;
             var left = age - member.WarmBefore;
             Timers.StartSingleTimer((nameof(TooOld), member.Id), new TooOld(member.Id), left > TimeSpan.Zero ? left : TimeSpan.FromTicks(1));
         }
 
-        if (_gate.Drained is not null)
+        if (_gate.GivenUp is { } reason)
         {
-            member.Actor.Tell(new StopVm(member.Id, _gate.Drained));
+            member.Actor.Tell(new StopVm(member.Id, reason));
             return;
         }
 
@@ -255,7 +249,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void PutOnShelf(Member member)
     {
         member.Offer = new WarmOffer(member.Id, member.Actor);
-        if (_gate.Closed is null) _shelf.Put(member.Offer, !Current(member));
+        if (_gate.Closed is null) _shelf.Put(member.Offer, !_settings.IsCurrent(member));
     }
 
     private void OnGone(Member member)
@@ -268,7 +262,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         // A caller who claimed it when its actor took no more messages had no answer.
         if (member.TakeCaller() is { } caller) _callers.ServeAnew(caller);
         foreach (var delayed in member.TakeAfterwards()) _callers.ServeAnew(delayed);
-        _around.Gateway.Tell(new VmOwned(member.Id, _options.Name, Gone: true));
+        _around.Gateway.Tell(new VmOwned(member.Id, _settings.Name, Gone: true));
         _releases.Gone(member.Id);
     }
 
@@ -318,20 +312,21 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     private void Balance()
     {
-        if (_accelerator is null || _gate.Closed is not null) return;
+        if (_settings.Accelerator is null || _gate.Closed is not null) return;
+        _rollout.FinishIfOver(_shelf.Count.Outdated);
         _making.Hurry(_callers.Waiting);
         var plan = PoolPolicy.Plan(Count());
         // One question at a time is open: the next one is asked when it is answered.
         if (plan.Start > 0 && _template.Source.MayMake && !_refill.SlotAsked)
         {
             _refill.SlotAsked = true;
-            _around.BootSlots.Tell(new AskBootSlot(MemoryPolicy.NeedOf(_options.Spec, clone: _template.Source.Template is not null)));
+            _around.BootSlots.Tell(new AskBootSlot(MemoryPolicy.NeedOf(_settings.Options.Spec, clone: _template.Source.Template is not null)));
         }
 
         foreach (var offer in _shelf.Withdraw(plan.Retire))
         {
             var member = _members[offer.Id];
-            member.Actor.Tell(new StopVm(offer.Id, member.TooOld ? "it reached max-age" : Current(member) ? "more were warm than wanted" : "it was made with another accelerator"));
+            member.Actor.Tell(new StopVm(offer.Id, _settings.WhyRetired(member)));
         }
     }
 
@@ -346,30 +341,42 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         }
 
         var priority = _callers.Waiting > _making.Count ? VmPriority.Normal : VmPriority.Background;
-        Spawn(_around.NewId(), SpecNow, found: null, _template.Source.Template, priority).HoldsSlot = true;
+        Spawn(_around.NewId(), _settings.Spec, found: null, _template.Source.Template, priority).HoldsSlot = true;
         Balance();
     }
 
     private void OnAccelerator(AcceleratorAnswer answer)
     {
-        if (_accelerator is not null && _accelerator.Accelerator != answer.Verdict.Accelerator) _events.Add(null, answer.Verdict.Reason);
-        _accelerator = answer.Verdict;
+        if (_settings.Accelerator is { } before && before.Accelerator != answer.Verdict.Accelerator) _events.Add(null, answer.Verdict.Reason);
+        _settings.Accelerator = answer.Verdict;
         foreach (var member in _members.Values) Reconsider(member);
         WantTemplate();
         Balance();
     }
 
-    private VmSpec SpecNow => _options.Spec with { Accelerator = _accelerator!.Accelerator };
+    /// <param name="other">False: they are of the same shape as before.</param>
+    private void OnOtherVms(bool other, string reason)
+    {
+        if (other && _settings.Accelerator is not null)
+        {
+            _making.End(reason, m => m.Spec != _settings.Spec);
+            foreach (var member in _members.Values) Reconsider(member);
+            Resolve();
+        }
+
+        WantTemplate();
+        Balance();
+    }
 
     private void WantTemplate()
     {
-        if (_accelerator is not null && _gate.Closed is null) _template.Want(SpecNow);
+        if (_settings.Accelerator is not null && _gate.Closed is null) _template.Want(_settings.Spec);
     }
 
     /// <summary>An outdated VM is handed out after the others.</summary>
     private void Reconsider(Member member)
     {
-        if (member.Offer is { } offer && _shelf.Withdraw(member.Id)) _shelf.Put(offer, !Current(member));
+        if (member.Offer is { } offer && _shelf.Withdraw(member.Id)) _shelf.Put(offer, !_settings.IsCurrent(member));
     }
 
     private void OnTooOld(VmId id)
@@ -384,10 +391,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         var (fresh, outdated) = _shelf.Count;
         return new PoolCount(
-            _options.VmCacheNumber, _callers.Waiting, _refill.FailuresInARow, _refill.BackingOff, _making.Count, fresh, outdated, _gate.Cordoned is not null);
+            _settings.Options.VmCacheNumber, _callers.Waiting, _refill.FailuresInARow, _refill.BackingOff, _making.Count, fresh, outdated, _gate.Cordoned is not null, _rollout.Limits);
     }
-
-    private bool Current(Member member) => !member.TooOld && member.Spec.Accelerator == _accelerator?.Accelerator;
 
     private sealed record TooOld(VmId Id);
 }

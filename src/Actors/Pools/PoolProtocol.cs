@@ -64,7 +64,23 @@ public sealed record AcceleratorAnswer(AcceleratorVerdict Verdict);
 /// <summary>What a pool is made of: its options, and the VMs of an earlier daemon that it adopts.</summary>
 /// <param name="Notes">What is to be known of VMs that it could not adopt.</param>
 /// <param name="Closed">Why it makes no VMs and takes no callers; null: it does.</param>
-public sealed record PoolPlan(PoolOptions Options, IReadOnlyList<FoundVm> Found, IReadOnlyList<(VmId? Vm, string What)> Notes, string? Closed = null);
+public sealed record PoolPlan(PoolOptions Options, IReadOnlyList<FoundVm> Found, IReadOnlyList<(VmId? Vm, string What)> Notes, string? Closed = null)
+{
+    /// <summary>As changed since.</summary>
+    public PoolSettings Settings { get; } = new(Options);
+}
+
+/// <summary>To a pool: be like this from now on, and open. VMs of another shape are replaced by and by.</summary>
+/// <param name="Options">Of the same name.</param>
+public sealed record ChangePool(PoolOptions Options);
+
+/// <summary>From a pool to the node: its change is over.</summary>
+/// <param name="Revision">That was wanted.</param>
+/// <param name="Undone">Why it went back; null: it did not.</param>
+public sealed record RolloutEnded(PoolName Pool, string Revision, string? Undone);
+
+/// <summary>To a pool: there is no such pool any more. What is leased stays.</summary>
+public sealed record RetirePool(string Reason);
 
 /// <summary>From a pool to the node: it has restarted, and knows no more what it was told about draining and stopping.</summary>
 public sealed record PoolRestarted(PoolName Name);

@@ -9,18 +9,18 @@ namespace VmCacheCluster.Actors.Pools;
 /// Looks in the records for what an actor that failed knew: it tries until it can read them, for a pool would else forget its
 /// leases. Part of the pool's actor, and used by it alone.
 /// </summary>
-internal sealed class PoolRecovery(PoolOptions options, IHypervisor hypervisor, IActorRef pool, Func<ITimerScheduler> timers, ILoggingAdapter log)
+internal sealed class PoolRecovery(PoolSettings settings, IHypervisor hypervisor, IActorRef pool, Func<ITimerScheduler> timers, ILoggingAdapter log)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
     /// <summary>The pool's own actor failed. Answered by <see cref="Recovered"/> or <see cref="RecoverFailed"/>.</summary>
-    public void Start() => Recovery.TakeAllAsync(hypervisor, options.Spec, log).PipeTo(pool,
+    public void Start() => Recovery.TakeAllAsync(hypervisor, settings.Options.Spec, log).PipeTo(pool,
         success: found => new Recovered(found),
         failure: e => new RecoverFailed(e));
 
     public void Failed(RecoverFailed failed)
     {
-        log.Warning("pool {0}: its records cannot be read, trying again: {1}", options.Name, failed.Cause.Message);
+        log.Warning("pool {0}: its records cannot be read, trying again: {1}", settings.Name, failed.Cause.Message);
         timers().StartSingleTimer(nameof(RecoverDue), RecoverDue.Instance, LookAgain);
     }
 
@@ -32,7 +32,7 @@ internal sealed class PoolRecovery(PoolOptions options, IHypervisor hypervisor, 
     /// <summary>It may be somebody's: it is looked for until it is known.</summary>
     public void Failed(LookFailed failed)
     {
-        log.Warning("pool {0}: VM {1}, whose actor failed, cannot be looked up, trying again: {2}", options.Name, failed.Id, failed.Cause.Message);
+        log.Warning("pool {0}: VM {1}, whose actor failed, cannot be looked up, trying again: {2}", settings.Name, failed.Id, failed.Cause.Message);
         timers().StartSingleTimer((nameof(LookDue), failed.Id), new LookDue(failed.Id), LookAgain);
     }
 }

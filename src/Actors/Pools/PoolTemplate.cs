@@ -4,22 +4,26 @@ using VmCacheCluster.Domain;
 namespace VmCacheCluster.Actors.Pools;
 
 /// <summary>What a pool's VMs are cloned from, and the actor that keeps it. Part of the pool's actor, and used by it alone.</summary>
-internal sealed class PoolTemplate(PoolOptions options, PoolSurroundings around, IUntypedActorContext context, EventLog events)
+internal sealed class PoolTemplate(PoolSettings settings, PoolSurroundings around, IUntypedActorContext context, EventLog events)
 {
     private IActorRef? _actor;
 
-    public CloneSource Source { get; } = new(around.Ports.Templates is null ? RefillChoice.Boot : options.Refill, options.Spec.Kata?.WhyNotCloned());
+    public CloneSource Source { get; } = new();
 
     /// <summary>What was being made is still to come to its end.</summary>
     public bool Stopping { get; private set; }
 
+    /// <summary>How VMs are made is as the settings have it.</summary>
+    public void Choose() => Source.Choose(around.Ports.Templates is null ? RefillChoice.Boot : settings.Options.Refill, settings.Options.Spec.Kata?.WhyNotCloned());
+
     /// <summary>From now on such VMs are made.</summary>
     public void Want(VmSpec spec)
     {
+        Choose();
         if (!Source.Wanted) return;
         Source.Want(spec);
-        _actor ??= context.Watch(context.ActorOf(Props.Create(() => new TemplateActor(options, around))));
-        _actor.Tell(new WantTemplate(spec));
+        _actor ??= context.Watch(context.ActorOf(Props.Create(() => new TemplateActor(settings.Name, around))));
+        _actor.Tell(new WantTemplate(spec, settings.Options));
     }
 
     public void Ready(TemplateReady ready)

@@ -3,7 +3,7 @@ using VmCacheCluster.Domain;
 namespace VmCacheCluster.Actors.Pools;
 
 /// <summary>How a pool's boots have been going: what it has asked for, what failed, when it tries again.</summary>
-internal sealed class Refill(BackoffOptions options)
+internal sealed class Refill(PoolSettings settings)
 {
     /// <summary>A boot slot is asked for and not granted yet.</summary>
     public bool SlotAsked { get; set; }
@@ -36,10 +36,13 @@ internal sealed class Refill(BackoffOptions options)
     {
         FailuresInARow++;
         LastFailure = failure;
-        var delay = Backoff.Delay(options, failure.Kind, FailuresInARow, random);
+        var delay = Backoff.Delay(settings.Options.Backoff, failure.Kind, FailuresInARow, random);
         NextTry = now + delay;
         return delay;
     }
+
+    /// <summary>Other VMs are made from now on: how these went says nothing about them.</summary>
+    public void Forget() => (FailuresInARow, LastFailure, NextTry) = (0, null, null);
 
     public void MayTry() => NextTry = null;
 

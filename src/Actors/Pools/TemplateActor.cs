@@ -15,21 +15,22 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     private static readonly TimeSpan Sweep = TimeSpan.FromHours(1);
     private const string Retry = nameof(Retry);
 
-    private readonly PoolOptions _options;
+    private readonly PoolName _pool;
     private readonly PoolSurroundings _around;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly CancellationTokenSource _whole = new();
 
     private VmSpec? _spec;
+    private PoolOptions _options = null!;
     private Template? _current, _suspected;
     private bool _looking, _wanted, _slotAsked;
     private Task _making = Task.CompletedTask;
     private int _failures, _published;
     private VmFailure? _told;
 
-    public TemplateActor(PoolOptions options, PoolSurroundings around)
+    public TemplateActor(PoolName pool, PoolSurroundings around)
     {
-        (_options, _around) = (options, around);
+        (_pool, _around) = (pool, around);
         Receive<WantTemplate>(OnWant);
         Receive<LookDue>(_ => Look());
         Receive<Found>(OnFound);
@@ -49,6 +50,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
 
     private void OnWant(WantTemplate want)
     {
+        _options = want.Options;
         if (_spec == want.Spec) return;
         (_spec, _current, _told, _failures) = (want.Spec, null, null, 0);
         Timers.StartPeriodicTimer(nameof(SweepDue), SweepDue.Instance, Sweep);
@@ -111,7 +113,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     {
         if (_current != suspected.Template) return;
         _suspected = _current;
-        _log.Warning("pool {0}: its template is made anew: {1}", _options.Name, suspected.Reason);
+        _log.Warning("pool {0}: its template is made anew: {1}", _pool, suspected.Reason);
         Make();
     }
 
@@ -175,7 +177,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
         _failures++;
         if (failure != _told)
         {
-            _log.Warning("pool {0}: its template cannot be made: {1}", _options.Name, failure);
+            _log.Warning("pool {0}: its template cannot be made: {1}", _pool, failure);
             if (_current is null) Context.Parent.Tell(new TemplateFailed(_spec!, failure));
         }
 
@@ -192,7 +194,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
 
     private void OnSweep()
     {
-        var (log, pool) = (_log, _options.Name);
+        var (log, pool) = (_log, _pool);
         _around.Ports.Templates!.SweepAsync(_around.Templates, _whole.Token).ContinueWith(
             t => log.Warning("pool {0}: old templates could not be removed: {1}", pool, t.Exception!.InnerException!.Message),
             TaskContinuationOptions.OnlyOnFaulted);

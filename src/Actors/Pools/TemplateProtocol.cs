@@ -4,7 +4,8 @@ namespace VmCacheCluster.Actors.Pools;
 
 /// <summary>From a pool to its TemplateActor: such VMs are to be cloned. Answered by <see cref="TemplateReady"/> or
 /// <see cref="TemplateFailed"/>, and again whenever that changes.</summary>
-public sealed record WantTemplate(VmSpec Spec);
+/// <param name="Options">Of the pool.</param>
+public sealed record WantTemplate(VmSpec Spec, PoolOptions Options);
 
 /// <summary>From a pool to its TemplateActor: clones of this one fail. It is made anew.</summary>
 public sealed record TemplateSuspected(Template Template, string Reason);

@@ -50,4 +50,7 @@ public sealed record PoolOptions
     public required int MaxWaiting { get; init; }
 
     public required BackoffOptions Backoff { get; init; }
+
+    /// <summary>How it goes over to another shape of its VMs.</summary>
+    public RolloutOptions Rollout { get; init; } = new(0.25, 1, TimeSpan.FromMinutes(10));
 }

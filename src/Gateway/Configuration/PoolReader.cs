@@ -62,6 +62,7 @@ internal sealed class PoolReader(HostFacts host, NodeDefaults node, ICollection<
             BootTimeout = section.Time("boot-timeout", "inherit").Value ?? node.BootTimeout,
             MaxWaiting = node.MaxWaiting,
             Backoff = node.Backoff,
+            Rollout = Rollout(section),
         };
         return new ReadPool(options, endpoint, kata);
     }
@@ -85,6 +86,14 @@ internal sealed class PoolReader(HostFacts host, NodeDefaults node, ICollection<
         else if (most.Value < ttl.Value)
             faults.Add(most.Fault($"it is less than {ttl.Key} ({ttl.Text})", "raise it, or lower that"));
         return new LeaseLimits(ttl.Value!.Value, most.Value!.Value);
+    }
+
+    private RolloutOptions Rollout(Section section)
+    {
+        var (surge, floor) = (section.Share("rollout.surge"), section.Share("rollout.floor"));
+        if (surge.Value == 0 && floor.Value == 1)
+            faults.Add(surge.Fault($"with {floor.Key} = {floor.Text} no VM could ever be replaced", "raise it, or lower that"));
+        return new RolloutOptions(surge.Value, floor.Value, section.Time("rollout.deadline").Value!.Value);
     }
 
     private static Setting<TimeSpan?> Inherited(Setting<TimeSpan?> own, Setting<TimeSpan?> above) => own.Value is null ? above : own;

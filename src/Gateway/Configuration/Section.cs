@@ -107,6 +107,10 @@ internal sealed class Section(IReadOnlyList<Layer> layers, ICollection<Configura
         t => t == none ? (null, null) : Units.TryShare(t, out var share) ? (share, null) : (null, "it is not a share from 0% to 100%"),
         $"give a share such as 10%, or {none}");
 
+    /// <summary>From 0 to 1.</summary>
+    public Setting<double> Share(string name) => Read(
+        name, t => Units.TryShare(t, out var share) ? (share, (string?)null) : (0, "it is not a share from 0% to 100%"), "give a share such as 25%");
+
     public Setting<T> Choice<T>(string name, IReadOnlyDictionary<string, T> choices) => Read(
         name,
         t => choices.TryGetValue(t, out var value) ? (value, (string?)null) : (default!, "there is no such choice"),

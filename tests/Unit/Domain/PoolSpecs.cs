@@ -33,6 +33,45 @@ public class PoolSpecs
         => Assert.Equal(
             new RefillPlan(start, 0), PoolPolicy.Plan(new PoolCount(target, waiting, 0, false, making, fresh, outdated, Cordoned: true)));
 
+    [Theory]
+    [InlineData(4, 0, 0, 4, 1, 4, 1, 0)] // one above the target is made
+    [InlineData(4, 1, 0, 4, 1, 4, 0, 0)] // ... and no more
+    [InlineData(4, 0, 1, 4, 1, 4, 0, 1)] // it is warm: an old one goes
+    [InlineData(4, 0, 0, 4, 0, 3, 0, 1)] // no room above: an old one goes first
+    [InlineData(4, 0, 0, 3, 0, 3, 1, 0)] // ... and one is made in its place
+    [InlineData(4, 1, 0, 3, 0, 3, 0, 0)] // never below the floor
+    [InlineData(4, 0, 3, 1, 0, 3, 0, 1)] // the last one, all others being new
+    [InlineData(4, 0, 0, 0, 1, 4, 4, 0)] // callers took the old ones: as if there were none
+    public void Replaces_vms_within_its_surge_and_above_its_floor(
+        int target, int making, int fresh, int outdated, int surge, int floor, int start, int retire)
+        => Assert.Equal(
+            new RefillPlan(start, retire),
+            PoolPolicy.Plan(new PoolCount(target, 0, 0, false, making, fresh, outdated, Rolling: new RollingLimits(surge, floor))));
+
+    [Fact]
+    public void Comes_to_the_end_of_any_rollout_and_stays_within_its_limits_all_the_time()
+        => Gen.Int[0, 9].Array[3].Sample(n =>
+        {
+            var (target, surge, below) = (n[0] + 1, n[1], Math.Min(n[2], n[0] + 1));
+            if (surge == 0 && below == 0) return true;
+            var limits = new RollingLimits(surge, target - below);
+            var (fresh, outdated) = (0, target);
+            for (var step = 0; step < 100 && outdated > 0; step++)
+            {
+                var plan = PoolPolicy.Plan(new PoolCount(target, 0, 0, false, 0, fresh, outdated, Rolling: limits));
+                outdated -= Math.Min(outdated, plan.Retire);
+                fresh += plan.Start;
+                if (fresh + outdated > target + surge || (plan.Start == 0 && plan.Retire > 0 && fresh + outdated < limits.Floor)) return false;
+            }
+
+            return outdated == 0;
+        });
+
+    [Fact]
+    public void Gives_nothing_up_ahead_while_new_ones_fail()
+        => Assert.Equal(
+            new RefillPlan(0, 0), PoolPolicy.Plan(new PoolCount(4, 0, 1, true, 0, 0, 4, Rolling: new RollingLimits(0, 2))));
+
     [Fact]
     public void Starts_nothing_while_it_backs_off()
         => Assert.Equal(0, PoolPolicy.Plan(Empty with { Failures = 1, BackingOff = true }).Start);
