@@ -14,13 +14,15 @@ internal sealed class GuestCpuTime(int pid)
 
     /// <summary>
     /// Whether no vCPU runs or is about to: only then all that they have used is counted. A thread that was stopped may still have
-    /// some microseconds to go, for which it waits on a busy host.
+    /// some microseconds to go, for which it waits on a busy host, and it calls itself asleep before it has done them: the kernel says
+    /// what a thread sleeps on (wchan) when it is off the CPU for good.
     /// </summary>
-    public bool Asleep()
+    /// <param name="certain">False: what it calls itself is enough, as where the kernel does not say more.</param>
+    public bool Asleep(bool certain = true)
     {
         try
         {
-            return (_threads ?? Find()).All(thread => ProcFs.State($"{thread}/stat") is not ('R' or 'D'));
+            return (_threads ?? Find()).All(thread => ProcFs.State($"{thread}/stat") is not ('R' or 'D') && (!certain || File.ReadAllText($"{thread}/wchan") != "0"));
         }
         catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
         {

@@ -17,6 +17,9 @@ internal sealed class QemuVm : IVm
     /// <summary>At vCPUs that were stopped and have not come to rest.</summary>
     private const int MostLooks = 500;
 
+    /// <summary>A kernel that has said nothing more in so many looks never does.</summary>
+    private const int CertainLooks = 50;
+
     private readonly QemuHypervisorOptions _options;
     private readonly QemuProcess _process;
     private readonly SupervisorMonitor _monitor;
@@ -142,7 +145,7 @@ internal sealed class QemuVm : IVm
         await _monitor.ExecuteAsync("set-action", static json => json.WriteString("shutdown", "poweroff"), cancel).ConfigureAwait(false);
         await _monitor.ExecuteAsync("stop", null, cancel).ConfigureAwait(false);
         await ReachAsync(paused, "stop", cancel).ConfigureAwait(false);
-        for (var looks = 0; looks < MostLooks && !_guestCpu.Asleep(); looks++) await Task.Delay(SettlePause, cancel).ConfigureAwait(false);
+        for (var looks = 0; looks < MostLooks && !_guestCpu.Asleep(certain: looks < CertainLooks); looks++) await Task.Delay(SettlePause, cancel).ConfigureAwait(false);
     }
 
     public async Task ResumeAsync(CancellationToken cancel)
