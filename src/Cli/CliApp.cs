@@ -53,6 +53,7 @@ internal static class CliApp
             ReleaseVerb.Create(globals),
             ListVerb.Create(globals),
             WatchVerb.Create(globals),
+            PoolVerb.Create(globals),
             NodeVerb.Create(globals),
             ClusterVerb.Create(globals),
             DoctorVerb.Create(globals),

@@ -128,6 +128,20 @@ public sealed class VmCacheClient : IDisposable
     public Task UncordonAsync(TimeSpan timeout, CancellationToken cancel = default, string node = "") =>
         CallAsync(options => admin.UncordonAsync(new UncordonRequest { Node = node }, options), timeout, cancel);
 
+    /// <summary>Makes and changes pools on every host of the cluster.</summary>
+    /// <param name="text">HOCON: vmcache.pools { NAME { ... } }.</param>
+    /// <param name="dryRun">Only say what would be.</param>
+    public Task<ApplyPoolsResponse> ApplyPoolsAsync(string text, bool dryRun, TimeSpan timeout, CancellationToken cancel = default) =>
+        CallAsync(options => admin.ApplyPoolsAsync(new ApplyPoolsRequest { Text = text, DryRun = dryRun }, options), timeout, cancel);
+
+    /// <summary>Takes a pool that was applied away from every host of the cluster; what is leased stays.</summary>
+    public Task DeletePoolAsync(string pool, TimeSpan timeout, CancellationToken cancel = default) =>
+        CallAsync(options => admin.DeletePoolAsync(new DeletePoolRequest { Pool = pool }, options), timeout, cancel);
+
+    /// <summary>The pools that were applied, as the host knows them.</summary>
+    public Task<GetPoolsResponse> GetPoolsAsync(TimeSpan timeout, CancellationToken cancel = default) =>
+        CallAsync(options => admin.GetPoolsAsync(new GetPoolsRequest(), options), timeout, cancel);
+
     /// <summary>The cluster as the node sees it; one without a cluster shows itself alone.</summary>
     public Task<ClusterStatus> GetClusterAsync(TimeSpan timeout, CancellationToken cancel = default) =>
         CallAsync(options => admin.GetClusterAsync(new GetClusterRequest(), options), timeout, cancel);

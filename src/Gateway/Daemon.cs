@@ -7,7 +7,7 @@ using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Gateway.Cluster;
-using VmCacheCluster.Gateway.Configuration;
+using VmCacheCluster.Gateway.Pools;
 using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Gateway.Services;
 using VmCacheCluster.Hypervisor.Qemu;
@@ -19,11 +19,12 @@ namespace VmCacheCluster.Gateway;
 public static class Daemon
 {
     /// <param name="through">What the node sees its hypervisor through; null: as it is.</param>
-    /// <param name="kata">What pools with a Kata configuration say to Kata's clients; null: there is none.</param>
+    /// <param name="start">What the pools are made from; null: from the options as they are.</param>
     public static WebApplication Build(
         NodeOptions options, OwnedEndpoints endpoints, Action<IServiceCollection>? also = null, Func<IHypervisor, IHypervisor>? through = null,
-        IReadOnlyDictionary<PoolName, KataServed>? kata = null)
+        StartingPools? start = null)
     {
+        start ??= StartingPools.Of(options);
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
         builder.Logging.ClearProviders().AddSimpleConsole(o =>
         {
@@ -40,7 +41,7 @@ public static class Daemon
         });
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = NodeLifetime.StopTimeout(options) + TimeSpan.FromSeconds(5));
         AddNode(builder.Services, options, through ?? (static hypervisor => hypervisor));
-        builder.Services.AddVmCacheServices(options, kata ?? new Dictionary<PoolName, KataServed>());
+        builder.Services.AddVmCacheServices(options, start);
         also?.Invoke(builder.Services);
 
         var app = builder.Build();
@@ -63,13 +64,16 @@ public static class Daemon
         var clock = new LinuxHostClock();
         var hypervisor = new QemuHypervisor(qemu, clock);
         var templates = new TemplateStore(options.TemplateDirectory, qemu, clock, TimeProvider.System);
+        var rollouts = new RolloutEnds();
         var ports = new NodePorts(
             new VmPorts(through(hypervisor), clock, TimeProvider.System, templates), new KvmProof(qemu, hypervisor, clock), Random.Shared.NextDouble)
         {
             Memory = new LinuxHostMemory(),
+            Rollouts = rollouts,
         };
 
         services.AddSingleton(options);
+        services.AddSingleton(rollouts);
         services.AddSingleton(ports.Journal);
         services.AddSingleton(ports.Memory);
         services.AddSingleton(provider =>

@@ -3,6 +3,7 @@ using System.CommandLine;
 using VmCacheCluster.Gateway;
 using VmCacheCluster.Gateway.Configuration;
 using VmCacheCluster.Gateway.Endpoints;
+using VmCacheCluster.Gateway.Pools;
 
 // The host handles SIGTERM and SIGINT itself, in its own order.
 return await CommandLine.Of(RunAsync).Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
@@ -11,7 +12,9 @@ static async Task<int> RunAsync(CommandLineValues values)
 {
     var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
         .ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "");
-    var loaded = ConfigurationLoader.Load(values, environment, HostFacts.Read());
+    var host = HostFacts.Read();
+    var start = StartingPools.Read(new PoolSource(applied => ConfigurationLoader.Load(values, environment, host, applied: applied)));
+    var loaded = start.Loaded;
     if (loaded.Options is not { } options) return Refuse(ConfigurationReport.Format(loaded.Faults).TrimEnd(), 78);
     foreach (var (pool, text) in loaded.Warnings) Console.Error.WriteLine($"vmcached: pool {pool}: {text}");
     if (RunDirectories.Prepare(options) is { } problem) return Refuse(problem, 73);
@@ -20,7 +23,7 @@ static async Task<int> RunAsync(CommandLineValues values)
     {
         // Held until the process ends: a successor may not take the sockets while this one still lets go of them.
         using var endpoints = OwnedEndpoints.Take(options);
-        await using var app = Daemon.Build(options, endpoints, kata: loaded.Kata);
+        await using var app = Daemon.Build(options, endpoints, start: start);
         await app.RunAsync();
         return 0;
     }

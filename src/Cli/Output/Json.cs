@@ -36,6 +36,8 @@ internal static class Json
 [JsonSerializable(typeof(WatchEventView))]
 [JsonSerializable(typeof(CordonView))]
 [JsonSerializable(typeof(DrainView))]
+[JsonSerializable(typeof(PoolChangesView))]
+[JsonSerializable(typeof(AppliedPoolsView))]
 [JsonSerializable(typeof(ClusterView))]
 [JsonSerializable(typeof(KataCheckView))]
 internal sealed partial class JsonViews : JsonSerializerContext;

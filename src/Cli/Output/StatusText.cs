@@ -36,7 +36,7 @@ internal static class StatusText
     private static Table Pools(IReadOnlyList<PoolView> pools, bool wide, Style style)
     {
         string[] heads = ["POOL", "READY", "WARMING", "LEASED", "WAITING", "ACCEL", "REASON"];
-        var table = new Table(wide ? [.. heads[..^1], "ENDPOINT", "WHY-ACCEL", "REFILL", "WHY-REFILL", "REASON"] : heads);
+        var table = new Table(wide ? [.. heads[..^1], "ENDPOINT", "WHY-ACCEL", "REFILL", "WHY-REFILL", "REVISION", "REASON"] : heads);
         foreach (var pool in pools)
         {
             Func<string, string> paint = pool.Warm >= pool.Target ? style.Good : pool.Warm == 0 ? style.Bad : style.Warn;
@@ -45,8 +45,8 @@ internal static class StatusText
                 pool.Name, new($"{pool.Warm}/{pool.Target}", paint), Number(pool.Warming), Number(pool.Leased), Number(pool.Waiting),
                 pool.Accelerator ?? "-",
             ];
-            Table.Cell reason = new(pool.Reason, style.Warn);
-            table.Add(wide ? [.. cells, pool.Endpoint ?? "-", pool.AcceleratorReason ?? "-", pool.Refill ?? "-", pool.RefillReason ?? "-", reason] : [.. cells, reason]);
+            Table.Cell reason = new(string.Join("; ", new[] { pool.Reason, pool.Rollout ?? "" }.Where(r => r.Length > 0)), style.Warn);
+            table.Add(wide ? [.. cells, pool.Endpoint ?? "-", pool.AcceleratorReason ?? "-", pool.Refill ?? "-", pool.RefillReason ?? "-", pool.Revision ?? "-", reason] : [.. cells, reason]);
         }
 
         return table;

@@ -24,7 +24,7 @@ internal static class ViewOf
         pool.Name, pool.Target, pool.Warm, pool.Warming, pool.Leased, pool.Waiting, pool.Reason,
         Set(pool.Accelerator), Set(pool.AcceleratorReason), Set(pool.Endpoint),
         [.. pool.Vms.Select(Vm)],
-        [.. pool.Events.Select(e => new EventView(At(e.At), Set(e.Vm), e.What))], Set(pool.Refill), Set(pool.RefillReason));
+        [.. pool.Events.Select(e => new EventView(At(e.At), Set(e.Vm), e.What))], Set(pool.Refill), Set(pool.RefillReason), Set(pool.Revision), Set(pool.Rollout));
 
     internal static LeaseView Lease(LeasedVm leased) => new(
         leased.Id, leased.Token, leased.ExpiresAt, leased.Ttl.TotalSeconds, leased.Vm.Pool, leased.Vm.Cpus, leased.Vm.MemoryMib,
@@ -42,6 +42,9 @@ internal static class ViewOf
             .. host.Pools.Select(p => new HostPoolView(
                 p.Pool, p.Warm, p.Warming, p.Leased, p.Target, p.Waiting, p.RefillTime is { } took ? Round(took.ToTimeSpan()) : null, p.Revision)),
         ]);
+
+    internal static AppliedPoolsView Applied(GetPoolsResponse response) => new(
+        [.. response.Pools.Select(p => new AppliedPoolView(p.Pool, DateTimeOffset.FromUnixTimeMilliseconds(p.Version), p.Text, Set(p.Undone), p.Share))], Set(response.Problem));
 
     internal static WatchEventView Event(WatchEvent seen) => new(
         seen.Epoch, seen.Sequence, At(seen.At), Words.Of(seen.Kind), Set(seen.Pool), seen.Vm is null ? null : Vm(seen.Vm), Set(seen.Reason));

@@ -8,7 +8,7 @@ internal sealed record StatusView(
 internal sealed record PoolView(
     string Name, uint Target, uint Warm, uint Warming, uint Leased, uint Waiting, string Reason,
     string? Accelerator, string? AcceleratorReason, string? Endpoint,
-    IReadOnlyList<VmView> Vms, IReadOnlyList<EventView> Events, string? Refill = null, string? RefillReason = null);
+    IReadOnlyList<VmView> Vms, IReadOnlyList<EventView> Events, string? Refill = null, string? RefillReason = null, string? Revision = null, string? Rollout = null);
 
 internal sealed record VmView(
     string Id, string State, long Pid, uint Cpus, uint MemoryMiB, string MadeBy,
@@ -59,6 +59,18 @@ internal sealed record HostPoolView(
 internal sealed record CordonView(bool Cordoned);
 
 internal sealed record DrainView(uint WarmGivenUp, uint LeasedLeft);
+
+/// <param name="DryRun">Nothing was changed.</param>
+internal sealed record PoolChangesView(bool DryRun, IReadOnlyList<PoolChangeView> Changes);
+
+/// <param name="Kind"><c>added</c>, <c>changed</c>, <c>unchanged</c> or <c>deleted</c>.</param>
+internal sealed record PoolChangeView(string Pool, string Kind);
+
+/// <param name="Problem">Why they are not all used on the host that was asked.</param>
+internal sealed record AppliedPoolsView(IReadOnlyList<AppliedPoolView> Pools, string? Problem);
+
+/// <param name="Undone">Why the host that was asked went back to what it made before.</param>
+internal sealed record AppliedPoolView(string Pool, DateTimeOffset AppliedAt, string Text, string? Undone, uint Share);
 
 internal sealed record ReleaseView(IReadOnlyList<string> Released);
 

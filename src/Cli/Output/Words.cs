@@ -26,6 +26,14 @@ internal static class Words
         _ => Unknown,
     };
 
+    internal static string Of(PoolChangeKind kind) => kind switch
+    {
+        PoolChangeKind.Added => "added",
+        PoolChangeKind.Changed => "changed",
+        PoolChangeKind.Unchanged => "unchanged",
+        _ => Unknown,
+    };
+
     internal static string Of(WatchEventKind kind) => kind switch
     {
         WatchEventKind.Reset => "reset",

@@ -12,7 +12,7 @@ public static class CallerRights
     private static readonly HashSet<string> Observing =
     [
         "/vmcache.v1.VmCache/Get", "/vmcache.v1.VmCache/List", "/vmcache.v1.VmCache/Watch", "/vmcache.v1.VmCache/ListHosts",
-        "/vmcache.v1.Admin/GetStatus", "/vmcache.v1.Admin/GetCluster",
+        "/vmcache.v1.Admin/GetStatus", "/vmcache.v1.Admin/GetPools", "/vmcache.v1.Admin/GetCluster",
     ];
 
     public static void UseCallerRights(this IApplicationBuilder app, NodeOptions options)

@@ -14,8 +14,9 @@ public static class ConfigurationLoader
     /// <param name="environment">The environment's variables.</param>
     /// <param name="host">What the configuration depends on of the host.</param>
     /// <param name="kata">The host as Kata sees it; null: this one.</param>
+    /// <param name="applied">Pools that come from elsewhere than the file, which has the last word on them.</param>
     public static ConfigurationResult Load(
-        CommandLineValues flags, IReadOnlyDictionary<string, string> environment, HostFacts host, IKataHost? kata = null)
+        CommandLineValues flags, IReadOnlyDictionary<string, string> environment, HostFacts host, IKataHost? kata = null, IReadOnlyList<AppliedPool>? applied = null)
     {
         var faults = new List<ConfigurationFault>();
         var reference = ConfigurationFile.Reference();
@@ -31,7 +32,7 @@ public static class ConfigurationLoader
         var runDirectory = section.Path("run-dir");
         PathRules.CheckSocket(runDirectory, QemuPaths.LongestSocketOfRun(runDirectory.Value), faults);
         var reader = new PoolReader(host, Defaults(section, faults), faults);
-        var pools = ReadPools(file, reference, source, overrides, endpoint, reader, new KataSourceReader(() => kata ?? new LinuxKataHost(), faults), faults);
+        var pools = ReadPools(file, reference, source, overrides, endpoint, reader, new KataSourceReader(() => kata ?? new LinuxKataHost(), faults), applied ?? [], faults);
         CheckTogether(pools, host, faults);
         var katas = pools.Where(p => p.Kata is not null).ToDictionary(p => p.Options.Name, p => p.Kata!);
 
@@ -107,11 +108,11 @@ public static class ConfigurationLoader
 
     private static List<ReadPool> ReadPools(
         ConfigNode file, ConfigNode reference, string source, Overrides overrides, Setting<string> endpoint,
-        PoolReader reader, KataSourceReader kataReader, List<ConfigurationFault> faults)
+        PoolReader reader, KataSourceReader kataReader, IReadOnlyList<AppliedPool> applied, List<ConfigurationFault> faults)
     {
         var named = file["vmcache.pools"]?.Children ?? new Dictionary<string, ConfigNode>();
         var pools = new List<ReadPool>();
-        foreach (var text in named.Keys.Prepend(PoolName.Default.Value).Distinct())
+        foreach (var text in named.Keys.Concat(applied.Select(a => a.Name.Value)).Prepend(PoolName.Default.Value).Distinct())
         {
             if (!PoolName.TryParse(text, out var name))
             {
@@ -125,6 +126,7 @@ public static class ConfigurationLoader
             [
                 .. isDefault ? overrides.OfDefaultPool : [],
                 new Layer(named.GetValueOrDefault(text), $"vmcache.pools.{text}", source),
+                .. applied.FirstOrDefault(a => a.Name == name)?.Layers ?? [],
                 new Layer(file["vmcache.pool-defaults"], "vmcache.pool-defaults", source),
             ];
             var last = new Layer(reference["vmcache.pool-defaults"], "vmcache.pool-defaults", "reference.conf");

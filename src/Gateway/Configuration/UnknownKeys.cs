@@ -14,8 +14,9 @@ internal static class UnknownKeys
             Walk(pool, defaults, $"vmcache.pools.{name}", source, faults);
     }
 
-    private static void Walk(
-        ConfigNode node, ConfigNode known, string prefix, string source, ICollection<ConfigurationFault> faults)
+    /// <param name="also">Keys that are known here beside those of the reference.</param>
+    public static void Walk(
+        ConfigNode node, ConfigNode known, string prefix, string source, ICollection<ConfigurationFault> faults, params string[] also)
     {
         if (node.Children is null)
         {
@@ -23,7 +24,7 @@ internal static class UnknownKeys
                 faults.Add(new ConfigurationFault(prefix, node.Shown, "it must be an object", source, $"write {prefix} {{ ... }}"));
             return;
         }
-        Compare(node, prefix + ".", known.Children!.Keys, source, faults);
+        Compare(node, prefix + ".", known.Children!.Keys.Concat(also), source, faults);
         foreach (var (key, child) in node.Children)
             if (key != "pools" && known[key] is { Children: not null } inner)
                 Walk(child, inner, $"{prefix}.{key}", source, faults);

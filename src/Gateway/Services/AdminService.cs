@@ -11,7 +11,7 @@ using VmCacheCluster.Hypervisor.Qemu.Processes;
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>vmcache.v1.Admin.</summary>
-public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start, ClusterQueries cluster, NodeRoutes nodes) : Admin.AdminBase
+public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start, ClusterQueries cluster, NodeRoutes nodes, PoolCalls pools) : Admin.AdminBase
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
@@ -41,6 +41,12 @@ public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptio
     }
 
     public override Task<ClusterStatus> GetCluster(GetClusterRequest request, ServerCallContext context) => cluster.StatusAsync(context);
+
+    public override Task<ApplyPoolsResponse> ApplyPools(ApplyPoolsRequest request, ServerCallContext context) => pools.ApplyAsync(request, context);
+
+    public override Task<DeletePoolResponse> DeletePool(DeletePoolRequest request, ServerCallContext context) => pools.DeleteAsync(request, context);
+
+    public override Task<GetPoolsResponse> GetPools(GetPoolsRequest request, ServerCallContext context) => Task.FromResult(pools.Get(request));
 
     public override Task<DrainResponse> Drain(DrainRequest request, ServerCallContext context)
         => nodes.AskAsync(request.Node, () => DrainHereAsync(context), (peer, call) => peer.DrainAsync(request, call), context);

@@ -6,6 +6,7 @@ using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Actors.Pools;
 using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Pools;
 
 namespace VmCacheCluster.Gateway.Services;
 
@@ -13,7 +14,7 @@ namespace VmCacheCluster.Gateway.Services;
 /// A call's way to a base VM. Whether the caller got the answer cannot be known; that the call ended before it was
 /// answered can, and then the VM goes back.
 /// </summary>
-public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, NodeOptions options, TimeProvider time)
+public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, HostPools pools, TimeProvider time)
 {
     /// <summary>The actors answer by the deadline themselves; this only covers that they are gone.</summary>
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(5);
@@ -71,7 +72,7 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, NodeOpt
     {
         if (deadline == DateTime.MaxValue)
         {
-            return options.Pools.FirstOrDefault(p => p.Name == pool)?.BootTimeout ?? TimeSpan.FromSeconds(60);
+            return pools.Find(pool)?.BootTimeout ?? TimeSpan.FromSeconds(60);
         }
 
         var left = deadline - time.GetUtcNow().UtcDateTime;

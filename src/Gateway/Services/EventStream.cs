@@ -6,18 +6,19 @@ using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Pools;
 
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>Watch: one caller's stream of events. It ends itself when the daemon stops, or it would hold up the stop.</summary>
-public sealed class EventStream(IRequiredActor<GatewayActor> gateway, NodeOptions options, IHostApplicationLifetime lifetime)
+public sealed class EventStream(IRequiredActor<GatewayActor> gateway, HostPools pools, IHostApplicationLifetime lifetime)
 {
     /// <summary>A snapshot of a host's VMs, and some minutes of their lives, fit.</summary>
     internal const int Capacity = 8192;
 
     public async Task WatchAsync(WatchRequest request, IServerStreamWriter<WatchEvent> to, ServerCallContext context)
     {
-        var pool = VmQueries.KnownPool(request.Pool, options);
+        var pool = VmQueries.KnownPool(request.Pool, pools);
         var aborted = context.GetHttpContext().RequestAborted;
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(aborted, lifetime.ApplicationStopping);
         var events = Channel.CreateBounded<NodeEvent>(new BoundedChannelOptions(Capacity) { SingleReader = true });

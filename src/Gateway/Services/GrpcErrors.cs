@@ -36,6 +36,14 @@ public static class GrpcErrors
         Code.NotFound, "UNKNOWN_POOL", $"there is no pool {RequestFaults.Quote(pool)}; there is: {string.Join(", ", known.Order(StringComparer.Ordinal))}",
         TimeSpan.Zero, ("pool", pool));
 
+    public static RpcException NotApplied(string pool, IEnumerable<string> known) => Make(
+        Code.NotFound, "UNKNOWN_POOL",
+        $"no pool {RequestFaults.Quote(pool)} was applied; {(string.Join(", ", known.Order(StringComparer.Ordinal)) is { Length: > 0 } all ? $"there is: {all}" : "none was")}. A pool of a host's own file is taken away there",
+        TimeSpan.Zero, ("pool", pool));
+
+    public static RpcException NotKept(string why) => Make(
+        Code.Internal, "NOT_KEPT", $"nothing was changed, for it could not be written down: {why} (vmcache.state-dir)", TimeSpan.Zero);
+
     /// <summary>Everything that is wrong with a request, as text and as google.rpc.BadRequest.</summary>
     public static RpcException Invalid(RequestFaults faults)
     {

@@ -1,19 +1,27 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Gateway.Cluster;
-using VmCacheCluster.Gateway.Configuration;
+using VmCacheCluster.Gateway.Pools;
 
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>The gRPC services and what they need beyond the actors.</summary>
 public static class GrpcServices
 {
-    public static IServiceCollection AddVmCacheServices(this IServiceCollection services, NodeOptions options, IReadOnlyDictionary<PoolName, KataServed> kata)
+    public static IServiceCollection AddVmCacheServices(this IServiceCollection services, NodeOptions options, StartingPools start)
     {
         services.AddGrpc().AddServiceOptions<VmCacheService>(grpc => grpc.MaxReceiveMessageSize = VmCacheService.LargestMessage);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(new StartTime(DateTimeOffset.UtcNow));
         services.AddSingleton(new SocketPools(options));
-        services.AddSingleton(new KataConfigs(options, kata));
+        services.AddSingleton(new HostPools(options.Pools, start.Loaded.Kata));
+        services.AddSingleton<KataConfigs>();
+        services.AddSingleton(start);
+        services.AddSingleton(new PoolsFile(options.StateDirectory));
+        services.TryAddSingleton<RolloutEnds>();
+        services.AddSingleton<PoolDirectory>();
+        services.AddHostedService(provider => provider.GetRequiredService<PoolDirectory>());
+        services.AddSingleton<PoolCalls>();
         services.AddSingleton<BaseVmAcquirer>();
         services.AddSingleton<LeaseCalls>();
         services.AddSingleton<VmQueries>();

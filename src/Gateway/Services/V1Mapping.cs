@@ -59,6 +59,8 @@ public static class V1Mapping
             AcceleratorReason = view.AcceleratorReason,
             Refill = view.Refill == Domain.MadeBy.Clone ? "clone" : "boot",
             RefillReason = view.RefillReason,
+            Revision = view.Revision,
+            Rollout = view.Rollout,
             Endpoint = view.Endpoint ?? (view.Name == PoolName.Default ? endpoint : ""),
         };
         pool.Vms.AddRange(view.Vms.OrderBy(v => v.Life.Phase).ThenBy(v => v.Id.Value, StringComparer.Ordinal).Select(ToVm));

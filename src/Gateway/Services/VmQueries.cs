@@ -3,12 +3,13 @@ using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Pools;
 using PoolView = VmCacheCluster.Actors.Gateway.PoolView;
 
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>Get and List.</summary>
-public sealed class VmQueries(IRequiredActor<GatewayActor> gateway, NodeOptions options)
+public sealed class VmQueries(IRequiredActor<GatewayActor> gateway, HostPools pools)
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
@@ -21,7 +22,7 @@ public sealed class VmQueries(IRequiredActor<GatewayActor> gateway, NodeOptions 
 
     public async Task<ListResponse> ListAsync(ListRequest request, ServerCallContext context)
     {
-        var pool = KnownPool(request.Pool, options);
+        var pool = KnownPool(request.Pool, pools);
         var views = pool is { } name ? await OfPoolAsync(name, context) : await OfNodeAsync(context);
         var response = new ListResponse();
         response.Vms.AddRange(views
@@ -32,13 +33,13 @@ public sealed class VmQueries(IRequiredActor<GatewayActor> gateway, NodeOptions 
     }
 
     /// <returns>Null: all.</returns>
-    internal static PoolName? KnownPool(string text, NodeOptions options)
+    internal static PoolName? KnownPool(string text, HostPools pools)
     {
         if (text.Length == 0) return null;
         var faults = new RequestFaults();
         var pool = AcquireRequestReader.Pool(text, faults);
         if (faults.Any) throw GrpcErrors.Invalid(faults);
-        return options.Pools.Any(p => p.Name == pool) ? pool : throw GrpcErrors.UnknownPool(text, options.Pools.Select(p => p.Name.Value));
+        return pools.Now.Any(p => p.Name == pool) ? pool : throw GrpcErrors.UnknownPool(text, pools.Now.Select(p => p.Name.Value));
     }
 
     private async Task<IEnumerable<VmView>> OfNodeAsync(ServerCallContext context)

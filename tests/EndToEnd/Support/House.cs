@@ -63,7 +63,7 @@ internal sealed class House : IAsyncDisposable
 
     public DaemonProcess StartAt(string endpoint, string settings, params string[] flags)
     {
-        var config = Write($"{_daemons.Count}.conf", $"vmcache {{\n{settings}\n}}\n");
+        var config = Write($"{_daemons.Count}.conf", $"vmcache {{\nstate-dir = \"{At("state")}\"\n{settings}\n}}\n");
         var all = Flags(config, endpoint, flags);
         var daemon = Namespace is null ? DaemonProcess.Start(endpoint, Patience, all) : DaemonProcess.StartIn(Namespace, endpoint, Patience, all);
         _daemons.Add(daemon);
@@ -73,7 +73,7 @@ internal sealed class House : IAsyncDisposable
     /// <summary>Starts a daemon that kills itself at a step, such as "after:Record:Reserved".</summary>
     public DaemonProcess StartDoomed(string settings, string step)
     {
-        var config = Write($"{_daemons.Count}.conf", $"vmcache {{\n{settings}\n}}\n");
+        var config = Write($"{_daemons.Count}.conf", $"vmcache {{\nstate-dir = \"{At("state")}\"\n{settings}\n}}\n");
         var daemon = DaemonProcess.StartProgram(CrashDaemon, Endpoint, Patience, step, config, Endpoint, RunDirectory);
         _daemons.Add(daemon);
         return daemon;

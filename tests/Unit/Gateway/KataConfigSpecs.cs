@@ -1,6 +1,7 @@
 using System.Text;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Gateway.Configuration;
+using VmCacheCluster.Gateway.Pools;
 using VmCacheCluster.Gateway.Services;
 using VmCacheCluster.Kata;
 using VmCacheCluster.Tests.TestSupport;
@@ -41,7 +42,7 @@ public sealed class KataConfigSpecs : IDisposable
             new CommandLineValues(KataConfig: VectorHost.File, KataVersion: "3.5"), new Dictionary<string, string>(), Host, VectorHost.Of(name));
 
         Assert.Empty(loaded.Faults);
-        var served = new KataConfigs(loaded.Options!, loaded.Kata).Of(PoolName.Default);
+        var served = new KataConfigs(loaded.Options!, new HostPools(loaded.Options!.Pools, loaded.Kata)).Of(PoolName.Default);
         Assert.Equal(Encoding.UTF8.GetString(Vectors.Read($"vectors/{name}/data.json")).TrimEnd('\n'), served.Data.ToStringUtf8());
         Assert.Equal(Encoding.UTF8.GetString(Vectors.Read($"vectors/{name}/agent.json")).TrimEnd('\n'), served.AgentConfig.ToStringUtf8());
     }

@@ -5,6 +5,7 @@ using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Gateway.Pools;
 using VmCacheCluster.Gateway.Services;
 using VmCacheCluster.Tests.TestSupport;
 
@@ -17,7 +18,7 @@ public sealed class BaseVmAcquirerSpecs
     {
         await using var vm = new ScriptedGateway();
         using var leave = new CancellationTokenSource();
-        var acquirer = new BaseVmAcquirer(new GrantingGateway(vm.ActorRef, leave.Cancel), Options, TimeProvider.System);
+        var acquirer = new BaseVmAcquirer(new GrantingGateway(vm.ActorRef, leave.Cancel), new HostPools(Options.Pools, new Dictionary<PoolName, VmCacheCluster.Gateway.Configuration.KataServed>()), TimeProvider.System);
 
         var fault = await Assert.ThrowsAsync<RpcException>(
             () => acquirer.AcquireAsync(PoolName.Default, HandOutPath.V1, DateTime.MaxValue, leave.Token, Wish));

@@ -13,6 +13,7 @@ using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Gateway.Cluster;
+using VmCacheCluster.Gateway.Pools;
 using VmCacheCluster.Gateway.Services;
 using VmCacheCluster.Tests.TestSupport.Fakes;
 
@@ -72,7 +73,7 @@ internal sealed class ServiceHost : IAsyncDisposable
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<IHostMemory>(new FakeMemory());
         builder.Services.AddSingleton(new NetworkTrust(new PeerTrust(null, NullLogger.Instance), new PeerTrust(null, NullLogger.Instance)));
-        builder.Services.AddVmCacheServices(options, new Dictionary<PoolName, VmCacheCluster.Gateway.Configuration.KataServed>());
+        builder.Services.AddVmCacheServices(options, StartingPools.Of(options));
         // What goes wrong in a service is to be read in the test that it fails.
         builder.Services.Configure<Grpc.AspNetCore.Server.GrpcServiceOptions>(grpc => grpc.EnableDetailedErrors = true);
         builder.Logging.ClearProviders();

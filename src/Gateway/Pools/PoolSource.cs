@@ -1,0 +1,52 @@
+using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Configuration;
+
+namespace VmCacheCluster.Gateway.Pools;
+
+/// <summary>This host's configuration with pools that were applied: as it was at the daemon's start, and with whichever pools.</summary>
+/// <param name="load">Reads it.</param>
+public sealed class PoolSource(Func<IReadOnlyList<AppliedPool>, ConfigurationResult> load)
+{
+    public const string Stored = "the pools that were applied (`vmcache pool list`)";
+
+    /// <param name="definitions">With this host's shares.</param>
+    /// <param name="source">For a person: where they come from.</param>
+    public ConfigurationResult Load(IEnumerable<(PoolDefinition Definition, int Share)> definitions, string source = Stored)
+        => load([.. definitions.Where(d => !d.Definition.Deleted).Select(d => new AppliedPool(d.Definition, d.Share, source))]);
+
+    public ConfigurationResult InEffect(PoolCatalog catalog) => Load(catalog.Pools.Values.Select(p => (p.InEffect, p.Share)));
+
+    /// <summary>What a start begins with.</summary>
+    public ConfigurationResult Settled(PoolCatalog catalog) => Load(catalog.Pools.Values.Select(p => (p.Reached, p.Share)));
+}
+
+/// <summary>The daemon's configuration at its start, with the pools that were applied before it.</summary>
+/// <param name="Loaded">Faults alone, or options with these pools.</param>
+/// <param name="Problem">Why these pools are not there; null: they are.</param>
+public sealed record StartingPools(ConfigurationResult Loaded, PoolCatalog Catalog, PoolSource Source, string? Problem = null)
+{
+    /// <summary>Options that were not read: what is applied leaves them as they are.</summary>
+    public static StartingPools Of(NodeOptions options)
+    {
+        var loaded = new ConfigurationResult(options, []);
+        return new StartingPools(loaded, PoolCatalog.Empty, new PoolSource(_ => loaded));
+    }
+
+    public static StartingPools Read(PoolSource source)
+    {
+        var bare = source.Load([]);
+        if (bare.Options is not { } options) return new StartingPools(bare, PoolCatalog.Empty, source);
+        try
+        {
+            var catalog = new PoolsFile(options.StateDirectory).Read();
+            if (catalog.Pools.Count == 0) return new StartingPools(bare, catalog, source);
+            var all = source.Settled(catalog);
+            return all.Options is not null ? new StartingPools(all, catalog, source)
+                : new StartingPools(bare, catalog, source, $"the pools that were applied cannot be used on this host: {ConfigurationReport.Format(all.Faults).TrimEnd()}");
+        }
+        catch (IOException e)
+        {
+            return new StartingPools(bare, PoolCatalog.Empty, source, $"the pools that were applied cannot be read: {e.Message}");
+        }
+    }
+}
