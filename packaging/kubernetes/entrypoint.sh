@@ -13,7 +13,7 @@ for file in vmlinuz initrd.img; do
 done
 
 # A template is known by what QEMU's file holds, and here that is the wrapper: so the wrapper tells which QEMU it is.
-sum=$(nsenter --target 1 --mount -- sha256sum "$qemu") || {
+sum=$(nsenter --target 1 --mount --root -- sha256sum "$qemu") || {
   echo "there is no $qemu on this host: install qemu-system-x86, or set VMCACHE_HOST_QEMU" >&2
   exit 1
 }
