@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 source ./scripts/common.sh
 
-[ "$(id -u)" -eq 0 ] || die "network namespaces need root: sudo $0"
+[ "$(id -u)" -eq 0 ] || die "network namespaces need root: sudo env \"PATH=\$PATH\" $0"
 need ip:iproute2 openssl:openssl
 ./build.sh
 
