@@ -63,6 +63,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         Receive<ReleaseRefused>(_releases.Refused);
         Receive<RenewLease>(WhenRecovered<RenewLease>(renew => ToVm(renew.Id, renew)));
         Receive<UseGuest>(WhenRecovered<UseGuest>(use => ToVm(use.Id, use)));
+        Receive<UseSocket>(WhenRecovered<UseSocket>(use => ToVm(use.Id, use)));
         Receive<RunVmCommand>(WhenRecovered<RunVmCommand>(run => ToVm(run.Id, run)));
         Receive<GetVm>(WhenRecovered<GetVm>(OnGetVm));
         Receive<GetPoolView>(_ => Sender.Tell(_views.Pool(_making.Count, _callers.Waiting, _accelerator)));
