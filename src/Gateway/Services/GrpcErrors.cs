@@ -54,7 +54,7 @@ public static class GrpcErrors
     /// <summary>Nobody at a VM's socket took the connection.</summary>
     public static RpcException SocketBusy(VmId vm, string socket) => Make(
         Code.FailedPrecondition, "SOCKET_BUSY",
-        $"{socket} takes one client at a time, and another is on it (or VM {vm} hangs): connect again when that one has left", TimeSpan.FromSeconds(1), ("vm", vm.Value));
+        $"{socket} takes one client at a time, and another is on it (or VM {vm} hangs): connect again when that one has left", TimeSpan.Zero, ("vm", vm.Value));
 
     public static RpcException SocketFailed(VmId vm, string why) => Make(Code.FailedPrecondition, "SOCKET_FAILED", why, TimeSpan.Zero, ("vm", vm.Value));
 
