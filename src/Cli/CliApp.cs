@@ -50,6 +50,7 @@ internal static class CliApp
             GetBaseVmVerb.Create(globals),
             ResumeVerb.Create(globals),
             ExecVerb.Create(globals),
+            ConnectVerb.Create(globals),
             ReleaseVerb.Create(globals),
             ListVerb.Create(globals),
             WatchVerb.Create(globals),

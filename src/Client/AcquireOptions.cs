@@ -41,7 +41,7 @@ public sealed record AcquireOptions
     /// <summary>Files that are in the guest when it is handed over, in this order.</summary>
     public IReadOnlyList<GuestFile> Files { get; init; } = [];
 
-    /// <summary>The caller talks to the guest's agent itself; then <see cref="LeasedVm.ExecAsync"/> is refused.</summary>
+    /// <summary>The caller talks to the guest's agent itself, on its socket or by <see cref="LeasedVm.ConnectAsync"/>; then <see cref="LeasedVm.ExecAsync"/> is refused.</summary>
     public bool ClientHoldsAgent { get; init; }
 
     /// <summary>How long to wait for the VM; the node refuses shortly before.</summary>

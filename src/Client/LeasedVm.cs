@@ -111,6 +111,14 @@ public sealed class LeasedVm : IAsyncDisposable
         return new GuestRun(exited.Status, stdout.ToString(), stderr.ToString());
     }
 
+    /// <summary>
+    /// Connects to a socket of the VM, on whatever host it runs. Each takes one client at a time; the agent's is the caller's only with
+    /// <see cref="AcquireOptions.ClientHoldsAgent"/>. The stream reads 0 when the VM's side has closed it; disposing it closes the connection.
+    /// </summary>
+    /// <param name="cancel">Gives up connecting; the stream goes on without it.</param>
+    /// <exception cref="VmCacheException">The node refused; the stream's reads and writes throw it too, when the VM or its lease has ended.</exception>
+    public Task<Stream> ConnectAsync(VmSocket to, CancellationToken cancel = default) => client.ConnectAsync(Id, Token, to, cancel);
+
     /// <summary>Ends the lease; returns when the VM's process is gone. Harmless when it was called before.</summary>
     /// <exception cref="VmCacheException">The node did not do it; the VM ends with its lease.</exception>
     public Task ReleaseAsync(CancellationToken cancel = default) => ReleaseAsync(ReleaseTimeout, cancel);

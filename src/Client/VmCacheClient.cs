@@ -94,6 +94,15 @@ public sealed class VmCacheClient : IDisposable
     }
 
     /// <summary>
+    /// Connects to a socket of a VM that is held by <paramref name="token"/>, on whatever host it runs. The stream reads 0 when the VM's side
+    /// has closed it; its reads and writes fail with <see cref="VmCacheException"/> when the VM or its lease has ended. Disposing it closes
+    /// the connection.
+    /// </summary>
+    /// <param name="cancel">Gives up connecting; the stream goes on without it.</param>
+    public Task<Stream> ConnectAsync(string id, string token, VmSocket to, CancellationToken cancel = default) =>
+        GuestStream.OpenAsync(vms, new ConnectStart { Id = id, Token = token, To = to }, fault => Faults.Of(fault, Endpoint, TimeSpan.Zero), cancel);
+
+    /// <summary>
     /// What happens to VMs, until it is cancelled. A stream that breaks is taken up again where it was; when that cannot be
     /// (the daemon was restarted), a <see cref="WatchEventKind.Reset"/> and every VM as a snapshot come again.
     /// </summary>

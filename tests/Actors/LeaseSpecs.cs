@@ -174,7 +174,7 @@ public class LeaseSpecs : NodeFixture
         var (id, token) = (granted.Facts.Id, granted.Lease!.Record.Token);
         var warm = (await UntilAsync(p => p is { Warm: 1, Leased: 1 })).Vms.Single(v => v.Id != id).Id;
 
-        foreach (var message in new object[] { new RenewLease(id, LeaseToken.New(), null), new UseGuest(id, LeaseToken.New()), new ReleaseVm(id, LeaseToken.New()), new ReleaseVm(id) })
+        foreach (var message in new object[] { new RenewLease(id, LeaseToken.New(), null), new UseGuest(id, LeaseToken.New()), new UseSocket(id, LeaseToken.New(), VmSocket.Qmp), new ReleaseVm(id, LeaseToken.New()), new ReleaseVm(id) })
             Assert.Equal(RefusalKind.StaleToken, Assert.IsType<VmRefused>(await AskVmAsync(message)).Kind);
         Assert.Equal(RefusalKind.WrongState, Assert.IsType<VmRefused>(await AskVmAsync(new RenewLease(warm, token, null))).Kind);
         Assert.Equal(RefusalKind.Invalid, Assert.IsType<VmRefused>(await AskVmAsync(new RenewLease(id, token, TimeSpan.FromDays(2)))).Kind);
@@ -224,6 +224,57 @@ public class LeaseSpecs : NodeFixture
 
         Assert.Equal(RefusalKind.WrongState, refused.Kind);
         Assert.False(Machine(granted.Facts.Id).Guest.IsOpen);
+    }
+
+    [Fact]
+    public async Task Lends_a_socket_to_its_holder_who_has_thereby_acted()
+    {
+        await StartAsync(Pool(number: 0));
+        var granted = await LeaseAsync();
+        var (id, token) = (granted.Facts.Id, granted.Lease!.Record.Token);
+
+        var console = Assert.IsType<SocketLent>(await AskVmAsync(new UseSocket(id, token, VmSocket.Console)));
+        Time.Advance(granted.Grace);
+
+        Assert.Equal(granted.Facts.Paths.Console, console.Address);
+        Assert.Equal(granted.Facts.Paths.Qmp, Assert.IsType<SocketLent>(await AskVmAsync(new UseSocket(id, token, VmSocket.Qmp))).Address);
+        Assert.True(Assert.Single((await PoolAsync()).Vms).Life.Confirmed);
+        Assert.Equal(VmOwnership.Confirmed, Hypervisor.Vms[id].LastMark.Ownership);
+        Assert.False(console.Over.IsCompleted);
+    }
+
+    [Fact]
+    public async Task Lends_the_agents_channel_only_to_who_asked_for_it()
+    {
+        await StartAsync(Pool(number: 0));
+        var (ours, theirs) = (await LeaseAsync(), await LeaseAsync(Wish(holdsAgent: true)));
+
+        var refused = Assert.IsType<VmRefused>(await AskVmAsync(new UseSocket(ours.Facts.Id, ours.Lease!.Record.Token, VmSocket.Agent)));
+        var lent = Assert.IsType<SocketLent>(await AskVmAsync(new UseSocket(theirs.Facts.Id, theirs.Lease!.Record.Token, VmSocket.Agent)));
+
+        Assert.Equal(RefusalKind.WrongState, refused.Kind);
+        Assert.Contains("client_holds_agent", refused.Reason);
+        Assert.Equal(theirs.Facts.Paths.Agent, lent.Address);
+    }
+
+    [Theory]
+    [InlineData("released", "it was released")]
+    [InlineData("expired", "its lease expired")]
+    [InlineData("died", "SIGKILL")]
+    public async Task Tells_who_is_on_a_socket_when_the_vm_ends(string how, string why)
+    {
+        await StartAsync(Pool(number: 0));
+        var granted = await LeaseAsync(Wish(ttl: 60));
+        var (id, token) = (granted.Facts.Id, granted.Lease!.Record.Token);
+        var lent = Assert.IsType<SocketLent>(await AskVmAsync(new UseSocket(id, token, VmSocket.Qmp)));
+
+        if (how == "released") Gateway.Tell(new ReleaseVm(id, token), Akka.Actor.ActorRefs.NoSender);
+        else if (how == "expired") Time.Advance(TimeSpan.FromSeconds(60));
+        else Machine(id).Die("was killed by signal 9 (SIGKILL)");
+
+        var over = await lent.Over.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal(RefusalKind.NotFound, over.Kind);
+        Assert.Contains(why, over.Reason);
     }
 
     [Fact]

@@ -36,6 +36,7 @@ public sealed class ClusterSpecs
             var elsewhere = cluster.Client((vm.Host[1] - '0' + 1) % 3);
             Assert.Equal(VmState.Leased, (await elsewhere.GetAsync(vm.Id, HandedOut.Timeout)).State);
             await elsewhere.RenewAsync(vm.Id, vm.Token, null, HandedOut.Timeout);
+            await using (var monitor = await elsewhere.ConnectAsync(vm.Id, vm.Token, VmSocket.Qmp)) Assert.Equal("running", await StreamTalk.StatusAsync(monitor));
             var run = await vm.RunAsync(["echo", vm.Host]);
             Assert.Equal(vm.Host + "\n", run.Stdout);
             await elsewhere.ReleaseAsync(vm.Id, HandedOut.Timeout, token: vm.Token);

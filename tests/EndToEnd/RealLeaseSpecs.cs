@@ -42,6 +42,27 @@ public sealed class RealLeaseSpecs(RealLeases node) : IClassFixture<RealLeases>
     }
 
     [Fact]
+    public async Task Has_a_console_and_a_monitor_that_its_holder_is_led_to()
+    {
+        await using var vm = await node.Daemon.Client.AcquireAsync("", Patient);
+        await using var console = await vm.ConnectAsync(VmSocket.Console);
+        await using var monitor = await vm.ConnectAsync(VmSocket.Qmp);
+
+        var program = vm.RunAsync(["sh", "-c", "exec 3<>/dev/hvc0; echo what is your name >&3; read name <&3; echo \"hello $name\""]);
+        await StreamTalk.UntilAsync(console, "what is your name");
+        await console.WriteAsync("holder\n"u8.ToArray());
+
+        Assert.Equal("hello holder\n", (await program.WaitAsync(Eventually.Patience)).Stdout);
+        Assert.Equal("running", await StreamTalk.StatusAsync(monitor));
+        var taken = await Assert.ThrowsAsync<VmCacheException>(() => vm.ConnectAsync(VmSocket.Console));
+        Assert.Equal("SOCKET_BUSY", taken.Reason);
+        await console.DisposeAsync();
+        await using var again = await vm.ConnectAsync(VmSocket.Console);
+        Assert.Equal(0, (await vm.RunAsync(["sh", "-c", "echo again > /dev/hvc0"])).Status);
+        await StreamTalk.UntilAsync(again, "again");
+    }
+
+    [Fact]
     public async Task Is_its_holders_still_and_its_pool_warm_when_the_daemon_was_killed()
     {
         await node.Daemon.WarmAsync();

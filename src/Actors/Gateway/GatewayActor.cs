@@ -33,6 +33,7 @@ public sealed class GatewayActor : ReceiveActor
         Receive<ReleaseVm>(release => ToOwner(release.Id, release));
         Receive<RenewLease>(renew => ToOwner(renew.Id, renew));
         Receive<UseGuest>(use => ToOwner(use.Id, use));
+        Receive<UseSocket>(use => ToOwner(use.Id, use));
         Receive<RunVmCommand>(run => ToOwner(run.Id, run));
         Receive<GetVm>(get => ToOwner(get.Id, get));
         Receive<DrainNode>(drain => Context.Parent.Forward(drain));

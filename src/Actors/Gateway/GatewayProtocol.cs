@@ -71,6 +71,14 @@ public sealed record UseGuest(VmId Id, LeaseToken Token);
 /// <param name="Guest">Shared by all who borrow it, and not theirs to dispose.</param>
 public sealed record GuestLent(VmId Id, IGuest Guest);
 
+/// <summary>To the gateway: a socket of a leased VM, which is thereby confirmed. Answered by <see cref="SocketLent"/> or
+/// <see cref="VmRefused"/>.</summary>
+public sealed record UseSocket(VmId Id, LeaseToken Token, VmSocket Socket);
+
+/// <param name="Address">Of the socket, as <see cref="VmPaths.Of"/> has it.</param>
+/// <param name="Over">Ends when the holder is one no longer, with what it is told then. Never fails.</param>
+public sealed record SocketLent(VmId Id, string Address, Task<VmRefused> Over);
+
 /// <summary>To the gateway: one VM. Answered by <see cref="VmView"/> or <see cref="VmRefused"/>.</summary>
 public sealed record GetVm(VmId Id);
 

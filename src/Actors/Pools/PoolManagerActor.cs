@@ -67,6 +67,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         Receive<ReleaseRefused>(_releases.Refused);
         Receive<RenewLease>(WhenRecovered<RenewLease>(renew => _switchboard.ToVm(renew.Id, renew, Sender)));
         Receive<UseGuest>(WhenRecovered<UseGuest>(use => _switchboard.ToVm(use.Id, use, Sender)));
+        Receive<UseSocket>(WhenRecovered<UseSocket>(use => _switchboard.ToVm(use.Id, use, Sender)));
         Receive<RunVmCommand>(WhenRecovered<RunVmCommand>(run => _switchboard.ToVm(run.Id, run, Sender)));
         Receive<GetVm>(WhenRecovered<GetVm>(get => _switchboard.Show(get, Sender)));
         Receive<GetPoolView>(_ => Sender.Tell(_views.Pool(_making.Count, _callers.Waiting)));

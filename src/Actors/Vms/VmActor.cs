@@ -52,6 +52,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
         Receive<ReleaseVm>(WhenTakenOver<ReleaseVm>(release => _holder.Release(release, Sender)));
         Receive<RenewLease>(WhenTakenOver<RenewLease>(renew => _holder.Renew(renew, Sender)));
         Receive<UseGuest>(WhenTakenOver<UseGuest>(use => _holder.UseGuest(use, Sender)));
+        Receive<UseSocket>(WhenTakenOver<UseSocket>(use => _holder.UseSocket(use, Sender)));
         Receive<RunVmCommand>(WhenTakenOver<RunVmCommand>(run => _holder.Command(run, Sender)));
     }
 
@@ -94,6 +95,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
     {
         var changed = decision.Next != _state.Life;
         _state.Life = decision.Next;
+        // Before its sockets close.
+        if (_state.Life.Ended) _holder.Ended();
         VmInput? next = null;
         foreach (var effect in decision.Effects) next = Run(effect) ?? next;
         if (next is not null)

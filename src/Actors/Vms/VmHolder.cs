@@ -10,6 +10,7 @@ namespace VmCacheCluster.Actors.Vms;
 internal sealed class VmHolder(VmState state, IVmWork work)
 {
     private readonly List<IActorRef> _borrowers = [];
+    private readonly TaskCompletionSource<VmRefused> _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private (VmCommand Command, IActorRef Asker)? _command;
 
     public void Release(ReleaseVm release, IActorRef asker)
@@ -45,7 +46,7 @@ internal sealed class VmHolder(VmState state, IVmWork work)
         if (FaultOf(use.Token) is { } refused) asker.Tell(refused);
         else if (state.Lease!.Record.ClientHoldsAgent)
             asker.Tell(state.Refused(RefusalKind.WrongState, $"the agent's channel of VM {state.Plan.Id} is its holder's: it was asked for at the acquire"));
-        else if (state.Guest is { IsOpen: true } guest) Lend(guest, asker);
+        else if (state.Guest is { IsOpen: true } guest) Lend(new GuestLent(state.Plan.Id, guest), asker);
         else
         {
             // After a restart, or when it broke. The channel takes one client: whoever asks meanwhile waits for the same one.
@@ -58,6 +59,13 @@ internal sealed class VmHolder(VmState state, IVmWork work)
         }
     }
 
+    public void UseSocket(UseSocket use, IActorRef asker)
+    {
+        if (FaultOf(use.Token) is { } refused) asker.Tell(refused);
+        else if (LeaseRules.FaultOfConnect(state.Plan.Id, state.Lease!.Record, use.Socket) is { } fault) asker.Tell(state.Refused(RefusalKind.WrongState, fault));
+        else Lend(new SocketLent(state.Plan.Id, state.Facts!.Paths.Of(use.Socket), _over.Task), asker);
+    }
+
     public void GuestOpened(GuestOpened opened)
     {
         // A command may have opened it meanwhile.
@@ -65,7 +73,7 @@ internal sealed class VmHolder(VmState state, IVmWork work)
         if (opened.Guest != state.Guest) _ = work.Holdings.LetGoAsync(opened.Guest);
         foreach (var borrower in _borrowers)
         {
-            if (state.Guest is { } guest) Lend(guest, borrower);
+            if (state.Guest is { } guest) Lend(new GuestLent(state.Plan.Id, guest), borrower);
             else borrower.Tell(state.Refused(RefusalKind.Unavailable, $"the agent of VM {state.Plan.Id} does not answer: {opened.Failure}"));
         }
 
@@ -104,12 +112,16 @@ internal sealed class VmHolder(VmState state, IVmWork work)
         if (!state.Life.Ended) work.Report();
     }
 
+    /// <summary>The VM is nobody's any more.</summary>
+    public void Ended() => _over.TrySetResult(EndedAs());
+
     /// <summary>The actor ends.</summary>
     public void GiveUp()
     {
         var over = state.Life.Phase == VmPhase.Gone
             ? state.Refused(RefusalKind.NotFound, $"VM {state.Plan.Id} is gone: {state.Life.Ending?.Reason}")
             : state.Refused(RefusalKind.Unavailable, $"VM {state.Plan.Id} is recovering from a fault");
+        _over.TrySetResult(over);
         foreach (var asker in _borrowers.Append(_command?.Asker).OfType<IActorRef>()) asker.Tell(over);
     }
 
@@ -117,7 +129,7 @@ internal sealed class VmHolder(VmState state, IVmWork work)
     private VmRefused? FaultOf(LeaseToken token)
     {
         var (id, life) = (state.Plan.Id, state.Life);
-        if (life.Ended) return state.Refused(RefusalKind.NotFound, $"VM {id} is ending: {life.Ending?.Reason}");
+        if (life.Ended) return EndedAs();
         if (state.Lease is null)
             return state.Refused(RefusalKind.WrongState, $"VM {id} has no lease: it is {life.Phase.ToString().ToLowerInvariant()}{(life.Path == HandOutPath.Kata ? ", handed to a client of Kata's interface" : "")}");
         if (state.Lease.Record.Token != token)
@@ -125,17 +137,19 @@ internal sealed class VmHolder(VmState state, IVmWork work)
         return life.Phase == VmPhase.Leased ? null : state.Refused(RefusalKind.WrongState, $"VM {id} is still being prepared");
     }
 
+    private VmRefused EndedAs() => state.Refused(RefusalKind.NotFound, $"VM {state.Plan.Id} is ending: {state.Life.Ending?.Reason}");
+
     private async Task<IGuest> ReopenAsync(IGuest? broken, IVm vm, CancellationToken cancel)
     {
         await work.Holdings.LetGoAsync(broken).ConfigureAwait(false);
         return await vm.OpenGuestAsync(cancel).ConfigureAwait(false);
     }
 
-    private void Lend(IGuest guest, IActorRef borrower)
+    private void Lend(object lent, IActorRef borrower)
     {
         work.Apply(new VmInput.Use());
         // A use that is not on disk is none: a restart would take the lease for one that nobody confirmed.
-        state.Recorded.PipeTo(borrower, success: () => new GuestLent(state.Plan.Id, guest),
+        state.Recorded.PipeTo(borrower, success: () => lent,
             failure: e => state.Refused(RefusalKind.Unavailable, $"the use could not be recorded: {e.Message}"));
     }
 

@@ -26,6 +26,11 @@ internal static class AcquireVerb
         {
             var options = wish.Read(parse, StandardTimeout);
             var program = parse.GetValue(command) ?? [];
+            if (program.Length > 0 && options.ClientHoldsAgent)
+            {
+                throw CliException.Usage("a command runs by the guest's agent, which --client-holds-agent keeps for the holder: leave one of them out");
+            }
+
             return program.Length == 0
                 ? PrintAsync(globals, parse, wish.Pool(parse), options with { AutomaticRenewal = false }, cancel)
                 : RunAsync(globals, parse, wish.Pool(parse), options, program, parse.GetValue(interactive) || globals.Host.InIsRedirected, cancel);

@@ -62,6 +62,11 @@ internal sealed class AcquireWish
         Description = "In a cluster: a label that the host must have; may be given several times", HelpName = "K=V",
     };
 
+    private readonly Option<bool> holdsAgent = new("--client-holds-agent")
+    {
+        Description = "The guest's agent is to be the holder's, for 'connect VM agent': then there is no exec",
+    };
+
     private readonly Option<TimeSpan?> timeout = DurationOption.Create("--timeout", "How long to wait for the VM (else 60 s)");
 
     internal AcquireWish()
@@ -70,7 +75,7 @@ internal sealed class AcquireWish
         placement.AcceptOnlyFromAmong("local", "prefer-local", "any");
     }
 
-    internal IEnumerable<Option> Options => [pool, vcpus, memory, env, file, hostname, ttl, key, sandbox, label, warm, placement, affinity, timeout];
+    internal IEnumerable<Option> Options => [pool, vcpus, memory, env, file, hostname, ttl, key, sandbox, label, warm, placement, affinity, holdsAgent, timeout];
 
     internal string Pool(ParseResult parse) => parse.GetRequiredValue(pool);
 
@@ -98,6 +103,7 @@ internal sealed class AcquireWish
             "any" => Placement.Any,
             _ => Placement.Local,
         },
+        ClientHoldsAgent = parse.GetValue(holdsAgent),
         Affinity = KeyValues.Parse("--affinity", parse.GetValue(affinity) ?? []),
         Timeout = parse.GetValue(timeout) ?? standardTimeout,
     };

@@ -37,6 +37,12 @@ public static class LeaseRules
             : shown is null ? $"VM {vm} is leased, and only the bearer of its lease's token can release it: show the token"
             : $"the token shown is not that of the lease of VM {vm}";
 
+    /// <summary>Why the holder of a VM cannot connect to one of its sockets; null when it can.</summary>
+    public static string? FaultOfConnect(VmId vm, LeaseRecord lease, VmSocket to)
+        => to == VmSocket.Agent && !lease.ClientHoldsAgent
+            ? $"the agent's channel of VM {vm} takes one client, which is the daemon: run programs by Exec, or acquire a VM with client_holds_agent"
+            : null;
+
     /// <summary>Of everything that is asked for but the key: equal wishes have equal ones. SHA-256, in hexadecimal.</summary>
     public static string Digest(LeaseWish wish)
     {

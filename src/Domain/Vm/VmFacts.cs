@@ -9,7 +9,20 @@ public readonly record struct ProcessIdentity(int Pid, ulong StartTime);
 /// <param name="Directory">Ours alone (0700): record, supervisor socket, pid file, log.</param>
 /// <param name="ClientDirectory">The client's: QMP, console and agent sockets, share. A client may delete it.</param>
 public sealed record VmPaths(
-    string Directory, string ClientDirectory, string Supervisor, string Qmp, string Agent, string Console, string Share);
+    string Directory, string ClientDirectory, string Supervisor, string Qmp, string Agent, string Console, string Share)
+{
+    /// <summary>Where a socket of the holder's is: a path, or of an agent on the vsock bus its <see cref="VsockAddress"/>.</summary>
+    public string Of(VmSocket socket) => socket switch
+    {
+        VmSocket.Agent => Agent,
+        VmSocket.Console => Console,
+        VmSocket.Qmp => Qmp,
+        _ => throw new ArgumentOutOfRangeException(nameof(socket), socket, "not a socket of a VM's holder"),
+    };
+}
+
+/// <summary>What the holder of a VM may connect to.</summary>
+public enum VmSocket { Agent, Console, Qmp }
 
 public enum MadeBy { Boot, Clone }
 

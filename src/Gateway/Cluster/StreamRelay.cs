@@ -23,6 +23,8 @@ internal static class StreamRelay
         }
         catch (RpcException e)
         {
+            // It was us who ended the call: that says nothing of that node.
+            cancel.ThrowIfCancellationRequested();
             throw host.Told(e, context);
         }
         finally

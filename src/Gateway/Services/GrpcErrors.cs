@@ -57,6 +57,15 @@ public static class GrpcErrors
 
     public static RpcException BadExec(string message) => Make(Code.InvalidArgument, "BAD_EXEC", message, TimeSpan.Zero);
 
+    public static RpcException BadConnect(string message) => Make(Code.InvalidArgument, "BAD_CONNECT", message, TimeSpan.Zero);
+
+    /// <summary>Nobody at a VM's socket took the connection.</summary>
+    public static RpcException SocketBusy(VmId vm, string socket) => Make(
+        Code.FailedPrecondition, "SOCKET_BUSY",
+        $"{socket} takes one client at a time, and another is on it (or VM {vm} hangs): connect again when that one has left", TimeSpan.Zero, ("vm", vm.Value));
+
+    public static RpcException SocketFailed(VmId vm, string why) => Make(Code.FailedPrecondition, "SOCKET_FAILED", why, TimeSpan.Zero, ("vm", vm.Value));
+
     public static RpcException Stopping() => Make(Code.Unavailable, "STOPPING", "the daemon is stopping", TimeSpan.FromSeconds(1));
 
     public static RpcException SlowWatcher() => Make(

@@ -27,6 +27,7 @@ public static class GrpcServices
         services.AddSingleton<VmQueries>();
         services.AddSingleton<EventStream>();
         services.AddSingleton<GuestExec>();
+        services.AddSingleton<GuestConnect>();
         services.AddClusterServices(options);
         services.AddSingleton<KataCacheService>();
         services.AddSingleton<VmCacheService>();

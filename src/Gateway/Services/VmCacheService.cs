@@ -6,7 +6,8 @@ namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>vmcache.v1.VmCache.</summary>
 public sealed class VmCacheService(
-    LeaseCalls leases, VmQueries queries, EventStream events, GuestExec exec, ClusterAcquirer placement, ClusterQueries cluster, LeaseRoutes routes) : VmCache.VmCacheBase
+    LeaseCalls leases, VmQueries queries, EventStream events, GuestExec exec, GuestConnect connect, ClusterAcquirer placement, ClusterQueries cluster,
+    LeaseRoutes routes) : VmCache.VmCacheBase
 {
     /// <summary>A request with all that a late binding may hold, and one that holds too much and is to be told so.</summary>
     public const int LargestMessage = 8 << 20;
@@ -38,4 +39,8 @@ public sealed class VmCacheService(
     public override Task Exec(
         IAsyncStreamReader<ExecRequest> requestStream, IServerStreamWriter<ExecResponse> responseStream, ServerCallContext context)
         => exec.RunAsync(requestStream, responseStream, context);
+
+    public override Task Connect(
+        IAsyncStreamReader<ConnectRequest> requestStream, IServerStreamWriter<ConnectResponse> responseStream, ServerCallContext context)
+        => connect.RunAsync(requestStream, responseStream, context);
 }

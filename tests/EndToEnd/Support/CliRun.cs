@@ -11,11 +11,15 @@ internal sealed record CliRun(int ExitCode, string Out, string Error)
     public JsonElement Json => JsonSerializer.Deserialize<JsonElement>(Out);
 
     /// <exception cref="TimeoutException">It does not end.</exception>
-    public static async Task<CliRun> Async(string endpoint, params string[] arguments)
+    public static Task<CliRun> Async(string endpoint, params string[] arguments) => WithInputAsync(endpoint, "", arguments);
+
+    /// <summary>The same, with standard input.</summary>
+    public static async Task<CliRun> WithInputAsync(string endpoint, string input, params string[] arguments)
     {
         var start = new ProcessStartInfo(Dist.Cli, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["VMCACHE_ENDPOINT"] = endpoint;
         using var process = Process.Start(start)!;
+        await process.StandardInput.WriteAsync(input);
         process.StandardInput.Close();
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         try

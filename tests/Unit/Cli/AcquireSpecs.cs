@@ -102,6 +102,18 @@ public sealed class AcquireSpecs
     }
 
     [Fact]
+    public async Task Leaves_the_agent_to_the_holder_when_asked_and_then_takes_no_command()
+    {
+        await using var host = await StartAsync(new ScriptedGuest());
+
+        var run = await CliRun.Of("acquire", "--client-holds-agent", "--endpoint", host.Endpoint, "--", "true");
+        Assert.Equal((ExitCode.Usage, true), (run.Exit, host.Gateway.Messages.IsEmpty));
+        Assert.Equal(0, (await CliRun.Of("acquire", "--client-holds-agent", "--endpoint", host.Endpoint)).Exit);
+
+        Assert.True(host.Gateway.Only<AcquireBaseVm>().Wish!.ClientHoldsAgent);
+    }
+
+    [Fact]
     public async Task Renews_runs_and_releases_by_the_token_of_the_environment()
     {
         var guest = new ScriptedGuest();

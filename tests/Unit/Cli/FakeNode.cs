@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
@@ -57,6 +58,10 @@ internal sealed class FakeNode : IAsyncDisposable
 
         public Func<string, Vm> Get { get; init; } = id => throw Status(StatusCode.NotFound, $"no VM '{id}'");
 
+        /// <summary>What is at the other end of a VM's socket, once its caller has been told that it is connected.</summary>
+        public Func<ConnectStart, IAsyncStreamReader<ConnectRequest>, Func<string, Task>, Task> Connect { get; init; } =
+            (_, _, _) => throw Status(StatusCode.Unimplemented, "");
+
         public Action<string> Release { get; init; } = _ => { };
 
         public Func<NodeStatus> GetStatus { get; init; } = () => new NodeStatus();
@@ -74,6 +79,15 @@ internal sealed class FakeNode : IAsyncDisposable
     private sealed class Vms(Answers answers) : VmCache.VmCacheBase
     {
         public override Task<Vm> Get(GetRequest request, ServerCallContext context) => Task.FromResult(answers.Get(request.Id));
+
+        public override async Task Connect(
+            IAsyncStreamReader<ConnectRequest> from, IServerStreamWriter<ConnectResponse> to, ServerCallContext context)
+        {
+            await from.MoveNext();
+            var start = from.Current.Start;
+            await to.WriteAsync(new ConnectResponse { Connected = new Connected() });
+            await answers.Connect(start, from, text => to.WriteAsync(new ConnectResponse { Data = ByteString.CopyFromUtf8(text) }));
+        }
 
         public override Task<ReleaseResponse> Release(ReleaseRequest request, ServerCallContext context)
         {

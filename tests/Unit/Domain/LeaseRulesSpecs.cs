@@ -50,6 +50,20 @@ public class LeaseRulesSpecs
         Same(fault, LeaseRules.Fault(Wish with { Ttl = TimeSpan.FromSeconds(seconds) }, PoolOf(slots: 2)));
     }
 
+    [Theory]
+    [InlineData(VmSocket.Console, false, null)]
+    [InlineData(VmSocket.Qmp, false, null)]
+    [InlineData(VmSocket.Agent, false, "acquire a VM with client_holds_agent")]
+    [InlineData(VmSocket.Console, true, null)]
+    [InlineData(VmSocket.Qmp, true, null)]
+    [InlineData(VmSocket.Agent, true, null)]
+    public void Lets_a_holder_connect_to_all_but_an_agent_that_is_the_daemons(VmSocket to, bool holdsAgent, string? fault)
+    {
+        var lease = new LeaseRecord(LeaseToken.New(), "", "", null, new Dictionary<string, string>(), TimeSpan.FromMinutes(1), holdsAgent);
+
+        Same(fault, LeaseRules.FaultOfConnect(new VmId("0b1d8a52-6c0e-4a55-9d5c-1f0f6f3b9a10"), lease, to));
+    }
+
     /// <summary>Each differs from the others in one thing.</summary>
     public static IEnumerable<LeaseWish> Wishes()
     {

@@ -30,7 +30,7 @@ public sealed class CallerRightsSpecs
         var needed = VmCache.Descriptor.Methods.Concat(Admin.Descriptor.Methods)
             .ToLookup(m => CallerRights.Needed($"/{m.Service.FullName}/{m.Name}"), m => m.Name);
         Assert.Equal(["Get", "GetCluster", "GetPools", "GetStatus", "List", "ListHosts", "Watch"], needed[Right.Observe].Order());
-        Assert.Equal(["Acquire", "Exec", "Release", "Renew"], needed[Right.Acquire].Order());
+        Assert.Equal(["Acquire", "Connect", "Exec", "Release", "Renew"], needed[Right.Acquire].Order());
         Assert.Equal(Right.Operate, CallerRights.Needed("/vmcache.v1.Admin/Drain"));
         Assert.Equal(Right.Operate, CallerRights.Needed("/vmcache.v1.Admin/WhatIsNotYetKnown"));
     }

@@ -49,7 +49,7 @@ internal sealed class ServiceHost : IAsyncDisposable
 
     public VmCacheClient Client { get; }
 
-    public static async Task<ServiceHost> StartAsync(Func<object, object?>? onMessage = null)
+    public static async Task<ServiceHost> StartAsync(Func<object, object?>? onMessage = null, TimeProvider? time = null)
     {
         var directory = Directory.CreateTempSubdirectory("vmg");
         var endpoint = Path.Combine(directory.FullName, "cache.sock");
@@ -74,6 +74,7 @@ internal sealed class ServiceHost : IAsyncDisposable
         builder.Services.AddSingleton<IHostMemory>(new FakeMemory());
         builder.Services.AddSingleton(new NetworkTrust(new PeerTrust(null, NullLogger.Instance), new PeerTrust(null, NullLogger.Instance)));
         builder.Services.AddVmCacheServices(options, StartingPools.Of(options));
+        if (time is not null) builder.Services.AddSingleton(time);
         // What goes wrong in a service is to be read in the test that it fails.
         builder.Services.Configure<Grpc.AspNetCore.Server.GrpcServiceOptions>(grpc => grpc.EnableDetailedErrors = true);
         builder.Logging.ClearProviders();
