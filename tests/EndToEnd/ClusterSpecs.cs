@@ -163,6 +163,30 @@ public sealed class ClusterSpecs
     }
 
     [SkippableFact]
+    public async Task Has_the_pools_that_were_applied_on_any_node_also_on_one_that_was_away()
+    {
+        await using var cluster = new ClusterHouse(2, (house, _) => house.Fakes(1));
+        await cluster.StartAsync();
+        async Task<CliRun> ApplyAsync(int host, string pools)
+            => await CliRun.Async(cluster.HouseOf(host).Endpoint, "pool", "apply", "-f", cluster.HouseOf(host).Write("pools.conf", $"pools {{ {pools} }}"));
+
+        Assert.Equal("pool web: added\n", (await ApplyAsync(0, "web { vm-cache-number = 2 }")).Out);
+        await cluster[1].WarmAsync("web");
+        await cluster.SeesAsync(0, c => c.Hosts.All(h => h.Pools.Any(p => p is { Pool: "web", Warm: 2 })), "both have it");
+        Assert.Contains("a total is not shared out", (await ApplyAsync(0, "web { total = 4 }")).Error, StringComparison.Ordinal);
+
+        await cluster[1].KillAsync();
+        Assert.Equal("pool more: added\npool web: changed\n", (await ApplyAsync(0, "web { vm-cache-number = 1, memory = 128MiB }\n more { vm-cache-number = 1 }")).Out);
+        Assert.Equal(0, (await CliRun.Async(cluster.HouseOf(0).Endpoint, "pool", "delete", "more")).ExitCode);
+        var back = cluster.Start(1);
+        await back.PoolAsync(p => p is { Warm: 1, Rollout: "" } && p.Vms.All(v => v.MemoryMib == 128), "it has heard of it", "web");
+
+        Assert.Equal(0, (await CliRun.Async(cluster.HouseOf(1).Endpoint, "pool", "delete", "web")).ExitCode);
+        foreach (var host in (int[])[0, 1])
+            await cluster[host].UntilAsync(s => s.Pools.Count == 1, "it is gone");
+    }
+
+    [SkippableFact]
     public async Task Says_why_and_serves_its_own_when_its_certificate_is_not_trusted()
     {
         await using var cluster = new ClusterHouse(2, (house, _) => house.Fakes(1));

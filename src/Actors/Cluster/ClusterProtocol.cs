@@ -28,6 +28,9 @@ public sealed record ClusterPorts(IClusterHost Cluster, IActorRef Host, EventJou
     /// <summary>What other nodes know of this host, across incarnations of the cluster's actor system.</summary>
     public ReportSequence Sequence { get; init; } = new();
 
+    /// <summary>The pools that were applied; null: the host has none but its own.</summary>
+    public IAppliedPools? Pools { get; init; }
+
     /// <summary>The only way from the host's calls into the cluster.</summary>
     public ClusterFace Face { get; init; } = new();
 }

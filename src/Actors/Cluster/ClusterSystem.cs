@@ -17,7 +17,8 @@ public static class ClusterSystem
         var setup = setups.Aggregate(ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(Of(plan).WithFallback(config))), (all, one) => all.And(one));
         var system = ActorSystem.Create(Name, setup);
         var placement = system.ActorOf(Props.Create(() => new PlacementActor(plan, ports)), "placement");
-        var inventory = system.ActorOf(Props.Create(() => new InventoryActor(placement)), "inventory");
+        IActorRef[] readers = ports.Pools is { } pools ? [placement, system.ActorOf(Props.Create(() => new PoolNewsActor(plan.Node, pools)), "pool-news")] : [placement];
+        var inventory = system.ActorOf(Props.Create(() => new InventoryActor(readers)), "inventory");
         system.ActorOf(Props.Create(() => new HostBridgeActor(plan, ports, inventory)), "host");
         system.ActorOf(Props.Create(() => new DoorActor(plan, ports, placement, times)), "door");
         ports.Face.Placement = placement;

@@ -14,17 +14,17 @@ namespace VmCacheCluster.Actors.Cluster;
 /// </summary>
 public sealed class InventoryActor : ReceiveActor
 {
-    private readonly IActorRef _reader;
+    private readonly IReadOnlyList<IActorRef> _readers;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly AkkaCluster _cluster = AkkaCluster.Get(Context.System);
     private readonly IActorRef _replicator = DistributedData.Get(Context.System).Replicator;
     private readonly Dictionary<UniqueAddress, MemberSeen> _members = [];
     private readonly Dictionary<string, UniqueAddress> _keys = [];
 
-    /// <param name="reader">Told of every change.</param>
-    public InventoryActor(IActorRef reader)
+    /// <param name="readers">Told of every change.</param>
+    public InventoryActor(IReadOnlyList<IActorRef> readers)
     {
-        _reader = reader;
+        _readers = readers;
         Receive<ClusterEvent.MemberRemoved>(removed => OnRemoved(removed.Member));
         Receive<ClusterEvent.IMemberEvent>(happened => See(happened.Member, reachable: null));
         Receive<ClusterEvent.UnreachableMember>(unreachable => See(unreachable.Member, reachable: false));
@@ -45,6 +45,11 @@ public sealed class InventoryActor : ReceiveActor
 
     private static LWWRegisterKey<HostReport> KeyOf(UniqueAddress member) => new($"host/{member.Address.Host}:{member.Address.Port}/{(uint)member.Uid}");
 
+    private void Tell(object news)
+    {
+        foreach (var reader in _readers) reader.Tell(news);
+    }
+
     private void See(Member member, bool? reachable)
     {
         if (member.Status is MemberStatus.Removed) return;
@@ -58,7 +63,7 @@ public sealed class InventoryActor : ReceiveActor
 
         seen = seen with { Status = member.Status, Reachable = reachable ?? seen.Reachable };
         _members[member.UniqueAddress] = seen;
-        _reader.Tell(new MemberChanged(seen));
+        Tell(new MemberChanged(seen));
     }
 
     private void OnRemoved(Member member)
@@ -68,7 +73,7 @@ public sealed class InventoryActor : ReceiveActor
         _keys.Remove(key.Id);
         _replicator.Tell(Dsl.Unsubscribe(key, Self));
         if (member.UniqueAddress != _cluster.SelfUniqueAddress) _replicator.Tell(Dsl.Delete(key, WriteLocal.Instance));
-        _reader.Tell(new MemberGone(member.UniqueAddress));
+        Tell(new MemberGone(member.UniqueAddress));
     }
 
     private void OnPublish(PublishCapacity publish)
@@ -92,6 +97,6 @@ public sealed class InventoryActor : ReceiveActor
         // The clock of a register's writer orders its writes; where that was set back, this does.
         if (seen.Capacity is { } known && known.Sequence >= capacity.Sequence) return;
         _members[member] = seen with { Capacity = capacity, Name = capacity.Node };
-        _reader.Tell(new MemberChanged(_members[member]));
+        Tell(new MemberChanged(_members[member]));
     }
 }

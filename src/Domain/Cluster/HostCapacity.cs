@@ -24,5 +24,8 @@ public sealed record HostCapacity(
     NodeName Node, NodeAddress Peer, NodeAddress? Gateway, string Version, HostState State, long MemoryBytes, IReadOnlyDictionary<string, string> Labels,
     IReadOnlyList<PoolCapacity> Pools, long Sequence)
 {
+    /// <summary>Of the pools that were applied, as it knows them (<see cref="PoolDefinition.Digest"/>); 0: it knows none.</summary>
+    public ulong PoolsKnown { get; init; }
+
     public PoolCapacity? Of(PoolName pool) => Pools.FirstOrDefault(p => p.Pool == pool);
 }

@@ -1,7 +1,11 @@
-using Akka.Hosting;
 using Akka.Actor;
+using Akka.Hosting;
+using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Gateway.Cluster;
 using VmCacheCluster.Gateway.Configuration;
 
 namespace VmCacheCluster.Gateway.Pools;
@@ -10,8 +14,11 @@ namespace VmCacheCluster.Gateway.Pools;
 /// The pools that were applied: kept on disk, and made this host's. One change at a time; what cannot be kept or used changes nothing.
 /// </summary>
 public sealed class PoolDirectory(
-    StartingPools start, PoolsFile file, HostPools pools, RolloutEnds ends, IRequiredActor<GatewayActor> gateway, TimeProvider time, ILogger<PoolDirectory> log) : BackgroundService
+    StartingPools start, PoolsFile file, HostPools pools, RolloutEnds ends, IRequiredActor<GatewayActor> gateway, PeerChannels peers, TimeProvider time, ILogger<PoolDirectory> log)
+    : BackgroundService, IAppliedPools
 {
+    private static readonly TimeSpan PullTimeout = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
     private readonly SemaphoreSlim _turn = new(1, 1);
@@ -37,6 +44,7 @@ public sealed class PoolDirectory(
             next = Alone(next);
             var loaded = start.Source.Load(next.Pools.Values.Select(p => (p.InEffect, p.Share)), "the pool file");
             if (loaded.Options is null) return loaded.Faults;
+            if (InCluster && next.Definitions.Where(d => PoolFileReader.TotalOf(d) is not null).Select(NotShared).ToList() is { Count: > 0 } totals) return totals;
             if (!dryRun) await TakeAsync(next, loaded, cancel).ConfigureAwait(false);
             return [];
         }
@@ -46,11 +54,24 @@ public sealed class PoolDirectory(
         }
     }
 
-    /// <summary>Takes over what other hosts know and this one does not.</summary>
-    public Task MergeAsync(IEnumerable<PoolDefinition> definitions, CancellationToken cancel) => ChangeAsync(catalog => catalog.Merge(definitions), cancel);
+    public ulong Digest => PoolDefinition.Digest(_catalog.Definitions);
 
-    /// <summary>Takes this host's shares of totals.</summary>
-    public Task ShareAsync(IReadOnlyDictionary<PoolName, int> shares, CancellationToken cancel) => ChangeAsync(catalog => catalog.Share(shares), cancel);
+    /// <inheritdoc/>
+    public async Task PullAsync(NodeAddress peer, CancellationToken cancel)
+    {
+        GetPoolsResponse known;
+        try
+        {
+            known = await new Admin.AdminClient(peers.To(peer)).GetPoolsAsync(new GetPoolsRequest { Deleted = true }, deadline: time.GetUtcNow().UtcDateTime + PullTimeout, cancellationToken: cancel);
+        }
+        catch (RpcException e)
+        {
+            throw new IOException(e.Status.Detail, e);
+        }
+
+        var definitions = known.Pools.Where(p => PoolName.TryParse(p.Pool, out _)).Select(p => new PoolDefinition(new PoolName(p.Pool), p.Version, p.Text, p.Deleted)).ToList();
+        await ChangeAsync(catalog => catalog.Merge(definitions), cancel).ConfigureAwait(false);
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stopping)
     {
@@ -66,8 +87,14 @@ public sealed class PoolDirectory(
         }
     }
 
-    /// <summary>A host that is in no cluster keeps the whole total warm; in one it is told its share.</summary>
-    private PoolCatalog Alone(PoolCatalog catalog) => start.Loaded.Options!.Cluster is not null ? catalog
+    private bool InCluster => start.Loaded.Options!.Cluster is not null;
+
+    private static ConfigurationFault NotShared(PoolDefinition pool) => new(
+        $"pools.{pool.Name}.{PoolFileReader.Total}", $"{PoolFileReader.TotalOf(pool)}", "a total is not shared out over the hosts of a cluster yet", "the pool file",
+        "give vm-cache-number, which each host keeps warm");
+
+    /// <summary>A host that is in no cluster keeps the whole total warm.</summary>
+    private PoolCatalog Alone(PoolCatalog catalog) => InCluster ? catalog
         : catalog.Share(catalog.Definitions.Where(d => PoolFileReader.TotalOf(d) is not null).ToDictionary(d => d.Name, d => PoolFileReader.TotalOf(d)!.Value));
 
     /// <returns>Null: it is so already.</returns>

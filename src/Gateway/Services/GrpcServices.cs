@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Gateway.Cluster;
 using VmCacheCluster.Gateway.Pools;
 
@@ -21,6 +22,7 @@ public static class GrpcServices
         services.TryAddSingleton<RolloutEnds>();
         services.AddSingleton<PoolDirectory>();
         services.AddHostedService(provider => provider.GetRequiredService<PoolDirectory>());
+        services.AddSingleton<IAppliedPools>(provider => provider.GetRequiredService<PoolDirectory>());
         services.AddSingleton<PoolCalls>();
         services.AddSingleton<BaseVmAcquirer>();
         services.AddSingleton<LeaseCalls>();

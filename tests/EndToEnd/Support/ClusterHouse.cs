@@ -57,7 +57,6 @@ internal sealed class ClusterHouse : IAsyncDisposable
         return _daemons[host] = _houses[host].Start(
             $$"""
             {{_settings(_houses[host], host)}}
-            state-dir = "{{_houses[host].At("state")}}"
             cluster {
               enabled = on
               node-name = {{Name(host)}}

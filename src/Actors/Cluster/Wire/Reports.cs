@@ -21,6 +21,7 @@ public static class Reports
             },
             MemoryBytes = host.MemoryBytes,
             Sequence = host.Sequence,
+            PoolsKnown = host.PoolsKnown,
         };
         foreach (var (key, value) in host.Labels) report.Labels.Add(key, value);
         report.Pools.AddRange(host.Pools.Select(p => new PoolReport
@@ -58,6 +59,9 @@ public static class Reports
                 // A state that this node does not know is one in which it is left alone.
                 _ => HostState.Draining,
             },
-            report.MemoryBytes, report.Labels.ToDictionary(), pools, report.Sequence);
+            report.MemoryBytes, report.Labels.ToDictionary(), pools, report.Sequence)
+        {
+            PoolsKnown = report.PoolsKnown,
+        };
     }
 }
