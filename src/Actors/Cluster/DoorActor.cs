@@ -208,6 +208,8 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
             if (happened is ClusterEvent.MemberUp && !_inside)
             {
                 _inside = true;
+                // A node that founded a cluster and is ended at once must not found another one.
+                if (_memory?.ClusterId != _clusterId) Keep([.. Members().Append(_plan.Options.Advertise).Distinct().Order()]);
                 _log.Info("this node ({0}) is a member of the cluster {1}", _plan.Node, _plan.Options.Name);
                 Stand("");
                 Again(_times.Islands);
@@ -230,7 +232,12 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
     private void Remember()
     {
         if (!_inside || _givingWay || _cluster.IsTerminated || _cluster.SelfMember.Status != MemberStatus.Up) return;
-        var memory = new ClusterMemory(_plan.Options.Name, _clusterId, [.. Members().Order()]);
+        Keep([.. Members().Order()]);
+    }
+
+    private void Keep(IReadOnlyList<NodeAddress> members)
+    {
+        var memory = new ClusterMemory(_plan.Options.Name, _clusterId, members);
         if (_memory is { } known && known.ClusterId == memory.ClusterId && known.Members.SequenceEqual(memory.Members)) return;
         _memory = memory;
         _host.RememberAsync(memory, CancellationToken.None)

@@ -29,7 +29,7 @@ public sealed class ClusterHosts : IAsyncDisposable
         return new NodeAddress("127.0.0.1", ((IPEndPoint)probe.LocalEndpoint).Port);
     }
 
-    public ClusterHost Start(string name, IEnumerable<NodeAddress> seeds, bool bootstrap = false, Func<ClusterOptions, ClusterOptions>? with = null, Func<NodeAddress, ClusterMemory>? memory = null)
+    public ClusterHost Start(string name, IEnumerable<NodeAddress> seeds, bool bootstrap = false, Func<ClusterOptions, ClusterOptions>? with = null, Func<NodeAddress, ClusterMemory>? memory = null, DoorTimes? times = null)
     {
         var options = new ClusterOptions
         {
@@ -46,7 +46,7 @@ public sealed class ClusterHosts : IAsyncDisposable
         };
         options = options with { Advertise = options.Listen };
         options = (with ?? (o => o))(options);
-        var host = new ClusterHost(new ClusterPlan(options, new HostFace(options.Node, options.Peer, null, "1.0", options.Labels)), _config, memory?.Invoke(options.Advertise));
+        var host = new ClusterHost(new ClusterPlan(options, new HostFace(options.Node, options.Peer, null, "1.0", options.Labels)), _config, memory?.Invoke(options.Advertise), times ?? Times);
         _hosts.Add(host);
         return host;
     }
@@ -62,13 +62,14 @@ public sealed class ClusterHost : IAsyncDisposable
 {
     private readonly ActorSystem _host = ActorSystem.Create("host", "akka.loglevel = ERROR\nakka.stdout-loglevel = OFF");
     private readonly Config _config;
+    private readonly DoorTimes _times;
     private CancellationTokenSource _running = new();
     private ClusterLife? _life;
     private Task _run = Task.CompletedTask;
 
-    public ClusterHost(ClusterPlan plan, Config config, ClusterMemory? memory)
+    public ClusterHost(ClusterPlan plan, Config config, ClusterMemory? memory, DoorTimes times)
     {
-        (Plan, _config) = (plan, config);
+        (Plan, _config, _times) = (plan, config, times);
         Disk.Memory = memory;
         Gateway = _host.ActorOf(Props.Create(() => new Pools()));
         Ports = new ClusterPorts(Disk, Gateway, new EventJournal(TimeProvider.System), TimeProvider.System, Random.Shared.NextDouble);
@@ -143,7 +144,7 @@ public sealed class ClusterHost : IAsyncDisposable
     private ActorSystem Begin()
     {
         Incarnations++;
-        return ClusterSystem.Start(Plan, Ports, _config, ClusterHosts.Times);
+        return ClusterSystem.Start(Plan, Ports, _config, _times);
     }
 }
 

@@ -26,6 +26,22 @@ public sealed class MembershipSpecs : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Remembers_the_cluster_it_founded_as_soon_as_it_is_a_member()
+    {
+        var first = _hosts.Start("a", [], bootstrap: true, times: ClusterHosts.Times with { Remember = TimeSpan.FromHours(1) });
+        await first.IsMemberOfAsync(1);
+        await Eventually.Async(() => first.Disk.Memory is not null, "it remembers");
+        Assert.Equal((await first.SeenAsync()).ClusterId, first.Disk.Memory!.ClusterId);
+
+        // Ended long before it would remember who is there, and started with the same words.
+        await first.KillAsync();
+        first.StartAgain();
+        await first.IsMemberOfAsync(1);
+        Assert.Equal(first.Disk.Memory!.ClusterId, (await first.SeenAsync()).ClusterId);
+        Assert.Equal([first.At], first.Disk.Memory.Members);
+    }
+
+    [Fact]
     public async Task Sees_what_every_host_has_and_what_changes()
     {
         var (a, b, c) = await ThreeAsync();
