@@ -31,6 +31,8 @@ public sealed record ClusterPorts(IClusterHost Cluster, IActorRef Host, EventJou
     /// <summary>The pools that were applied; null: the host has none but its own.</summary>
     public IAppliedPools? Pools { get; init; }
 
+    public CapacityTimes Dealing { get; init; } = CapacityTimes.Usual;
+
     /// <summary>The only way from the host's calls into the cluster.</summary>
     public ClusterFace Face { get; init; } = new();
 }

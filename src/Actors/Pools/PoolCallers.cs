@@ -24,7 +24,16 @@ internal sealed class PoolCallers(
     /// <summary>How many wait for a VM.</summary>
     public int Waiting => _any.Count + _new.Count;
 
+    /// <summary>How many came since the pool was started; one who comes to see whether a VM is warm is one who came.</summary>
+    public long Came { get; private set; }
+
     public void Acquire(AcquireBaseVm caller)
+    {
+        Came++;
+        Consider(caller);
+    }
+
+    private void Consider(AcquireBaseVm caller)
     {
         // No VM is spent on one who has left.
         if (caller.Ticket.Settled) return;
@@ -47,7 +56,7 @@ internal sealed class PoolCallers(
         else if (failure is { Kind: VmFailureKind.Configuration }) Refuse(caller, RefusalKind.Invalid, failure.ToString());
         else if (caller.Failures >= MostFailures)
             Refuse(caller, RefusalKind.Exhausted, $"{caller.Failures} VMs could not be prepared for this request, the last because: {failure}");
-        else Acquire(caller);
+        else Consider(caller);
     }
 
     /// <summary>Who is to have the VM that has just become warm; null: nobody waits for it.</summary>
@@ -79,7 +88,7 @@ internal sealed class PoolCallers(
     {
         _admitted.Remove(settled.Ticket);
         host.Timers().Cancel((nameof(WishOverdue), settled.Ticket));
-        foreach (var caller in Keys.Settled(settled.Key, settled.Ticket)) Acquire(caller);
+        foreach (var caller in Keys.Settled(settled.Key, settled.Ticket)) Consider(caller);
     }
 
     public void RefuseWaiting(string reason)
