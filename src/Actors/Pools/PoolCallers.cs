@@ -18,22 +18,17 @@ internal sealed class PoolCallers(
     /// <summary>Callers who take any VM, and callers who want one made for them.</summary>
     private readonly WaitingCallers _any = new(host.Timers, host.Time), _new = new(host.Timers, host.Time);
     private readonly Dictionary<AcquireTicket, AcquireBaseVm> _admitted = [];
+    private long _inVain;
 
     public IdempotencyKeys Keys { get; } = new();
 
     /// <summary>How many wait for a VM.</summary>
     public int Waiting => _any.Count + _new.Count;
 
-    /// <summary>How many came since the pool was started; one who comes to see whether a VM is warm is one who came.</summary>
-    public long Came { get; private set; }
+    /// <summary>Callers since the pool was started: those for whom a VM was warm, and those for whom none was.</summary>
+    public long Came => shelf.Served + _inVain;
 
     public void Acquire(AcquireBaseVm caller)
-    {
-        Came++;
-        Consider(caller);
-    }
-
-    private void Consider(AcquireBaseVm caller)
     {
         // No VM is spent on one who has left.
         if (caller.Ticket.Settled) return;
@@ -56,7 +51,7 @@ internal sealed class PoolCallers(
         else if (failure is { Kind: VmFailureKind.Configuration }) Refuse(caller, RefusalKind.Invalid, failure.ToString());
         else if (caller.Failures >= MostFailures)
             Refuse(caller, RefusalKind.Exhausted, $"{caller.Failures} VMs could not be prepared for this request, the last because: {failure}");
-        else Consider(caller);
+        else Acquire(caller);
     }
 
     /// <summary>Who is to have the VM that has just become warm; null: nobody waits for it.</summary>
@@ -88,7 +83,7 @@ internal sealed class PoolCallers(
     {
         _admitted.Remove(settled.Ticket);
         host.Timers().Cancel((nameof(WishOverdue), settled.Ticket));
-        foreach (var caller in Keys.Settled(settled.Key, settled.Ticket)) Consider(caller);
+        foreach (var caller in Keys.Settled(settled.Key, settled.Ticket)) Acquire(caller);
     }
 
     public void RefuseWaiting(string reason)
@@ -159,7 +154,11 @@ internal sealed class PoolCallers(
         }
         else if (wish.Warm == WarmWish.Never) Queue(caller, _new);
         else if (wish.Warm == WarmWish.Prefer) Serve(caller);
-        else if (_any.Count > 0 || !shelf.TryServe(caller, Served.Warm)) Refuse(caller, RefusalKind.Exhausted, $"no VM is warm: {host.WhyEmpty()}");
+        else if (_any.Count > 0 || !shelf.TryServe(caller, Served.Warm))
+        {
+            _inVain++;
+            Refuse(caller, RefusalKind.Exhausted, $"no VM is warm: {host.WhyEmpty()}");
+        }
     }
 
     private void Serve(AcquireBaseVm caller)
@@ -169,6 +168,7 @@ internal sealed class PoolCallers(
 
     private void Queue(AcquireBaseVm caller, WaitingCallers queue)
     {
+        _inVain++;
         if (Waiting + Keys.Others >= settings.Options.MaxWaiting) Refuse(caller, RefusalKind.Exhausted, $"its queue is full ({Waiting} callers wait)");
         else queue.Add(caller);
     }
