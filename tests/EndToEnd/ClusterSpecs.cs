@@ -184,6 +184,23 @@ public sealed class ClusterSpecs
 
         await ApplyAsync("total = 2");
         await HaveAsync(1, 1);
+
+        // Drained with leave of the others, and of who holds a VM of it.
+        await using var held = await cluster.Client(1).AcquireAsync("web", new AcquireOptions());
+        var left = await CliRun.Async(cluster.HouseOf(0).Endpoint, "node", "drain", "n1", "--wait", "2s");
+        Assert.Equal(5, left.ExitCode);
+        Assert.Contains("waiting for other hosts to make n1's share of web (1)\n", left.Error, StringComparison.Ordinal);
+        Assert.Contains("waiting for VMs of n1 that are leased: web (1)\n", left.Error, StringComparison.Ordinal);
+        Assert.Contains("n1 is drained, but VMs of it are still leased after 2 s", left.Error, StringComparison.Ordinal);
+        await cluster.SeesAsync(0, c => c.Hosts[0].Pools.Any(p => p is { Pool: "web", Warm: 2, Target: 2 }) && c.Hosts[1].Pools.All(p => p.Warm == 0), "n0 has all of them, n1 none");
+        var waiting = CliRun.SucceedingAsync(cluster.HouseOf(0).Endpoint, "node", "drain", "n1", "--wait", "10m");
+        await held.DisposeAsync();
+        Assert.Contains("no VM of n1 is leased any more", (await waiting).Out, StringComparison.Ordinal);
+
+        // It stays cordoned.
+        await cluster[1].KillAsync();
+        cluster.Start(1);
+        await cluster.SeesAsync(0, c => c.Hosts.Any(h => h is { Node: "n1", State: HostState.Cordoned, Pools.Count: 2 } && h.Pools.All(p => p.Warm + p.Warming == 0)), "n1 has come back cordoned");
     }
 
     [SkippableFact]
