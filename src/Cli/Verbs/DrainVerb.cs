@@ -38,7 +38,7 @@ internal static class DrainVerb
 
         var drained = await client.DrainAsync(Deadlines.Release, cancel, node).ConfigureAwait(false);
         var left = drained.LeasedLeft;
-        if (!json) globals.Host.Out.WriteLine($"drained: {drained.WarmGivenUp} VMs that were not handed out are given up, {left} leased ones are left to their holders");
+        if (!json) globals.Host.Out.WriteLine($"drained: {drained.WarmGivenUp} VMs that were not handed out are given up, those that are leased are left to their holders: {left}");
         if (wait is { } most)
         {
             if (left > 0 && !await watch.UntilAsync(most, c => DrainProgress.Leases(c, name), cancel).ConfigureAwait(false)) throw StillLeased(name, most);

@@ -218,7 +218,10 @@ public sealed class FakeClusterHost : IClusterHost
 
     public Task<string?> WhyDistrustedAsync(NodeAddress at, CancellationToken cancel) => Task.FromResult<string?>(null);
 
-    public Task<string> WhySilentAsync(NodeAddress at, CancellationToken cancel) => Task.FromResult("nobody listens there");
+    /// <summary>What is found at nodes that do not answer.</summary>
+    public Silence Silence { get; set; } = new("nobody listens there");
+
+    public Task<Silence> WhySilentAsync(NodeAddress at, CancellationToken cancel) => Task.FromResult(Silence);
 }
 
 /// <summary>Totals as a test says; what this host gets of them is made.</summary>
