@@ -74,6 +74,8 @@ public static class GetBaseVmBenchmark
         return 0;
     }
 
+    internal static GrpcChannel Open(string endpoint) => GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions { HttpHandler = Handler(endpoint), DisposeHttpClient = true });
+
     internal static SocketsHttpHandler Handler(string endpoint) => new()
     {
         ConnectCallback = async (_, cancel) =>

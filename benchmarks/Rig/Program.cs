@@ -14,6 +14,11 @@ return args switch
     ["clone", ..] => await CloneBenchmark.RunAsync(dist, Number(args, 1, 10)),
     ["refill", ..] => await RefillBenchmark.RunAsync(dist, Number(args, 1, 8)),
     ["idle", ..] => await IdleBenchmark.RunAsync(dist, Number(args, 1, 60)),
+    ["cluster-acquire", ..] => await ClusterAcquireBenchmark.RunAsync(dist, Number(args, 1, 150)),
+    ["remote-acquire", ..] => await RemoteAcquireBenchmark.RunAsync(dist, Number(args, 1, 150)),
+    ["relay", var directory, var certificates, var back, var peer] => await Relay.RunAsync(directory, certificates, int.Parse(back), int.Parse(peer)),
+    ["inventory", ..] => await InventoryBenchmark.RunAsync(dist, Number(args, 1, 60)),
+    ["thousand", ..] => ThousandHosts.Run(dist, Number(args, 1, 1)),
     _ => Usage(),
 };
 
@@ -35,6 +40,10 @@ static int Usage()
           dotnet run -c Release --project benchmarks/Rig -- expiry [LEASES]        how long after its lease a VM is gone (fake QEMU)
           dotnet run -c Release --project benchmarks/Rig -- clone [PAIRS]          clones against a bare load and against boots; their memory (real QEMU)
           dotnet run -c Release --project benchmarks/Rig -- refill [ROUNDS]        ten VMs by clone and by boot; acquires while a pool refills (real QEMU)
+          dotnet run -c Release --project benchmarks/Rig -- cluster-acquire [N]    a warm VM of this host in clusters of 1, 10 and 50 (fake QEMU, simulated members)
+          dotnet run -c Release --project benchmarks/Rig -- remote-acquire [N]     a warm VM of another host against a bare hop (fake QEMU)
+          dotnet run -c Release --project benchmarks/Rig -- inventory [ROUNDS]     how soon others see what a host has; a killed daemon (fake QEMU)
+          dotnet run -c Release --project benchmarks/Rig -- thousand [SEED]        inventory and placement of 1,000 hosts (a simulation)
           dotnet run -c Release --project benchmarks/Rig -- idle [SECONDS]         a daemon with 10 warm VMs at rest (fake QEMU)
         """);
     return 2;
