@@ -62,4 +62,7 @@ public sealed record ClusterOptions
 
     /// <summary>Clocks that differ by more are told of.</summary>
     public required TimeSpan MaxClockSkew { get; init; }
+
+    /// <summary>How templates go from host to host; null: they do not.</summary>
+    public TemplateSharing? Templates { get; init; }
 }
