@@ -46,7 +46,7 @@ public static class Daemon
 
         var app = builder.Build();
         app.UseCallerRights(options);
-        app.MapVmCacheServices();
+        app.MapVmCacheServices(options);
         app.Lifetime.ApplicationStarted.Register(() => OnStarted(app, options, endpoints));
         return app;
     }
@@ -74,6 +74,7 @@ public static class Daemon
 
         services.AddSingleton(options);
         services.AddSingleton(rollouts);
+        services.AddSingleton<ITemplateLender>(templates);
         services.AddSingleton(ports.Journal);
         services.AddSingleton(ports.Memory);
         services.AddSingleton(provider =>
@@ -81,7 +82,7 @@ public static class Daemon
             var log = provider.GetRequiredService<ILoggerFactory>().CreateLogger("vmcached");
             return new NetworkTrust(new PeerTrust(options.Cluster?.Tls, log), new PeerTrust(options.Gateway?.Tls, log));
         });
-        services.AddAkka("vmcache", akka => akka
+        services.AddAkka("vmcache", (akka, provider) => akka
             .AddHocon(ConfigurationFactory.FromResource("akka.host.conf", typeof(Daemon).Assembly), HoconAddMode.Prepend)
             .ConfigureLoggers(loggers =>
             {
@@ -89,7 +90,8 @@ public static class Daemon
                 loggers.ClearLoggers();
                 loggers.AddLogger<HostLogger>();
             })
-            .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism) { Templates = options.Templates, Memory = options.Memory, Tag = options.Cluster?.Node.Tag }, ports));
+            .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism) { Templates = options.Templates, Memory = options.Memory, Tag = options.Cluster?.Node.Tag },
+                ports with { Vms = ports.Vms with { Peers = provider.GetService<ITemplatePeers>() } }));
         services.AddHostedService<NodeLifetime>();
     }
 

@@ -59,7 +59,11 @@ public sealed class HostBridgeActor : ReceiveActor, IWithTimers
 
     private void OnView(NodeView view)
     {
-        var capacity = HostCapacities.Of(view, _plan.Host, _ports.Memory?.Read()) with { PoolsKnown = _ports.Pools?.Digest ?? 0 };
+        var capacity = HostCapacities.Of(view, _plan.Host, _ports.Memory?.Read()) with
+        {
+            PoolsKnown = _ports.Pools?.Digest ?? 0,
+            Templates = [.. (_ports.Templates?.Held ?? []).Select(TemplateHolders.Hint).Order()],
+        };
         if (_told is not null && HostCapacities.Same(_told, capacity)) return;
         _told = capacity with { Sequence = _ports.Sequence.Next() };
         _inventory.Tell(new PublishCapacity(_told));

@@ -20,7 +20,7 @@ public static class HostCapacities
 
     /// <summary>Nobody would choose otherwise.</summary>
     public static bool Same(HostCapacity one, HostCapacity other)
-        => one.State == other.State && one.PoolsKnown == other.PoolsKnown && Math.Abs(one.MemoryBytes - other.MemoryBytes) < MemoryStep
+        => one.State == other.State && one.PoolsKnown == other.PoolsKnown && one.Templates.SequenceEqual(other.Templates) && Math.Abs(one.MemoryBytes - other.MemoryBytes) < MemoryStep
             && one.Pools.Select(Rough).SequenceEqual(other.Pools.Select(Rough));
 
     /// <summary>A time within a tenth is the same.</summary>

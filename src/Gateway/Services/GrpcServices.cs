@@ -3,6 +3,7 @@ using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Gateway.Cluster;
 using VmCacheCluster.Gateway.Pools;
+using VmCacheCluster.Gateway.Templates;
 
 namespace VmCacheCluster.Gateway.Services;
 
@@ -37,10 +38,11 @@ public static class GrpcServices
         return services;
     }
 
-    public static void MapVmCacheServices(this IEndpointRouteBuilder app)
+    public static void MapVmCacheServices(this IEndpointRouteBuilder app, NodeOptions options)
     {
         app.MapGrpcService<KataCacheService>();
         app.MapGrpcService<VmCacheService>();
         app.MapGrpcService<AdminService>();
+        if (options.Cluster?.Templates is not null) app.MapGrpcService<TemplatePeerService>();
     }
 }
