@@ -12,6 +12,7 @@ return args switch
     ["state-writes", ..] => await StateWritesBenchmark.RunAsync(dist, Number(args, 1, 200)),
     ["expiry", ..] => await ExpiryBenchmark.RunAsync(dist, Number(args, 1, 30)),
     ["clone", ..] => await CloneBenchmark.RunAsync(dist, Number(args, 1, 10)),
+    ["template", ..] => await TemplateBenchmark.RunAsync(dist, Number(args, 1, 5)),
     ["refill", ..] => await RefillBenchmark.RunAsync(dist, Number(args, 1, 8)),
     ["idle", ..] => await IdleBenchmark.RunAsync(dist, Number(args, 1, 60)),
     _ => Usage(),
@@ -34,6 +35,7 @@ static int Usage()
           dotnet run -c Release --project benchmarks/Rig -- state-writes [TIMES]   what the writes of state are of an acquire (fake QEMU)
           dotnet run -c Release --project benchmarks/Rig -- expiry [LEASES]        how long after its lease a VM is gone (fake QEMU)
           dotnet run -c Release --project benchmarks/Rig -- clone [PAIRS]          clones against a bare load and against boots; their memory (real QEMU)
+          dotnet run -c Release --project benchmarks/Rig -- template [ROUNDS]      a template from a peer against one that is made (real QEMU)
           dotnet run -c Release --project benchmarks/Rig -- refill [ROUNDS]        ten VMs by clone and by boot; acquires while a pool refills (real QEMU)
           dotnet run -c Release --project benchmarks/Rig -- idle [SECONDS]         a daemon with 10 warm VMs at rest (fake QEMU)
         """);

@@ -46,7 +46,7 @@ public static class Daemon
 
         var app = builder.Build();
         app.UseCallerRights(options);
-        app.MapVmCacheServices(options);
+        app.MapVmCacheServices();
         app.Lifetime.ApplicationStarted.Register(() => OnStarted(app, options, endpoints));
         return app;
     }

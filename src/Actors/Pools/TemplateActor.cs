@@ -24,7 +24,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     private VmSpec? _spec;
     private PoolOptions _options = null!;
     private Template? _current, _suspected;
-    private bool _looking, _wanted, _slotAsked;
+    private bool _looking, _wanted, _anew, _slotAsked;
     private Task _making = Task.CompletedTask;
     private int _failures, _published;
     private VmFailure? _told;
@@ -84,12 +84,12 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
         {
             if (template == _suspected)
             {
-                Make();
+                Make(anew: true);
                 return;
             }
 
             if (template != _current) Use(template, told: null);
-            if (_options.TemplateMaxAge is { } age && _around.Ports.Time.GetUtcNow() - template.MadeAt >= age) Make();
+            if (_options.TemplateMaxAge is { } age && _around.Ports.Time.GetUtcNow() - template.MadeAt >= age) Make(anew: true);
         }
         else Make();
     }
@@ -116,13 +116,14 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
         if (_current != suspected.Template) return;
         _suspected = _current;
         _log.Warning("pool {0}: its template is made anew: {1}", _pool, suspected.Reason);
-        Make();
+        Make(anew: true);
     }
 
-    /// <summary>It is a boot, and waits for its slot as any other.</summary>
-    private void Make()
+    /// <summary>It may be a boot, and waits for its slot as any other.</summary>
+    /// <param name="anew">There is one, which is old or under suspicion, and the other hosts may well have the same.</param>
+    private void Make(bool anew = false)
     {
-        _wanted = true;
+        (_wanted, _anew) = (true, anew);
         if (_slotAsked || !_making.IsCompleted || Timers.IsTimerActive(Retry)) return;
         _slotAsked = true;
         _around.BootSlots.Tell(new AskBootSlot(MemoryPolicy.NeedOf(_options.Spec, clone: false)));
@@ -139,8 +140,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
 
         _wanted = false;
         Context.Parent.Tell(TemplateBegun.Instance);
-        // A successor to one that is old or under suspicion is made: others may well have the same.
-        if (_around.Ports.Peers is { } peers && _current is null) TakeHere(spec, peers);
+        if (_around.Ports.Peers is { } peers && !_anew) TakeHere(spec, peers);
         else MakeHere(spec);
     }
 

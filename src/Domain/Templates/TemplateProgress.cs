@@ -33,7 +33,7 @@ public sealed class TemplateProgress
         var (at, bytes) = (Position, 0L);
         foreach (var extent in piece.Extents)
         {
-            if (extent.Length <= 0 || extent.Offset < at || extent.End > offer.Length) return $"a piece has {extent.Length} bytes for offset {extent.Offset}, after {at} of {offer.Length}";
+            if (extent.Length <= 0 || extent.Offset < at || extent.Offset > offer.Length - extent.Length) return $"a piece has {extent.Length} bytes for offset {extent.Offset}, after {at} of {offer.Length}";
             if (extent.Offset < offer.StateLength && extent.End > offer.StateLength) return "a piece is both of the state and of the memory";
             at = extent.End;
             bytes += extent.Length;

@@ -38,11 +38,11 @@ public static class GrpcServices
         return services;
     }
 
-    public static void MapVmCacheServices(this IEndpointRouteBuilder app, NodeOptions options)
+    public static void MapVmCacheServices(this IEndpointRouteBuilder app)
     {
         app.MapGrpcService<KataCacheService>();
         app.MapGrpcService<VmCacheService>();
         app.MapGrpcService<AdminService>();
-        if (options.Cluster?.Templates is not null) app.MapGrpcService<TemplatePeerService>();
+        if (app.ServiceProvider.GetService<SendBudget>() is not null) app.MapGrpcService<TemplatePeerService>();
     }
 }

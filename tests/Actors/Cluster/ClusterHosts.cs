@@ -7,6 +7,7 @@ using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Tests.TestSupport;
+using VmCacheCluster.Tests.TestSupport.Fakes;
 
 namespace VmCacheCluster.Tests.Actors.Cluster;
 
@@ -72,13 +73,15 @@ public sealed class ClusterHost : IAsyncDisposable
         (Plan, _config, _times) = (plan, config, times);
         Disk.Memory = memory;
         Gateway = _host.ActorOf(Props.Create(() => new Pools()));
-        Ports = new ClusterPorts(Disk, Gateway, new EventJournal(TimeProvider.System), TimeProvider.System, Random.Shared.NextDouble);
+        Ports = new ClusterPorts(Disk, Gateway, new EventJournal(TimeProvider.System), TimeProvider.System, Random.Shared.NextDouble) { Templates = Lender };
         StartAgain();
     }
 
     public ClusterPlan Plan { get; }
 
     public FakeClusterHost Disk { get; } = new();
+
+    public FakeLender Lender { get; } = new();
 
     public IActorRef Gateway { get; }
 
