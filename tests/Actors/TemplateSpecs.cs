@@ -139,6 +139,8 @@ public class TemplateSpecs : NodeFixture
 
         Assert.All(pool.Vms, vm => Assert.NotEqual(suspect, Templates.Clones[vm.Id]));
         Assert.Equal(2, Templates.Made);
+        // The others may well have the same.
+        Assert.Empty(Templates.Asked);
     }
 
     [Fact]
@@ -157,6 +159,7 @@ public class TemplateSpecs : NodeFixture
         await TakeAsync();
         await UntilAsync(p => p.Warm == 2);
         Assert.Single(Templates.Clones.Values, t => t != old);
+        Assert.Empty(Templates.Asked);
     }
 
     [Fact]
@@ -242,22 +245,6 @@ public class TemplateSpecs : NodeFixture
         Assert.Equal((1, 1), (Templates.Asked.Count, Templates.Made));
         Assert.Contains(pool.Events, e => e.What == "its template is made here, for it could not be taken from another node: no node gives it (beta: it is sending 4 templates already)");
         Assert.Contains(pool.Events, e => e.What == "its template was made and proved");
-    }
-
-    [Fact]
-    public async Task Makes_the_successor_of_an_old_or_suspected_template_itself()
-    {
-        var old = Templates.Stored = FakeTemplates.Some(age: TimeSpan.FromDays(8));
-        Templates.Cloning = template => template == old || Templates.Made > 1 ? Task.CompletedTask
-            : Task.FromException(new VmFailedException(new VmFailure(VmFailureKind.Start, "QEMU does not load the template")));
-        await StartAsync(Pool(with: p => Cloning(p) with { Refill = RefillChoice.Auto, TemplateMaxAge = TimeSpan.FromDays(7) }));
-        await UntilAsync(p => p is { Warm: 2 } && Templates.Made == 1);
-
-        await TakeAsync();
-        await TakeAsync();
-        await UntilAsync(async () => { Time.Advance(TimeSpan.FromSeconds(1)); return await PoolAsync(); }, _ => Templates.Made == 2);
-
-        Assert.Empty(Templates.Asked);
     }
 
     [Fact]
