@@ -31,17 +31,7 @@ public sealed class TemplatePeerServiceSpecs : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        var options = new NodeOptions
-        {
-            StateDirectory = "", Endpoint = "", RunDirectory = "", ClientDirectory = "", TemplateDirectory = "", BootParallelism = 1, Pools = [],
-            Templates = new TemplateLimits(TimeSpan.Zero, null), Memory = new MemoryLimits(0, null), Stop = new StopDeadlines(default, default, default),
-            Cluster = new ClusterOptions
-            {
-                Name = "t", Node = new NodeName("beta"), Listen = default, Advertise = default, PeerPort = _ports.Peer, Seeds = [],
-                SplitStableAfter = default, AcceptablePause = default, MaxClockSkew = default,
-            },
-            Gateway = new GatewayOptions { Listen = default, Advertise = new NodeAddress("localhost", _ports.Gateway), Tls = new TlsFiles("", "", ""), Rights = new Dictionary<Right, IReadOnlyList<string>> { [Right.Operate] = ["*"] } },
-        };
+        var options = Options(_ports.Peer, _ports.Gateway);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -145,6 +135,18 @@ public sealed class TemplatePeerServiceSpecs : IAsyncLifetime
 
         Assert.Contains("onnect", fault.Message, StringComparison.Ordinal);
     }
+
+    internal static NodeOptions Options(int peer, int gateway) => new()
+    {
+        StateDirectory = "", Endpoint = "", RunDirectory = "", ClientDirectory = "", TemplateDirectory = "", BootParallelism = 1, Pools = [],
+        Templates = new TemplateLimits(TimeSpan.Zero, null), Memory = new MemoryLimits(0, null), Stop = new StopDeadlines(default, default, default),
+        Cluster = new ClusterOptions
+        {
+            Name = "t", Node = new NodeName("beta"), Listen = default, Advertise = new NodeAddress("10.0.0.1", 4750), PeerPort = peer, Seeds = [],
+            SplitStableAfter = default, AcceptablePause = default, MaxClockSkew = default,
+        },
+        Gateway = new GatewayOptions { Listen = default, Advertise = new NodeAddress("localhost", gateway), Tls = new TlsFiles("", "", ""), Rights = new Dictionary<Right, IReadOnlyList<string>> { [Right.Operate] = ["*"] } },
+    };
 
     /// <returns>Null: it was read to its end.</returns>
     private static async Task<string?> RefusalAsync(NodeTemplates peer, TemplateOffer offer, long from = 0)
