@@ -32,7 +32,7 @@ build() {
 }
 
 build "daemon" vmcached src/Gateway dist/vmcached hocon src/Domain src/Actors src/Qmp src/Agent src/Hypervisor.Qemu src/Kata src/Contracts \
-  -- --self-contained false -p:PublishSingleFile=true
+  -- --self-contained false -p:PublishSingleFile=true -p:PublishReadyToRun=true
 build "command line tool" vmcache src/Cli dist/vmcache src/Client src/Contracts src/Kata src/Domain src/Qmp src/Agent --
 install -m 644 hocon/example.conf dist/vmcache.conf
 step "guest image"

@@ -65,16 +65,19 @@ public static class Daemon
         var hypervisor = new QemuHypervisor(qemu, clock);
         var templates = new TemplateStore(options.TemplateDirectory, qemu, clock, TimeProvider.System);
         var rollouts = new RolloutEnds();
+        var cordon = new CordonMark(options.StateDirectory);
         var ports = new NodePorts(
             new VmPorts(through(hypervisor), clock, TimeProvider.System, templates), new KvmProof(qemu, hypervisor, clock), Random.Shared.NextDouble)
         {
             Memory = new LinuxHostMemory(),
             Rollouts = rollouts,
+            WasCordoned = () => cordon.IsSet,
         };
 
         services.AddSingleton(options);
         services.AddSingleton(rollouts);
         services.AddSingleton<ITemplateLender>(templates);
+        services.AddSingleton(cordon);
         services.AddSingleton(ports.Journal);
         services.AddSingleton(ports.Memory);
         services.AddSingleton(provider =>

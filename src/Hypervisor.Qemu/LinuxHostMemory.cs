@@ -4,20 +4,21 @@ using VmCacheCluster.Domain.Ports;
 
 namespace VmCacheCluster.Hypervisor.Qemu;
 
-/// <summary>MemAvailable of /proc/meminfo, and /proc/pressure/memory where the kernel has it.</summary>
+/// <summary>MemAvailable and MemTotal of /proc/meminfo, and /proc/pressure/memory where the kernel has it.</summary>
 /// <param name="proc">Where /proc is.</param>
 public sealed class LinuxHostMemory(string proc = "/proc") : IHostMemory
 {
     private const string Available = "MemAvailable:";
+    private const string Total = "MemTotal:";
     private const string Some = "some avg10=";
 
     /// <inheritdoc/>
-    public HostMemory? Read() => ReadAvailable() is { } kib ? new HostMemory(kib * 1024, ReadStalled()) : null;
+    public HostMemory? Read() => ReadKiB(Available) is { } kib ? new HostMemory(kib * 1024, ReadStalled(), ReadKiB(Total) * 1024 ?? long.MaxValue) : null;
 
-    private long? ReadAvailable()
+    private long? ReadKiB(string what)
     {
-        if (Line(Path.Combine(proc, "meminfo"), Available) is not { } line) return null;
-        return long.TryParse(line.AsSpan(Available.Length).Trim().TrimEnd("kB").Trim(), CultureInfo.InvariantCulture, out var kib) ? kib : null;
+        if (Line(Path.Combine(proc, "meminfo"), what) is not { } line) return null;
+        return long.TryParse(line.AsSpan(what.Length).Trim().TrimEnd("kB").Trim(), CultureInfo.InvariantCulture, out var kib) ? kib : null;
     }
 
     private double? ReadStalled()

@@ -41,6 +41,21 @@ public class DrainSpecs : NodeFixture
     }
 
     [Fact]
+    public async Task Stays_cordoned_when_the_daemon_is_started_anew()
+    {
+        WasCordoned = true;
+        await StartAsync(Pool(number: 1));
+
+        Assert.StartsWith("this host is cordoned", (await UntilAsync(p => p is { Cordoned: true, Open: true })).Reason);
+        await TakeAsync();
+        await UntilAsync(p => p is { Warm: 0, Warming: 0, Leased: 1 });
+        Assert.Single(Hypervisor.Alive);
+
+        await AskVmAsync(new CordonNode(false));
+        await UntilAsync(p => p is { Warm: 1, Cordoned: false });
+    }
+
+    [Fact]
     public async Task Makes_vms_for_callers_alone_while_it_is_cordoned()
     {
         await StartAsync(Pool(number: 1));

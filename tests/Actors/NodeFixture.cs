@@ -70,9 +70,11 @@ public abstract class NodeFixture : TestKit
         return with is null ? options : with(options);
     }
 
+    protected bool WasCordoned { get; set; }
+
     protected async Task StartAsync(int parallelism, params PoolOptions[] pools)
     {
-        var ports = new NodePorts(new VmPorts(Hypervisor.ForOneDaemon(), Clock, TimeProvider.System, Templates) { Peers = Peers }, Proof, () => 0.5) { Memory = Memory, Rollouts = Rollouts };
+        var ports = new NodePorts(new VmPorts(Hypervisor.ForOneDaemon(), Clock, TimeProvider.System, Templates) { Peers = Peers }, Proof, () => 0.5) { Memory = Memory, Rollouts = Rollouts, WasCordoned = () => WasCordoned };
         var started = CreateTestProbe();
         _daemon = Sys.ActorOf(Props.Create(() => new Guardian(new NodePlan(pools, parallelism) { Memory = Limits }, ports, started)));
         Journal = ports.Journal;

@@ -20,6 +20,24 @@ public class PoolSpecs : NodeFixture
     }
 
     [Fact]
+    public async Task Counts_callers_for_whom_a_vm_was_warm_and_those_for_whom_none_was()
+    {
+        await StartAsync(Pool(number: 1));
+        await UntilAsync(p => p.Warm == 1);
+        await TakeAsync();
+        await UntilAsync(p => p.Warm == 1);
+        await LeaseAsync();
+        Assert.Equal(2, (await UntilAsync(p => p.Warm == 1)).Callers);
+
+        await AskVmAsync(new CordonNode(true));
+        await TakeAsync();
+        await RefusedAsync(Wish(warm: WarmWish.Require));
+        await TakeAsync();
+
+        Assert.Equal(5, (await PoolAsync()).Callers);
+    }
+
+    [Fact]
     public async Task Makes_no_more_at_once_than_the_host_allows()
     {
         await StartAsync(parallelism: 2, Pool(number: 6), Pool("other", 6));

@@ -119,6 +119,26 @@ public sealed class RestartSpecs : HouseSpecs
     }
 
     [Fact]
+    public async Task Stays_cordoned_across_restarts_until_it_is_uncordoned()
+    {
+        var daemon = House.Start(House.Fakes(1));
+        await daemon.WarmAsync();
+        await CliRun.SucceedingAsync(House.Endpoint, "node", "cordon");
+        await TakeAsync(daemon);
+        await daemon.PoolAsync(p => p is { Leased: 1, Warm: 0, Warming: 0 }, "none is made");
+
+        await daemon.KillAsync();
+        daemon = House.Start(House.Fakes(1));
+        var pool = (await daemon.PoolAsync(p => p is { Leased: 1, Warm: 0, Warming: 0 }, "none is made by the next one")).Pools[0];
+        Assert.Contains("this host is cordoned", pool.Reason, StringComparison.Ordinal);
+
+        await CliRun.SucceedingAsync(House.Endpoint, "node", "uncordon");
+        await daemon.WarmAsync();
+        await daemon.TerminateAsync();
+        await House.Start(House.Fakes(1)).WarmAsync();
+    }
+
+    [Fact]
     public async Task Leaves_nothing_unowned_when_the_daemon_is_killed_while_vms_boot()
     {
         var first = House.Start(House.Fakes(4, "boot-delay=50s"));

@@ -34,6 +34,11 @@ public sealed record ClusterPorts(IClusterHost Cluster, IActorRef Host, EventJou
     /// <summary>What of the host's templates others may have; null: nothing.</summary>
     public ITemplateLender? Templates { get; init; }
 
+    /// <summary>With nodes that do not answer, across incarnations too.</summary>
+    public DoorPatience Patience { get; init; } = new();
+
+    public CapacityTimes Dealing { get; init; } = CapacityTimes.Usual;
+
     /// <summary>The only way from the host's calls into the cluster.</summary>
     public ClusterFace Face { get; init; } = new();
 }
@@ -44,6 +49,25 @@ public sealed class ReportSequence
     private long _last;
 
     public long Next() => Interlocked.Increment(ref _last);
+}
+
+/// <summary>How many rounds of knocking a node that listens may leave unanswered: 4, then twice as many each time, up to 64.</summary>
+public sealed class DoorPatience
+{
+    private const int First = 4, Most = 64;
+
+    private int _most = First;
+    private int _left = First;
+
+    /// <summary>One more was unanswered.</summary>
+    public bool IsOver()
+    {
+        if (--_left > 0) return false;
+        _left = _most = Math.Min(_most * 2, Most);
+        return true;
+    }
+
+    public void Renew() => _left = _most = First;
 }
 
 /// <summary>A member of the cluster as this node sees it.</summary>

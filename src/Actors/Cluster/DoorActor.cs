@@ -27,6 +27,7 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
     private readonly AkkaCluster _cluster = AkkaCluster.Get(Context.System);
     private readonly KnockRound _round;
     private readonly SkewWatch _skew;
+    private readonly DoorPatience _patience;
     private ClusterMemory? _memory;
     private string _clusterId = "";
     private string _told = "";
@@ -37,6 +38,7 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
     {
         (_plan, _host, _time, _placement, _times) = (plan, ports.Cluster, ports.Time, placement, times);
         _round = new KnockRound(plan.Options.Advertise);
+        _patience = ports.Patience;
         _skew = new SkewWatch(plan.Options.MaxClockSkew, ports.Time, _log);
 
         Receive<Recalled>(OnRecalled);
@@ -167,10 +169,10 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
         }
 
         // Who answered nothing is asked nothing more before it is known why: that is what a person wants to read.
-        ExplainAsync(_round.Silent).PipeTo(Self, success: reasons => new Explained(number, reasons), failure: e => new Explained(number, new Dictionary<NodeAddress, string>()));
+        ExplainAsync(_round.Silent).PipeTo(Self, success: reasons => new Explained(number, reasons), failure: e => new Explained(number, new Dictionary<NodeAddress, Silence>()));
     }
 
-    private async Task<IReadOnlyDictionary<NodeAddress, string>> ExplainAsync(IReadOnlyList<NodeAddress> silent)
+    private async Task<IReadOnlyDictionary<NodeAddress, Silence>> ExplainAsync(IReadOnlyList<NodeAddress> silent)
     {
         var reasons = await Task.WhenAll(silent.Select(async at => (at, await _host.WhySilentAsync(at, CancellationToken.None).ConfigureAwait(false)))).ConfigureAwait(false);
         return reasons.ToDictionary(r => r.at, r => r.Item2);
@@ -196,8 +198,16 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
                 break;
             case JoinStep.Wait wait:
                 Stand(string.Join("; ", _round.Problems.Append(wait.Reason)));
+                if (explained.Reasons.FirstOrDefault(r => r.Value.Listens) is { Key: { Host: not null } at } && _patience.IsOver()) StartAnew(at);
                 break;
         }
+    }
+
+    /// <summary>A node whose Akka lost the one that this was before it was ended may never answer this one (seen with 1.5.74); it answers the next.</summary>
+    private void StartAnew(NodeAddress at)
+    {
+        _log.Warning("{0} listens and has not answered for a while; this node's part of the cluster is started anew", at);
+        Context.System.Terminate();
     }
 
     private void Again(TimeSpan after) => Timers.StartSingleTimer(nameof(StartRound), StartRound.Instance, after);
@@ -209,6 +219,7 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
             if (happened is ClusterEvent.MemberUp && !_inside)
             {
                 _inside = true;
+                _patience.Renew();
                 // A node that founded a cluster and is ended at once must not found another one.
                 if (_memory?.ClusterId != _clusterId) Keep([.. Members().Append(_plan.Options.Advertise).Distinct().Order()]);
                 _log.Info("this node ({0}) is a member of the cluster {1}", _plan.Node, _plan.Options.Name);
@@ -278,7 +289,7 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
     private sealed record Resolved(SeedsResolved Seeds);
     private sealed record Looked(long Number, IReadOnlyList<(NodeAddress At, string Reason)> Distrusted);
     private sealed record RoundOver(long Number);
-    private sealed record Explained(long Number, IReadOnlyDictionary<NodeAddress, string> Reasons);
+    private sealed record Explained(long Number, IReadOnlyDictionary<NodeAddress, Silence> Reasons);
     private sealed record RememberNow { public static readonly RememberNow Instance = new(); }
     private sealed record ThrownOut { public static readonly ThrownOut Instance = new(); }
 }

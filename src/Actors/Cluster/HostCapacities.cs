@@ -9,12 +9,18 @@ public static class HostCapacities
     /// <summary>Memory comes and goes all the time: so much of a difference is worth telling.</summary>
     private const long MemoryStep = 256L << 20;
 
+    /// <param name="demand">Callers a minute.</param>
     /// <returns>With sequence 0.</returns>
-    public static HostCapacity Of(NodeView view, HostFace host, HostMemory? memory) => new(
+    public static HostCapacity Of(NodeView view, HostFace host, HostMemory? memory, Func<PoolView, double> demand) => new(
         host.Node, host.Peer, host.Gateway, host.Version, StateOf(view), memory?.AvailableBytes ?? 0, host.Labels,
         [
             .. view.Pools.Where(p => !p.Retired).Select(p => new PoolCapacity(
-                p.Name, p.Open ? p.Warm : 0, p.Warming, p.Leased, p.Target, p.Waiting, p.RefillTime, p.Revision)),
+                p.Name, p.Open ? p.Warm : 0, p.Warming, p.Leased, p.Target, p.Waiting, p.RefillTime, p.Revision)
+            {
+                Shared = p.Shared,
+                Room = p.Spec is { } spec && memory is { } had ? MemoryPolicy.RoomFor(spec, p.Warm + p.Warming, had) : int.MaxValue,
+                Demand = demand(p),
+            }),
         ],
         Sequence: 0);
 
@@ -23,9 +29,11 @@ public static class HostCapacities
         => one.State == other.State && one.PoolsKnown == other.PoolsKnown && one.Templates.SequenceEqual(other.Templates) && Math.Abs(one.MemoryBytes - other.MemoryBytes) < MemoryStep
             && one.Pools.Select(Rough).SequenceEqual(other.Pools.Select(Rough));
 
-    /// <summary>A time within a tenth is the same.</summary>
+    /// <summary>Times and figures of demand that differ by a quarter or less are the same, and so is room where memory is.</summary>
     private static PoolCapacity Rough(PoolCapacity pool)
-        => pool with { RefillTime = pool.RefillTime <= TimeSpan.Zero ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Round(Math.Log(pool.RefillTime.TotalSeconds) * 4)) };
+        => pool with { RefillTime = TimeSpan.FromSeconds(Step(pool.RefillTime.TotalSeconds)), Demand = pool.Demand < 0.1 ? 0 : Step(pool.Demand), Room = 0 };
+
+    private static double Step(double value) => value <= 0 ? 0 : Math.Round(Math.Log(value) * 4);
 
     private static HostState StateOf(NodeView view)
         => view.Starting ? HostState.Cordoned

@@ -1,4 +1,5 @@
 using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
 
 namespace VmCacheCluster.Actors.Cluster;
 
@@ -57,6 +58,6 @@ internal sealed class KnockRound(NodeAddress self)
 
     public string? IdAt(NodeAddress at) => _answers.GetValueOrDefault(at) is Knocked.Member member ? member.ClusterId : null;
 
-    public IReadOnlyCollection<Knocked> Result(IReadOnlyDictionary<NodeAddress, string> reasons)
-        => [.. _answers.Values, .. _open.Select(at => new Knocked.Silent(at, reasons.GetValueOrDefault(at, "it does not answer")))];
+    public IReadOnlyCollection<Knocked> Result(IReadOnlyDictionary<NodeAddress, Silence> reasons)
+        => [.. _answers.Values, .. _open.Select(at => new Knocked.Silent(at, reasons.GetValueOrDefault(at)?.Reason ?? "it does not answer"))];
 }

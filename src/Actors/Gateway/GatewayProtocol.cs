@@ -149,6 +149,15 @@ public sealed record PoolView(
     /// <summary>How far it is on its way to that revision, or why another one was undone; empty otherwise.</summary>
     public string Rollout { get; init; } = "";
 
+    /// <summary>What its VMs are like; null: not known.</summary>
+    public VmSpec? Spec { get; init; }
+
+    /// <summary>The target is this host's share of a total.</summary>
+    public bool Shared { get; init; }
+
+    /// <summary>Callers that came since it was started.</summary>
+    public long Callers { get; init; }
+
     /// <summary>It takes callers.</summary>
     public bool Open { get; init; } = true;
 

@@ -17,6 +17,8 @@ public sealed class NodeActor : ReceiveActor
     private const int ReapsAtOnce = 8;
     private const string PoolPrefix = "pool-";
 
+    private static readonly CordonPool Cordoned = new("this host is cordoned: `vmcache node uncordon` lets it keep VMs warm again");
+
     private readonly NodePlan _plan;
     private readonly NodePorts _ports;
     private readonly ILoggingAdapter _log = Context.GetLogger();
@@ -41,6 +43,7 @@ public sealed class NodeActor : ReceiveActor
         _configured = new NodePools(plan.Pools);
         _ports = ports;
         _journal = ports.Journal;
+        if (ports.WasCordoned()) _cordon = Cordoned;
         _gateway = Child("gateway", Props.Create(() => new GatewayActor(ports.Journal)));
         _slots = Child("boot-slots", Props.Create(() => new BootSlotsActor(plan.BootParallelism, ports.Memory, plan.Memory)));
         _accelerators = Child("accelerator", Props.Create(() => new AcceleratorActor(ports.Proof)));
@@ -170,7 +173,7 @@ public sealed class NodeActor : ReceiveActor
     private void OnCordon(CordonNode cordon)
     {
         if (!cordon.On) _drained = false;
-        _cordon = cordon.On ? new CordonPool("this host is cordoned: `vmcache node uncordon` lets it keep VMs warm again") : null;
+        _cordon = cordon.On ? Cordoned : null;
         Tell(_cordon ?? new CordonPool(null));
         Sender.Tell(NodeCordoned.Instance);
     }

@@ -27,6 +27,9 @@ public sealed record NodePorts(VmPorts Vms, IAcceleratorProof Proof, Func<double
     /// <summary>Null: nobody looks at it.</summary>
     public IHostMemory? Memory { get; init; }
 
+    /// <summary>Whether the host was cordoned when its last daemon ended.</summary>
+    public Func<bool> WasCordoned { get; init; } = static () => false;
+
     /// <summary>Told how changes of pools went; null: nobody is.</summary>
     public IRolloutObserver? Rollouts { get; init; }
 }

@@ -18,11 +18,15 @@ internal sealed class PoolCallers(
     /// <summary>Callers who take any VM, and callers who want one made for them.</summary>
     private readonly WaitingCallers _any = new(host.Timers, host.Time), _new = new(host.Timers, host.Time);
     private readonly Dictionary<AcquireTicket, AcquireBaseVm> _admitted = [];
+    private long _inVain;
 
     public IdempotencyKeys Keys { get; } = new();
 
     /// <summary>How many wait for a VM.</summary>
     public int Waiting => _any.Count + _new.Count;
+
+    /// <summary>Callers since the pool was started: those for whom a VM was warm, and those for whom none was.</summary>
+    public long Came => shelf.Served + _inVain;
 
     public void Acquire(AcquireBaseVm caller)
     {
@@ -150,7 +154,11 @@ internal sealed class PoolCallers(
         }
         else if (wish.Warm == WarmWish.Never) Queue(caller, _new);
         else if (wish.Warm == WarmWish.Prefer) Serve(caller);
-        else if (_any.Count > 0 || !shelf.TryServe(caller, Served.Warm)) Refuse(caller, RefusalKind.Exhausted, $"no VM is warm: {host.WhyEmpty()}");
+        else if (_any.Count > 0 || !shelf.TryServe(caller, Served.Warm))
+        {
+            _inVain++;
+            Refuse(caller, RefusalKind.Exhausted, $"no VM is warm: {host.WhyEmpty()}");
+        }
     }
 
     private void Serve(AcquireBaseVm caller)
@@ -160,6 +168,7 @@ internal sealed class PoolCallers(
 
     private void Queue(AcquireBaseVm caller, WaitingCallers queue)
     {
+        _inVain++;
         if (Waiting + Keys.Others >= settings.Options.MaxWaiting) Refuse(caller, RefusalKind.Exhausted, $"its queue is full ({Waiting} callers wait)");
         else queue.Add(caller);
     }

@@ -70,7 +70,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         Receive<UseSocket>(WhenRecovered<UseSocket>(use => _switchboard.ToVm(use.Id, use, Sender)));
         Receive<RunVmCommand>(WhenRecovered<RunVmCommand>(run => _switchboard.ToVm(run.Id, run, Sender)));
         Receive<GetVm>(WhenRecovered<GetVm>(get => _switchboard.Show(get, Sender)));
-        Receive<GetPoolView>(_ => Sender.Tell(_views.Pool(_making.Count, _callers.Waiting)));
+        Receive<GetPoolView>(_ => Sender.Tell(_views.Pool(_making.Count, _callers)));
         Receive<AnnounceVms>(WhenRecovered<AnnounceVms>(announce => _switchboard.Announce(announce, Self)));
         Receive<BootSlotGranted>(_ => OnSlot());
         Receive<BootSlotWithheld>(withheld => _refill.Withheld = withheld.Reason);

@@ -10,10 +10,10 @@ internal sealed class PoolViews(
 {
     private (VmSpec? Spec, string Name) _revision;
 
-    public PoolView Pool(int making, int waiting) => Pool(settings.Options, making, waiting, settings.Accelerator);
+    public PoolView Pool(int making, PoolCallers callers) => Pool(settings.Options, making, callers, settings.Accelerator);
 
-    private PoolView Pool(PoolOptions options, int making, int waiting, AcceleratorVerdict? accelerator) => new(
-        settings.Name, options.Endpoint, options.VmCacheNumber, Warm, making, members.Values.Count(m => m.Shown.Held), waiting,
+    private PoolView Pool(PoolOptions options, int making, PoolCallers callers, AcceleratorVerdict? accelerator) => new(
+        settings.Name, options.Endpoint, options.VmCacheNumber, Warm, making, members.Values.Count(m => m.Shown.Held), callers.Waiting,
         gate.GivenUp ?? (gate.Cordoned is { } cordoned && Warm < options.VmCacheNumber ? cordoned : WhyNotFull(options.VmCacheNumber, making)),
         accelerator?.Accelerator ?? Accelerator.Tcg, accelerator?.Reason ?? "not resolved yet",
         [.. members.Values.Select(Vm)], events.Snapshot())
@@ -23,6 +23,9 @@ internal sealed class PoolViews(
         RefillTime = refill.Took,
         Revision = RevisionOf(options.Spec),
         Rollout = Rollout(),
+        Spec = options.Spec,
+        Shared = options.Shared,
+        Callers = callers.Came,
         Open = gate.Closed is null,
         Retired = gate.Retired is not null,
         Cordoned = gate.Cordoned is not null,

@@ -15,6 +15,11 @@ public sealed class WarmShelf
     private readonly LinkedList<WarmOffer> _outdated = new();
     private readonly Dictionary<VmId, LinkedListNode<WarmOffer>> _nodes = [];
 
+    private long _served;
+
+    /// <summary>How many callers have taken one.</summary>
+    public long Served => Interlocked.Read(ref _served);
+
     /// <summary>How many there are as the pool wants them now, and how many that are not.</summary>
     public (int Fresh, int Outdated) Count
     {
@@ -46,6 +51,7 @@ public sealed class WarmShelf
             if ((_fresh.First ?? _outdated.First) is not { } node) return false;
             offer = Remove(node);
             offer.Caller = caller;
+            _served++;
         }
 
         offer.Vm.Tell(new ReserveVm(offer.Id, caller, served), Akka.Actor.ActorRefs.NoSender);

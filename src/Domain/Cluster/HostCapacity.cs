@@ -13,7 +13,17 @@ public enum HostState
 /// <summary>What a host has of one pool.</summary>
 /// <param name="RefillTime">What making one VM took lately; zero: not known yet.</param>
 /// <param name="Revision">Of the pool's configuration: equal revisions give interchangeable VMs.</param>
-public sealed record PoolCapacity(PoolName Pool, int Warm, int Warming, int Leased, int Target, int Waiting, TimeSpan RefillTime, string Revision);
+public sealed record PoolCapacity(PoolName Pool, int Warm, int Warming, int Leased, int Target, int Waiting, TimeSpan RefillTime, string Revision)
+{
+    /// <summary>The target is the host's share of a total.</summary>
+    public bool Shared { get; init; }
+
+    /// <summary>The most VMs that the host has the memory for, those it has included.</summary>
+    public int Room { get; init; }
+
+    /// <summary>Callers a minute, lately.</summary>
+    public double Demand { get; init; }
+}
 
 /// <summary>What a host has, as it says itself.</summary>
 /// <param name="Peer">Where it serves the other nodes.</param>

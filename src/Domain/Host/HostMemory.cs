@@ -3,7 +3,8 @@ namespace VmCacheCluster.Domain;
 /// <summary>The host's memory at one moment.</summary>
 /// <param name="AvailableBytes">What can be had without swapping (MemAvailable).</param>
 /// <param name="Stalled">The share of the last ten seconds, from 0 to 1, in which some process waited for memory (PSI); null: not known.</param>
-public readonly record struct HostMemory(long AvailableBytes, double? Stalled);
+/// <param name="TotalBytes">All of it (MemTotal).</param>
+public readonly record struct HostMemory(long AvailableBytes, double? Stalled, long TotalBytes = long.MaxValue);
 
 /// <summary>When no more VMs are made.</summary>
 /// <param name="ReserveBytes">So much stays available.</param>
@@ -20,6 +21,11 @@ public static class MemoryPolicy
 
     /// <summary>Bytes that a VM takes by the time it is warm. Most of a clone's memory is its template's.</summary>
     public static long NeedOf(VmSpec spec, bool clone) => clone ? Overhead : spec.MemoryMiB * MiB + Overhead;
+
+    /// <summary>The most warm VMs that the host has the memory for, should all of them take all of theirs one day.</summary>
+    /// <param name="there">VMs that are warm or being made.</param>
+    public static int RoomFor(VmSpec spec, int there, HostMemory memory)
+        => (int)Math.Min(there + (memory.AvailableBytes / NeedOf(spec, clone: false)), Math.Min(int.MaxValue, memory.TotalBytes / (spec.MemoryMiB * MiB)));
 
     /// <summary>Why no VM may be made now; null: one may.</summary>
     /// <param name="promised">Bytes for VMs that are being made and have not taken all of it yet.</param>

@@ -22,6 +22,9 @@ public sealed record PoolOptions
     /// <summary>How many VMs are kept warm; 0: VMs are made on demand only.</summary>
     public required int VmCacheNumber { get; init; }
 
+    /// <summary>That is this host's share of what all hosts keep warm together.</summary>
+    public bool Shared { get; init; }
+
     /// <summary>Absolute path of the pool's Kata socket; null: it has none.</summary>
     public string? Endpoint { get; init; }
 

@@ -15,7 +15,11 @@ public interface IClusterHost
     Task<string?> WhyDistrustedAsync(NodeAddress at, CancellationToken cancel);
 
     /// <summary>Why a node does not answer, for a person: it is not reached, or the two do not trust each other.</summary>
-    Task<string> WhySilentAsync(NodeAddress at, CancellationToken cancel);
+    Task<Silence> WhySilentAsync(NodeAddress at, CancellationToken cancel);
 }
+
+/// <summary>Why a node does not answer, for a person.</summary>
+/// <param name="Listens">It is reached, and the two trust each other: it hears us, or its answers do not come here.</param>
+public sealed record Silence(string Reason, bool Listens = false);
 
 public sealed record SeedsResolved(IReadOnlyList<NodeAddress> Addresses, IReadOnlyList<string> Problems);

@@ -14,7 +14,7 @@ public sealed class ClusterHost(ClusterFile file, PeerProbe probe) : IClusterHos
 
     public Task<string?> WhyDistrustedAsync(NodeAddress at, CancellationToken cancel) => probe.DistrustAsync(at, cancel);
 
-    public Task<string> WhySilentAsync(NodeAddress at, CancellationToken cancel) => probe.WhyAsync(at, cancel);
+    public Task<Silence> WhySilentAsync(NodeAddress at, CancellationToken cancel) => probe.WhyAsync(at, cancel);
 
     public async Task<SeedsResolved> ResolveAsync(IReadOnlyList<Seed> seeds, CancellationToken cancel)
     {

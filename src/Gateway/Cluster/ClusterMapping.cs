@@ -55,6 +55,7 @@ internal static class ClusterMapping
             Target = (uint)pool.Target,
             Waiting = (uint)pool.Waiting,
             Revision = pool.Revision,
+            Shared = pool.Shared,
         };
         if (pool.RefillTime > TimeSpan.Zero) told.RefillTime = Duration.FromTimeSpan(pool.RefillTime);
         return told;

@@ -48,7 +48,7 @@ public sealed class HostReporter(IRequiredActor<GatewayActor> gateway, NodeOptio
     {
         try
         {
-            return HostCapacities.Of((NodeView)await Edge.AskAsync(gateway.ActorRef, GetNodeView.Instance, Timeout, "what this host has", context), ThisHost.Of(options), memory.Read());
+            return HostCapacities.Of((NodeView)await Edge.AskAsync(gateway.ActorRef, GetNodeView.Instance, Timeout, "what this host has", context), ThisHost.Of(options), memory.Read(), static _ => 0);
         }
         catch (RpcException)
         {

@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
 
 namespace VmCacheCluster.Gateway.Cluster;
 
@@ -14,7 +15,7 @@ public sealed class PeerProbe(Func<TlsIdentity?> identity)
     /// <summary>A node that does not trust our certificate says so after the handshake has ended for us.</summary>
     private static readonly TimeSpan Afterthought = TimeSpan.FromMilliseconds(500);
 
-    public async Task<string> WhyAsync(NodeAddress at, CancellationToken cancel)
+    public async Task<Silence> WhyAsync(NodeAddress at, CancellationToken cancel)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(Patience);
@@ -25,14 +26,14 @@ public sealed class PeerProbe(Func<TlsIdentity?> identity)
         }
         catch (SocketException e)
         {
-            return $"it is not reached ({e.Message})";
+            return new Silence($"it is not reached ({e.Message})");
         }
         catch (OperationCanceledException)
         {
-            return $"it is not reached within {Patience.TotalSeconds:0} s: is the port open in the firewalls between?";
+            return new Silence($"it is not reached within {Patience.TotalSeconds:0} s: is the port open in the firewalls between?");
         }
 
-        if (identity() is not { } own) return $"it listens and does not answer: is TLS on there and off here, or is it known by another address (its vmcache.cluster.advertise)?";
+        if (identity() is not { } own) return new Silence($"it listens and does not answer: is TLS on there and off here, or is it known by another address (its vmcache.cluster.advertise)?", Listens: true);
         return await HandshakeAsync(socket.GetStream(), own, at, limit.Token).ConfigureAwait(false);
     }
 
@@ -56,15 +57,15 @@ public sealed class PeerProbe(Func<TlsIdentity?> identity)
         return await ShakeAsync(tls, own, at, limit.Token).ConfigureAwait(false);
     }
 
-    private static async Task<string> HandshakeAsync(NetworkStream stream, TlsIdentity own, NodeAddress at, CancellationToken limit)
+    private static async Task<Silence> HandshakeAsync(NetworkStream stream, TlsIdentity own, NodeAddress at, CancellationToken limit)
     {
         await using var tls = new SslStream(stream);
-        if (await ShakeAsync(tls, own, at, limit).ConfigureAwait(false) is { } fault) return fault;
+        if (await ShakeAsync(tls, own, at, limit).ConfigureAwait(false) is { } fault) return new Silence(fault);
         using var after = CancellationTokenSource.CreateLinkedTokenSource(limit);
         after.CancelAfter(Afterthought);
         try
         {
-            return await tls.ReadAsync(new byte[1], after.Token).ConfigureAwait(false) == 0 ? Refused(own) : Other();
+            return await tls.ReadAsync(new byte[1], after.Token).ConfigureAwait(false) == 0 ? new Silence(Refused(own)) : Other();
         }
         catch (OperationCanceledException)
         {
@@ -72,7 +73,7 @@ public sealed class PeerProbe(Func<TlsIdentity?> identity)
         }
         catch (IOException)
         {
-            return Refused(own);
+            return new Silence(Refused(own));
         }
     }
 
@@ -98,5 +99,5 @@ public sealed class PeerProbe(Func<TlsIdentity?> identity)
 
     private static string Refused(TlsIdentity own) => $"it does not trust this node's certificate ({own.Certificate.Subject}, signed by {own.Certificate.Issuer})";
 
-    private static string Other() => "it listens and does not answer: is it known by another address (its vmcache.cluster.advertise)?";
+    private static Silence Other() => new("it listens and does not answer: is it known by another address (its vmcache.cluster.advertise)?", Listens: true);
 }

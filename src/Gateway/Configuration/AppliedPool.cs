@@ -8,6 +8,9 @@ namespace VmCacheCluster.Gateway.Configuration;
 /// <param name="Source">For a person: where it comes from.</param>
 public sealed record AppliedPool(PoolDefinition Definition, int Share, string Source)
 {
+    /// <summary>Where a share comes from.</summary>
+    internal const string Dealt = "this host's share of the total";
+
     public PoolName Name => Definition.Name;
 
     internal IReadOnlyList<Layer> Layers
@@ -17,7 +20,7 @@ public sealed record AppliedPool(PoolDefinition Definition, int Share, string So
             var prefix = $"pools.{Name}";
             var own = new Layer(HoconText.Parse(Definition.Text), prefix, Source);
             return PoolFileReader.TotalOf(Definition) is null ? [own]
-                : [new Layer(ConfigNode.Of("vm-cache-number", Share.ToString(CultureInfo.InvariantCulture)), prefix, Source), own];
+                : [new Layer(ConfigNode.Of("vm-cache-number", Share.ToString(CultureInfo.InvariantCulture)), prefix, Dealt), own];
         }
     }
 }

@@ -142,7 +142,7 @@ public static class ConfigurationLoader
         foreach (var same in pools.Where(p => p.Endpoint is not null).GroupBy(p => p.Endpoint!.Value).Where(g => g.Count() > 1))
             faults.Add(same.Last().Endpoint!.Fault(
                 $"the pools {string.Join(" and ", same.Select(p => p.Options.Name))} have one endpoint", "give each pool its own"));
-        var needed = pools.Select(p => (long)p.Options.VmCacheNumber * p.Options.Spec.MemoryMiB).ToList();
+        var needed = pools.Where(p => !p.Options.Shared).Select(p => (long)p.Options.VmCacheNumber * p.Options.Spec.MemoryMiB).ToList();
         if (needed.Sum() > host.MemoryMiB && needed.All(n => n <= host.MemoryMiB))
             faults.Add(new ConfigurationFault(
                 "vmcache.pools", "", $"all pools' warm VMs need {needed.Sum()} MiB; this host has {host.MemoryMiB} MiB",

@@ -46,12 +46,14 @@ internal sealed class PoolReader(HostFacts host, NodeDefaults node, ICollection<
             faults.Add(prime.Fault(
                 "clients of this pool's socket would get clones with the same random numbers",
                 "leave it on, or set refill to boot, or give the pool no endpoint: vmcache.v1 reaches it by its name"));
+        var (number, shared) = VmCacheNumber(section, spec);
         var options = new PoolOptions
         {
             Name = name,
             Spec = spec,
             Accelerator = section.Choice("accelerator", Accelerators).Value,
-            VmCacheNumber = VmCacheNumber(section, spec),
+            VmCacheNumber = number,
+            Shared = shared,
             Endpoint = endpoint?.Value,
             GracePeriod = section.Time("grace-period", "inherit").Value ?? node.GracePeriod,
             Lease = Lease(section),
@@ -106,14 +108,16 @@ internal sealed class PoolReader(HostFacts host, NodeDefaults node, ICollection<
 
     private static int Fitting(long hostMiB, int memory) => (int)Math.Min(int.MaxValue, hostMiB / memory);
 
-    private int VmCacheNumber(Section section, VmSpec spec)
+    private (int Number, bool Shared) VmCacheNumber(Section section, VmSpec spec)
     {
         var number = section.Number("vm-cache-number", 0, 1_000_000);
+        // Nobody wrote a share: it is no fault that it was dealt when there was more memory.
+        if (number.Source == AppliedPool.Dealt) return (Math.Min(number.Value, Fitting(host.MemoryMiB, spec.MemoryMiB)), true);
         var needed = (long)number.Value * spec.MemoryMiB;
         if (needed > host.MemoryMiB && spec.MemoryMiB <= host.MemoryMiB)
             faults.Add(number.Fault(
                 $"{number.Value} VMs of {spec.MemoryMiB} MiB need {needed} MiB; this host has {host.MemoryMiB} MiB",
                 $"give at most {Fitting(host.MemoryMiB, spec.MemoryMiB)}, or make the VMs smaller"));
-        return number.Value;
+        return (number.Value, false);
     }
 }

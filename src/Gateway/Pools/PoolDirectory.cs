@@ -44,7 +44,6 @@ public sealed class PoolDirectory(
             next = Alone(next);
             var loaded = start.Source.Load(next.Pools.Values.Select(p => (p.InEffect, p.Share)), "the pool file");
             if (loaded.Options is null) return loaded.Faults;
-            if (InCluster && next.Definitions.Where(d => PoolFileReader.TotalOf(d) is not null).Select(NotShared).ToList() is { Count: > 0 } totals) return totals;
             if (!dryRun) await TakeAsync(next, loaded, cancel).ConfigureAwait(false);
             return [];
         }
@@ -55,6 +54,12 @@ public sealed class PoolDirectory(
     }
 
     public ulong Digest => PoolDefinition.Digest(_catalog.Definitions);
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<PoolName, int> Totals => TotalsOf(_catalog);
+
+    /// <inheritdoc/>
+    public Task ShareAsync(IReadOnlyDictionary<PoolName, int> shares, CancellationToken cancel) => ChangeAsync(catalog => catalog.Share(shares), cancel);
 
     /// <inheritdoc/>
     public async Task PullAsync(NodeAddress peer, CancellationToken cancel)
@@ -89,13 +94,12 @@ public sealed class PoolDirectory(
 
     private bool InCluster => start.Loaded.Options!.Cluster is not null;
 
-    private static ConfigurationFault NotShared(PoolDefinition pool) => new(
-        $"pools.{pool.Name}.{PoolFileReader.Total}", $"{PoolFileReader.TotalOf(pool)}", "a total is not shared out over the hosts of a cluster yet", "the pool file",
-        "give vm-cache-number, which each host keeps warm");
-
     /// <summary>A host that is in no cluster keeps the whole total warm.</summary>
     private PoolCatalog Alone(PoolCatalog catalog) => InCluster ? catalog
-        : catalog.Share(catalog.Definitions.Where(d => PoolFileReader.TotalOf(d) is not null).ToDictionary(d => d.Name, d => PoolFileReader.TotalOf(d)!.Value));
+        : catalog.Share(TotalsOf(catalog));
+
+    private static Dictionary<PoolName, int> TotalsOf(PoolCatalog catalog)
+        => catalog.Definitions.Select(d => (d.Name, Total: PoolFileReader.TotalOf(d))).Where(d => d.Total is not null).ToDictionary(d => d.Name, d => d.Total!.Value);
 
     /// <returns>Null: it is so already.</returns>
     private PoolDefinition? Define(PoolName name, string? text)
@@ -162,7 +166,15 @@ public sealed class PoolDirectory(
         await file.WriteAsync(next, cancel).ConfigureAwait(false);
         _catalog = next;
         pools.Now = options;
-        await gateway.ActorRef.Ask<PoolsApplied>(new ApplyPools(options), Timeout, cancel).ConfigureAwait(false);
+        try
+        {
+            await gateway.ActorRef.Ask<PoolsApplied>(new ApplyPools(options), Timeout, cancel).ConfigureAwait(false);
+        }
+        catch (AskTimeoutException e)
+        {
+            throw new IOException($"this host was told of its pools, and did not take them within {Timeout.TotalSeconds:0} s", e);
+        }
+
         _problem = "";
     }
 }

@@ -6,12 +6,13 @@ using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Gateway.Cluster;
+using VmCacheCluster.Gateway.Pools;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
 
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>vmcache.v1.Admin.</summary>
-public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start, ClusterQueries cluster, NodeRoutes nodes, PoolCalls pools) : Admin.AdminBase
+public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start, ClusterQueries cluster, NodeRoutes nodes, PoolCalls pools, CordonMark cordon) : Admin.AdminBase
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
@@ -59,6 +60,15 @@ public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptio
 
     private async Task<T> CordonHereAsync<T>(bool on, T done, ServerCallContext context)
     {
+        try
+        {
+            cordon.Set(on);
+        }
+        catch (IOException e)
+        {
+            throw GrpcErrors.NotKept(e.Message);
+        }
+
         await Edge.AskAsync(gateway.ActorRef, new CordonNode(on), Timeout, "this host", context);
         return done;
     }

@@ -21,6 +21,7 @@ public static class GrpcServices
         services.AddSingleton(start);
         services.AddSingleton(new PoolsFile(options.StateDirectory));
         services.TryAddSingleton<RolloutEnds>();
+        services.TryAddSingleton(new CordonMark(options.StateDirectory));
         services.AddSingleton<PoolDirectory>();
         services.AddHostedService(provider => provider.GetRequiredService<PoolDirectory>());
         services.AddSingleton<IAppliedPools>(provider => provider.GetRequiredService<PoolDirectory>());

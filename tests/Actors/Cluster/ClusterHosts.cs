@@ -73,7 +73,12 @@ public sealed class ClusterHost : IAsyncDisposable
         (Plan, _config, _times) = (plan, config, times);
         Disk.Memory = memory;
         Gateway = _host.ActorOf(Props.Create(() => new Pools()));
-        Ports = new ClusterPorts(Disk, Gateway, new EventJournal(TimeProvider.System), TimeProvider.System, Random.Shared.NextDouble) { Templates = Lender };
+        var journal = new EventJournal(TimeProvider.System);
+        Applied = new FakeAppliedPools(Gateway, journal);
+        Ports = new ClusterPorts(Disk, Gateway, journal, TimeProvider.System, Random.Shared.NextDouble)
+        {
+            Pools = Applied, Templates = Lender, Dealing = new CapacityTimes(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(2)),
+        };
         StartAgain();
     }
 
@@ -82,6 +87,8 @@ public sealed class ClusterHost : IAsyncDisposable
     public FakeClusterHost Disk { get; } = new();
 
     public FakeLender Lender { get; } = new();
+
+    public FakeAppliedPools Applied { get; }
 
     public IActorRef Gateway { get; }
 
@@ -105,6 +112,12 @@ public sealed class ClusterHost : IAsyncDisposable
     }
 
     private static readonly ClusterSeen Nothing = new("", [], "between two incarnations");
+
+    public async Task IsInAsync(HostState state)
+    {
+        await Gateway.Ask<string>(state);
+        Ports.Journal.Add(NodeEventKind.PoolEvent, PoolName.Default, null, "otherwise");
+    }
 
     public Task IsMemberOfAsync(int members) => Eventually.Async(
         async () => await SeenAsync() is { ClusterId.Length: > 0 } seen && seen.Members.Count(m => m is { Reachable: true, Capacity: not null }) == members,
@@ -154,7 +167,8 @@ public sealed class ClusterHost : IAsyncDisposable
 /// <summary>A host's gateway that has the pools a test says.</summary>
 public sealed class Pools : ReceiveActor
 {
-    private readonly SortedDictionary<string, int> _warm = [];
+    private readonly SortedDictionary<string, int> _warm = [], _shares = [];
+    private HostState _state = HostState.Up;
 
     public Pools()
     {
@@ -163,11 +177,30 @@ public sealed class Pools : ReceiveActor
             _warm[set.Pool] = set.Warm;
             Sender.Tell("done");
         });
+        Receive<Share>(share =>
+        {
+            _shares[share.Pool] = share.Number;
+            Sender.Tell("done");
+        });
+        Receive<HostState>(state =>
+        {
+            _state = state;
+            Sender.Tell("done");
+        });
         Receive<GetNodeView>(_ => Sender.Tell(new NodeView(
-            [.. _warm.Select(p => new PoolView(new PoolName(p.Key), null, 4, p.Value, 0, 0, 0, "", Accelerator.Tcg, "", [], []))], Starting: false)));
+        [
+            .. _warm.Select(p => new PoolView(new PoolName(p.Key), null, 4, p.Value, 0, 0, 0, "", Accelerator.Tcg, "", [], [])),
+            .. _shares.Select(p => new PoolView(new PoolName(p.Key), null, p.Value, p.Value, 0, 0, 0, "", Accelerator.Tcg, "", [], [])
+            {
+                Shared = true, Open = _state != HostState.Draining, Cordoned = _state == HostState.Cordoned,
+            }),
+        ], Starting: false)));
     }
 
     public sealed record Set(string Pool, int Warm);
+
+    /// <summary>It makes them at once.</summary>
+    public sealed record Share(string Pool, int Number);
 }
 
 /// <summary>What a node remembers, in memory; seeds are what they are called.</summary>
@@ -188,5 +221,30 @@ public sealed class FakeClusterHost : IClusterHost
 
     public Task<string?> WhyDistrustedAsync(NodeAddress at, CancellationToken cancel) => Task.FromResult<string?>(null);
 
-    public Task<string> WhySilentAsync(NodeAddress at, CancellationToken cancel) => Task.FromResult("nobody listens there");
+    /// <summary>What is found at nodes that do not answer.</summary>
+    public Silence Silence { get; set; } = new("nobody listens there");
+
+    public Task<Silence> WhySilentAsync(NodeAddress at, CancellationToken cancel) => Task.FromResult(Silence);
+}
+
+/// <summary>Totals as a test says; what this host gets of them is made.</summary>
+public sealed class FakeAppliedPools(IActorRef host, EventJournal journal) : IAppliedPools
+{
+    public ulong Digest => 0;
+
+    public IReadOnlyDictionary<PoolName, int> Totals { get; private set; } = new Dictionary<PoolName, int>();
+
+    public async Task ApplyAsync(string pool, int total)
+    {
+        Totals = new Dictionary<PoolName, int> { [new PoolName(pool)] = total };
+        await ShareAsync(new Dictionary<PoolName, int> { [new PoolName(pool)] = 0 }, CancellationToken.None);
+    }
+
+    public async Task ShareAsync(IReadOnlyDictionary<PoolName, int> shares, CancellationToken cancel)
+    {
+        foreach (var (pool, number) in shares) await host.Ask<string>(new Pools.Share(pool.Value, number), cancel);
+        journal.Add(NodeEventKind.PoolEvent, PoolName.Default, null, "otherwise");
+    }
+
+    public Task PullAsync(NodeAddress peer, CancellationToken cancel) => Task.CompletedTask;
 }

@@ -1,5 +1,6 @@
 using VmCacheCluster.Actors.Cluster;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Tests.TestSupport;
 
 namespace VmCacheCluster.Tests.Actors.Cluster;
@@ -110,6 +111,33 @@ public sealed class MembershipSpecs : IAsyncLifetime
         foreach (var host in new[] { a, b, island }) await host.IsMemberOfAsync(3);
         Assert.Equal([2, 1, 1], [island.Incarnations, a.Incarnations, b.Incarnations]);
         Assert.Equal("f00", (await island.SeenAsync()).ClusterId);
+    }
+
+    [Fact]
+    public async Task Starts_its_part_anew_when_a_node_listens_and_never_answers()
+    {
+        var seed = ClusterHosts.FreeAddress();
+        var alone = _hosts.Start("a", [seed]);
+        await Eventually.Async(async () => (await alone.SeenAsync()).Reason.Contains("nobody listens"), "it says so");
+        Assert.Equal(1, alone.Incarnations);
+
+        alone.Disk.Silence = new Silence("it listens and does not answer", Listens: true);
+        await Eventually.Async(() => alone.Incarnations == 2, "another one knocks");
+
+        // The seed has come to itself.
+        _hosts.Start("s", [], bootstrap: true, with: o => o with { Listen = seed, Advertise = seed });
+        await alone.IsMemberOfAsync(2);
+    }
+
+    [Fact]
+    public void Waits_longer_each_time_for_a_node_that_does_not_answer()
+    {
+        var patience = new DoorPatience();
+        int Rounds() => Enumerable.Range(1, 100).First(_ => patience.IsOver());
+
+        Assert.Equal([4, 8, 16, 32, 64, 64], Enumerable.Range(0, 6).Select(_ => Rounds()));
+        patience.Renew();
+        Assert.Equal(4, Rounds());
     }
 
     [Fact]

@@ -37,6 +37,7 @@ public sealed class WireSpecs : IAsyncLifetime
                 Sequence = 8, Version = "v", Gateway = "g:3",
             },
             "0A016E 1203683A32 1802 2007 2A06 0A017A 120161 3212 0A0170 1001 1802 2003 2804 3005 3806 420172 3808 420176 4A03673A33"),
+        ["S1"] = (new Shares { Pools = { ["p"] = 3 } }, "0A05 0A0170 1003"),
     };
 
     public Task InitializeAsync() => Task.CompletedTask;
@@ -104,7 +105,7 @@ public sealed class WireSpecs : IAsyncLifetime
 
     private static HostCapacity Capacity() => new(
         new NodeName("n"), new NodeAddress("h", 1), new NodeAddress("g", 2), "v", HostState.Cordoned, 5, new Dictionary<string, string> { ["zone"] = "a" },
-        [new PoolCapacity(PoolName.Default, 1, 2, 3, 4, 5, TimeSpan.FromMilliseconds(6), "r")], 9)
+        [new PoolCapacity(PoolName.Default, 1, 2, 3, 4, 5, TimeSpan.FromMilliseconds(6), "r") { Shared = true, Room = 7, Demand = 0.5 }], 9)
     {
         Templates = [1, ulong.MaxValue],
     };

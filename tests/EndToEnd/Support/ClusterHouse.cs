@@ -86,7 +86,7 @@ internal sealed class ClusterHouse : IAsyncDisposable
         await Eventually.Async(
             async () => condition(last = await this[host].Client.GetClusterAsync(Ask)),
             $"{Name(host)}: {what}",
-            () => $"{last}\n{this[host].Log}");
+            () => $"{last}\n{string.Concat(_daemons.Select((daemon, i) => $"--- {Name(i)}:\n{daemon?.Log}\n"))}");
         return last!;
     }
 

@@ -179,6 +179,7 @@ public sealed class AcquireSpecs
         var watched = await watch;
 
         Assert.Contains("app=x", list.Out);
+        Assert.Equal("", drain.Error);
         Assert.Equal((3u, 1u), (drain.Json.GetProperty("warmGivenUp").GetUInt32(), drain.Json.GetProperty("leasedLeft").GetUInt32()));
         Assert.Equal(("e", 6UL), (asked.Epoch, asked.After));
         var seen = new CliRun(0, Assert.Single(watched.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries)), "").Json;

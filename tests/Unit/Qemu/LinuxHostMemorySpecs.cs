@@ -19,7 +19,7 @@ public sealed class LinuxHostMemorySpecs : IDisposable
         Write("meminfo", "MemTotal:       24682344 kB\nMemFree:        18 kB\nMemAvailable:   2048 kB\n");
         Write("pressure/memory", "some avg10=12.50 avg60=1.00 avg300=0.10 total=77\nfull avg10=3.00 avg60=0.00 avg300=0.00 total=7\n");
 
-        Assert.Equal(new HostMemory(2048 * 1024, 0.125), new LinuxHostMemory(_proc.FullName).Read());
+        Assert.Equal(new HostMemory(2048 * 1024, 0.125, 24682344L * 1024), new LinuxHostMemory(_proc.FullName).Read());
     }
 
     [Fact]

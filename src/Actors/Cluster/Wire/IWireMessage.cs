@@ -8,3 +8,5 @@ public partial class Knock : IWireMessage;
 public partial class KnockAnswer : IWireMessage;
 
 public partial class HostReport : IWireMessage;
+
+public partial class Shares : IWireMessage;

@@ -35,6 +35,9 @@ public static class Reports
             Waiting = p.Waiting,
             RefillMilliseconds = (int)p.RefillTime.TotalMilliseconds,
             Revision = p.Revision,
+            Shared = p.Shared,
+            Room = p.Room,
+            CallersPerMinute = p.Demand,
         }));
         return report;
     }
@@ -48,7 +51,12 @@ public static class Reports
         {
             if (!PoolName.TryParse(p.Pool, out var pool)) continue;
             pools.Add(new PoolCapacity(
-                pool, p.Warm, p.Warming, p.Leased, p.Target, p.Waiting, TimeSpan.FromMilliseconds(p.RefillMilliseconds), p.Revision));
+                pool, p.Warm, p.Warming, p.Leased, p.Target, p.Waiting, TimeSpan.FromMilliseconds(p.RefillMilliseconds), p.Revision)
+            {
+                Shared = p.Shared,
+                Room = p.Room,
+                Demand = p.CallersPerMinute,
+            });
         }
 
         return new HostCapacity(

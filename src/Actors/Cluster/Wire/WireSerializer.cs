@@ -19,6 +19,7 @@ public sealed class WireSerializer(ExtendedActorSystem system) : SerializerWithS
         ["K1"] = Knock.Parser,
         ["A1"] = KnockAnswer.Parser,
         ["H1"] = HostReport.Parser,
+        ["S1"] = Shares.Parser,
     };
 
     private static readonly Dictionary<Type, string> Manifests = Parsers.ToDictionary(p => p.Value.ParseFrom([]).GetType(), p => p.Key);

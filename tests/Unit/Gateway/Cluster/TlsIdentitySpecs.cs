@@ -66,7 +66,7 @@ public sealed class TlsIdentitySpecs : IDisposable
         var stranger = TlsIdentity.Load(strangers.Sign("wrong"));
         var node = TlsIdentity.Load(_authority.Sign("a"));
         const string why = "its certificate is not trusted here: it (CN=a, signed by CN=test authority) is not signed by CN=another authority";
-        Assert.Equal(why, await AskAsync(stranger, node, async (probe, at) => await probe.WhyAsync(at, default)));
+        Assert.Equal(why, await AskAsync(stranger, node, async (probe, at) => (await probe.WhyAsync(at, default)).Reason));
         Assert.Equal(why, await AskAsync(stranger, node, (probe, at) => probe.DistrustAsync(at, default)));
         Assert.Null(await AskAsync(TlsIdentity.Load(_authority.Sign("b")), node, (probe, at) => probe.DistrustAsync(at, default)));
     }
@@ -78,7 +78,7 @@ public sealed class TlsIdentitySpecs : IDisposable
         free.Start();
         var port = ((IPEndPoint)free.LocalEndpoint).Port;
         free.Stop();
-        Assert.StartsWith("it is not reached (", await new PeerProbe(() => null).WhyAsync(new NodeAddress("127.0.0.1", port), default), StringComparison.Ordinal);
+        Assert.StartsWith("it is not reached (", (await new PeerProbe(() => null).WhyAsync(new NodeAddress("127.0.0.1", port), default)).Reason, StringComparison.Ordinal);
     }
 
     private static async Task<string?> AskAsync(TlsIdentity prober, TlsIdentity node, Func<PeerProbe, NodeAddress, Task<string?>> ask)
