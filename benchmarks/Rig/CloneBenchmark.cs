@@ -38,7 +38,7 @@ public static class CloneBenchmark
         return 0;
     }
 
-    private static VmSpec Spec(string dist) => new()
+    internal static VmSpec Spec(string dist) => new()
     {
         Pool = PoolName.Default, Qemu = "/usr/bin/qemu-system-x86_64", Kernel = $"{dist}/guest/vmlinuz", Initrd = $"{dist}/guest/initrd.img",
         KernelParameters = "console=ttyS0 console=hvc0 quiet panic=-1 reboot=k tsc=reliable no_timer_check rcupdate.rcu_expedited=1 i8042.noaux cryptomgr.notests noreplace-smp random.trust_cpu=on net.ifnames=0 swiotlb=1024",

@@ -12,6 +12,7 @@ return args switch
     ["state-writes", ..] => await StateWritesBenchmark.RunAsync(dist, Number(args, 1, 200)),
     ["expiry", ..] => await ExpiryBenchmark.RunAsync(dist, Number(args, 1, 30)),
     ["clone", ..] => await CloneBenchmark.RunAsync(dist, Number(args, 1, 10)),
+    ["template", ..] => await TemplateBenchmark.RunAsync(dist, Number(args, 1, 5)),
     ["refill", ..] => await RefillBenchmark.RunAsync(dist, Number(args, 1, 8)),
     ["idle", ..] => await IdleBenchmark.RunAsync(dist, Number(args, 1, 60)),
     ["cluster-acquire", ..] => await ClusterAcquireBenchmark.RunAsync(dist, Number(args, 1, 150)),
@@ -39,6 +40,7 @@ static int Usage()
           dotnet run -c Release --project benchmarks/Rig -- state-writes [TIMES]   what the writes of state are of an acquire (fake QEMU)
           dotnet run -c Release --project benchmarks/Rig -- expiry [LEASES]        how long after its lease a VM is gone (fake QEMU)
           dotnet run -c Release --project benchmarks/Rig -- clone [PAIRS]          clones against a bare load and against boots; their memory (real QEMU)
+          dotnet run -c Release --project benchmarks/Rig -- template [ROUNDS]      a template from a peer against one that is made (real QEMU)
           dotnet run -c Release --project benchmarks/Rig -- refill [ROUNDS]        ten VMs by clone and by boot; acquires while a pool refills (real QEMU)
           dotnet run -c Release --project benchmarks/Rig -- cluster-acquire [N]    a warm VM of this host in clusters of 1, 10 and 50 (fake QEMU, simulated members)
           dotnet run -c Release --project benchmarks/Rig -- remote-acquire [N]     a warm VM of another host against a bare hop (fake QEMU)

@@ -76,6 +76,7 @@ public static class Daemon
 
         services.AddSingleton(options);
         services.AddSingleton(rollouts);
+        services.AddSingleton<ITemplateLender>(templates);
         services.AddSingleton(cordon);
         services.AddSingleton(ports.Journal);
         services.AddSingleton(ports.Memory);
@@ -84,7 +85,7 @@ public static class Daemon
             var log = provider.GetRequiredService<ILoggerFactory>().CreateLogger("vmcached");
             return new NetworkTrust(new PeerTrust(options.Cluster?.Tls, log), new PeerTrust(options.Gateway?.Tls, log));
         });
-        services.AddAkka("vmcache", akka => akka
+        services.AddAkka("vmcache", (akka, provider) => akka
             .AddHocon(ConfigurationFactory.FromResource("akka.host.conf", typeof(Daemon).Assembly), HoconAddMode.Prepend)
             .ConfigureLoggers(loggers =>
             {
@@ -92,7 +93,8 @@ public static class Daemon
                 loggers.ClearLoggers();
                 loggers.AddLogger<HostLogger>();
             })
-            .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism) { Templates = options.Templates, Memory = options.Memory, Tag = options.Cluster?.Node.Tag }, ports));
+            .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism) { Templates = options.Templates, Memory = options.Memory, Tag = options.Cluster?.Node.Tag },
+                ports with { Vms = ports.Vms with { Peers = provider.GetService<ITemplatePeers>() } }));
         services.AddHostedService<NodeLifetime>();
     }
 

@@ -32,6 +32,9 @@ public abstract class NodeFixture : TestKit
 
     protected FakeTemplates Templates { get; }
 
+    /// <summary>Null: the host is alone.</summary>
+    protected ITemplatePeers? Peers { get; init; }
+
     protected FakeClock Clock { get; } = new();
 
     protected FakeProof Proof { get; } = new();
@@ -71,7 +74,7 @@ public abstract class NodeFixture : TestKit
 
     protected async Task StartAsync(int parallelism, params PoolOptions[] pools)
     {
-        var ports = new NodePorts(new VmPorts(Hypervisor.ForOneDaemon(), Clock, TimeProvider.System, Templates), Proof, () => 0.5) { Memory = Memory, Rollouts = Rollouts, WasCordoned = () => WasCordoned };
+        var ports = new NodePorts(new VmPorts(Hypervisor.ForOneDaemon(), Clock, TimeProvider.System, Templates) { Peers = Peers }, Proof, () => 0.5) { Memory = Memory, Rollouts = Rollouts, WasCordoned = () => WasCordoned };
         var started = CreateTestProbe();
         _daemon = Sys.ActorOf(Props.Create(() => new Guardian(new NodePlan(pools, parallelism) { Memory = Limits }, ports, started)));
         Journal = ports.Journal;

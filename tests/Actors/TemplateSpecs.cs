@@ -8,6 +8,9 @@ namespace VmCacheCluster.Tests.Actors;
 /// <summary>How a pool gets its template, and what it does without one.</summary>
 public class TemplateSpecs : NodeFixture
 {
+    /// <summary>There are other hosts, most of the time without a template.</summary>
+    public TemplateSpecs() => Peers = new FakePeers();
+
     private static readonly VmFailure Broken = new(VmFailureKind.Boot, "the guest's agent did not answer");
 
     [Fact]
@@ -136,6 +139,8 @@ public class TemplateSpecs : NodeFixture
 
         Assert.All(pool.Vms, vm => Assert.NotEqual(suspect, Templates.Clones[vm.Id]));
         Assert.Equal(2, Templates.Made);
+        // The others may well have the same.
+        Assert.Empty(Templates.Asked);
     }
 
     [Fact]
@@ -154,6 +159,7 @@ public class TemplateSpecs : NodeFixture
         await TakeAsync();
         await UntilAsync(p => p.Warm == 2);
         Assert.Single(Templates.Clones.Values, t => t != old);
+        Assert.Empty(Templates.Asked);
     }
 
     [Fact]
@@ -200,6 +206,67 @@ public class TemplateSpecs : NodeFixture
         Time.Advance(TimeSpan.FromHours(1));
 
         await UntilAsync(_ => Templates.Swept == 1);
+    }
+
+    [Fact]
+    public async Task Takes_the_template_of_another_host_and_boots_nothing()
+    {
+        Templates.Taking = (_, _) => Task.FromResult<TakenTemplate?>(new TakenTemplate(FakeTemplates.Some("c") with { From = "beta" }, "taken from beta in 1.2 s, 34.0 MiB over the wire"));
+        await StartAsync(Pool(with: p => Cloning(p) with { TemplateMaxAge = TimeSpan.FromDays(7) }));
+
+        var pool = await UntilAsync(p => p is { Warm: 2, Warming: 0 });
+
+        Assert.Equal(0, Templates.Made);
+        Assert.InRange(Assert.Single(Templates.Asked), DateTimeOffset.UtcNow.AddDays(-8), DateTimeOffset.UtcNow.AddDays(-6));
+        Assert.All(pool.Vms, vm => Assert.Equal(MadeBy.Clone, vm.Facts!.MadeBy));
+        Assert.Contains(pool.Events, e => e.What == "its template was taken from beta in 1.2 s, 34.0 MiB over the wire, and proved");
+        Assert.EndsWith("64 MiB, from beta", pool.RefillReason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Makes_its_template_when_no_other_host_has_it()
+    {
+        await StartAsync(Pool(with: Cloning));
+
+        var pool = await UntilAsync(p => p is { Warm: 2 });
+
+        Assert.Equal((1, 1), (Templates.Asked.Count, Templates.Made));
+        Assert.DoesNotContain(pool.Events, e => e.What.Contains("another node", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Makes_its_template_and_says_why_when_other_hosts_do_not_give_theirs()
+    {
+        Templates.Taking = (_, _) => Task.FromException<TakenTemplate?>(new VmFailedException(new VmFailure(VmFailureKind.Host, "no node gives it (beta: it is sending 4 templates already)")));
+        await StartAsync(Pool(with: Cloning));
+
+        var pool = await UntilAsync(p => p is { Warm: 2 });
+
+        Assert.Equal((1, 1), (Templates.Asked.Count, Templates.Made));
+        Assert.Contains(pool.Events, e => e.What == "its template is made here, for it could not be taken from another node: no node gives it (beta: it is sending 4 templates already)");
+        Assert.Contains(pool.Events, e => e.What == "its template was made and proved");
+    }
+
+    [Fact]
+    public async Task Ends_a_transfer_with_the_daemon_and_makes_nothing_then()
+    {
+        var ended = new TaskCompletionSource();
+        Templates.Taking = async (_, cancel) =>
+        {
+            await Never(cancel).ContinueWith(_ => { }, TaskScheduler.Default);
+            await ended.Task;
+            throw new OperationCanceledException(cancel);
+        };
+        await StartAsync(Pool(with: Cloning));
+        await UntilAsync(_ => Templates.Asked.Count == 1);
+
+        var stopping = TerminateAsync();
+        Assert.Equal(RefusalKind.Unavailable, Assert.IsType<AcquireRefused>(await AskAsync(Acquire())).Kind);
+        Assert.False(stopping.IsCompleted);
+        ended.SetResult();
+
+        await stopping;
+        Assert.Equal(0, Templates.Made);
     }
 
     private static PoolOptions Cloning(PoolOptions pool) => pool with { Refill = RefillChoice.Clone };

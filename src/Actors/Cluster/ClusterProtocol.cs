@@ -31,6 +31,9 @@ public sealed record ClusterPorts(IClusterHost Cluster, IActorRef Host, EventJou
     /// <summary>The pools that were applied; null: the host has none but its own.</summary>
     public IAppliedPools? Pools { get; init; }
 
+    /// <summary>What of the host's templates others may have; null: nothing.</summary>
+    public ITemplateLender? Templates { get; init; }
+
     /// <summary>With nodes that do not answer, across incarnations too.</summary>
     public DoorPatience Patience { get; init; } = new();
 
@@ -105,6 +108,13 @@ public sealed record RankHosts(PoolName Pool, IReadOnlyDictionary<string, string
 
 public sealed record HostsRanked(IReadOnlyList<HostCapacity> Hosts);
 
+/// <summary>To the placement: who has a template. Answered by <see cref="TemplateFound"/>.</summary>
+public sealed record FindTemplate(TemplateDigest Digest);
+
+/// <param name="Hosts">In the order in which they are to be asked.</param>
+/// <param name="MoreToCome">This node is about to know hosts that it does not know yet.</param>
+public sealed record TemplateFound(IReadOnlyList<HostCapacity> Hosts, bool MoreToCome);
+
 /// <summary>To the placement: everything that is known of the cluster. Answered by <see cref="ClusterSeen"/>.</summary>
 public sealed record GetClusterSeen
 {
@@ -115,7 +125,8 @@ public sealed record GetClusterSeen
 public sealed record ClusterSeen(string ClusterId, IReadOnlyList<MemberSeen> Members, string Reason);
 
 /// <summary>From the door to the placement: how this node stands.</summary>
-public sealed record StandingChanged(string ClusterId, string Reason);
+/// <param name="Joining">It is in no cluster, and about to come into one that is there.</param>
+public sealed record StandingChanged(string ClusterId, string Reason, bool Joining = false);
 
 /// <summary>From the bridge to the inventory: what this host has.</summary>
 public sealed record PublishCapacity(HostCapacity Capacity);

@@ -192,6 +192,7 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
                 break;
             case JoinStep.Form form:
                 _clusterId = form.ClusterId ?? Guid.NewGuid().ToString("N");
+                _placement.Tell(new StandingChanged("", "the cluster is being formed"));
                 _log.Info("the cluster {0} ({1}) is formed here{2}", _plan.Options.Name, _clusterId, form.ClusterId is null ? "" : " again");
                 _cluster.Join(_cluster.SelfAddress);
                 break;
@@ -273,7 +274,7 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
 
     private void Stand(string reason, bool expected = false)
     {
-        _placement.Tell(new StandingChanged(_inside ? _clusterId : "", reason));
+        _placement.Tell(new StandingChanged(_inside ? _clusterId : "", reason, expected));
         if (reason.Length > 0 && reason != _told && !_inside)
         {
             if (expected) _log.Info("this node is {0}", reason);

@@ -68,7 +68,11 @@ public sealed class HostBridgeActor : ReceiveActor, IWithTimers
         var now = _ports.Time.GetUtcNow();
         foreach (var pool in view.Pools) _demand[pool.Name] = (_demand.TryGetValue(pool.Name, out var known) ? known : Demand.Since(now)).Next(pool.Callers, now);
         foreach (var gone in _demand.Keys.Where(name => view.Pools.All(p => p.Name != name)).ToList()) _demand.Remove(gone);
-        var capacity = HostCapacities.Of(view, _plan.Host, _ports.Memory?.Read(), pool => _demand[pool.Name].PerMinute) with { PoolsKnown = _ports.Pools?.Digest ?? 0 };
+        var capacity = HostCapacities.Of(view, _plan.Host, _ports.Memory?.Read(), pool => _demand[pool.Name].PerMinute) with
+        {
+            PoolsKnown = _ports.Pools?.Digest ?? 0,
+            Templates = [.. (_ports.Templates?.Held ?? []).Select(TemplateHolders.Hint).Order()],
+        };
         if (_told is not null && HostCapacities.Same(_told, capacity)) return;
         _told = capacity with { Sequence = _ports.Sequence.Next() };
         _inventory.Tell(new PublishCapacity(_told));

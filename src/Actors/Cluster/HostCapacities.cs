@@ -26,7 +26,7 @@ public static class HostCapacities
 
     /// <summary>Nobody would choose otherwise.</summary>
     public static bool Same(HostCapacity one, HostCapacity other)
-        => one.State == other.State && one.PoolsKnown == other.PoolsKnown && Math.Abs(one.MemoryBytes - other.MemoryBytes) < MemoryStep
+        => one.State == other.State && one.PoolsKnown == other.PoolsKnown && one.Templates.SequenceEqual(other.Templates) && Math.Abs(one.MemoryBytes - other.MemoryBytes) < MemoryStep
             && one.Pools.Select(Rough).SequenceEqual(other.Pools.Select(Rough));
 
     /// <summary>Times and figures of demand that differ by a quarter or less are the same, and so is room where memory is.</summary>

@@ -18,11 +18,12 @@ public sealed class PlacementActor : ReceiveActor
     private readonly Dictionary<UniqueAddress, MemberSeen> _members = [];
     private readonly Dictionary<NodeName, HostStanding> _hosts = [];
     private readonly Dictionary<string, NodeName> _tags = [];
-    private StandingChanged _standing = new("", "this node is being started");
+    private StandingChanged _standing;
 
     public PlacementActor(ClusterPlan plan, ClusterPorts ports)
     {
         (_self, _ports) = (plan.Node, ports);
+        _standing = new StandingChanged("", "this node is being started", Joining: plan.Options.ExpectsOthers);
         Receive<MemberChanged>(changed => OnChanged(changed.Seen));
         Receive<MemberGone>(gone => OnGone(gone.Member));
         Receive<StandingChanged>(standing => _standing = standing);
@@ -30,6 +31,7 @@ public sealed class PlacementActor : ReceiveActor
         Receive<HostRefused>(OnRefused);
         Receive<HostFailed>(failed => Standing(failed.Node)?.Suspend(_ports.Time.GetUtcNow() + Suspension));
         Receive<FindHost>(OnFind);
+        Receive<FindTemplate>(find => Sender.Tell(Holders(find.Digest)));
         Receive<RankHosts>(rank => Sender.Tell(new HostsRanked(PlacementRules.Ranked(All(), rank.Pool, rank.Affinity, rank.Count))));
         Receive<GetClusterSeen>(_ => Sender.Tell(new ClusterSeen(
             _standing.ClusterId, [.. _members.Values.OrderBy(m => m.Name?.Value, StringComparer.Ordinal)], _standing.Reason)));
@@ -75,6 +77,14 @@ public sealed class PlacementActor : ReceiveActor
         if (Standing(refused.Node) is not { } standing) return;
         if (refused.Fresh is { } fresh) standing.Report(fresh);
         else standing.HasNone(refused.Pool);
+    }
+
+    private TemplateFound Holders(TemplateDigest digest)
+    {
+        var others = _members.Values.Where(m => m is { Reachable: true, Status: MemberStatus.Up or MemberStatus.WeaklyUp } && m.Name != _self).ToList();
+        return new TemplateFound(
+            TemplateHolders.Choose(others.Select(m => m.Capacity).OfType<HostCapacity>(), digest, _ports.Random),
+            MoreToCome: _standing.Joining || others.Any(m => m.Capacity is null));
     }
 
     private void OnFind(FindHost find)

@@ -34,7 +34,7 @@ internal sealed class CloneSource
 
     /// <summary>For people: what is cloned, or why not.</summary>
     public string Reason => !Wanted ? _unfit is null || _choice == RefillChoice.Boot ? "refill = boot" : $"it boots, for it cannot clone: {_unfit}"
-        : Template is { } template ? $"template {template.Digest.Value[..12]} of {template.MadeAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z, {template.MemoryBytes / (1024 * 1024)} MiB"
+        : Template is { } template ? $"template {template.Digest.Value[..12]} of {template.MadeAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z, {template.MemoryBytes / (1024 * 1024)} MiB{(template.From is { } from ? $", from {from}" : "")}"
         : Obstacle;
 
     /// <param name="choice">What was asked for.</param>

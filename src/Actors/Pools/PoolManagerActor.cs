@@ -78,7 +78,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         Receive<AcceleratorAnswer>(OnAccelerator);
         Receive<TemplateReady>(ready => { _template.Ready(ready); Balance(); });
         Receive<TemplateFailed>(failed => { _template.Failed(failed); _rollout.TemplateFailed(failed.Failure); Balance(); });
-        Receive<TemplateSpoilt>(spoilt => _events.Add(null, $"another template is made: {spoilt.Failure}"));
+        Receive<TemplateNews>(news => _events.Add(null, news.What));
         Receive<TemplateStopped>(_ => { _template.Stopped(); _closing.Finish(); });
         Receive<TryAgain>(_ => { _refill.MayTry(); Balance(); });
         Receive<TooOld>(old => OnTooOld(old.Id));

@@ -29,7 +29,7 @@ internal sealed class PoolTemplate(PoolSettings settings, PoolSurroundings aroun
     public void Ready(TemplateReady ready)
     {
         Source.Ready(ready.Spec, ready.Template);
-        if (ready.Made) events.Add(null, "its template was made and proved");
+        if (ready.Told is { } told) events.Add(null, $"its template was {told}");
     }
 
     public void Failed(TemplateFailed failed)

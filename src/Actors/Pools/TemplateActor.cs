@@ -2,12 +2,13 @@ using Akka.Actor;
 using Akka.Event;
 using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
 
 namespace VmCacheCluster.Actors.Pools;
 
 /// <summary>
-/// A pool's template: finds it, makes it when there is none or what shaped it has changed, and renews it when it is old. The one
-/// before serves until its successor is proved.
+/// A pool's template: finds it, takes it from another host or makes it when there is none or what shaped it has changed, and renews it when
+/// it is old. The one before serves until its successor is proved.
 /// </summary>
 public sealed class TemplateActor : ReceiveActor, IWithTimers
 {
@@ -23,7 +24,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     private VmSpec? _spec;
     private PoolOptions _options = null!;
     private Template? _current, _suspected;
-    private bool _looking, _wanted, _slotAsked;
+    private bool _looking, _wanted, _anew, _slotAsked;
     private Task _making = Task.CompletedTask;
     private int _failures, _published;
     private VmFailure? _told;
@@ -38,6 +39,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
         Receive<TemplateSuspected>(OnSuspected);
         Receive<BootSlotGranted>(_ => OnSlot());
         Receive<BootSlotWithheld>(withheld => Context.Parent.Tell(withheld));
+        Receive<NotTaken>(OnNotTaken);
         Receive<Made>(OnMade);
         Receive<MakeFailed>(OnMakeFailed);
         Receive<SweepDue>(_ => OnSweep());
@@ -82,12 +84,12 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
         {
             if (template == _suspected)
             {
-                Make();
+                Make(anew: true);
                 return;
             }
 
-            if (template != _current) Use(template, made: false);
-            if (_options.TemplateMaxAge is { } age && _around.Ports.Time.GetUtcNow() - template.MadeAt >= age) Make();
+            if (template != _current) Use(template, told: null);
+            if (_options.TemplateMaxAge is { } age && _around.Ports.Time.GetUtcNow() - template.MadeAt >= age) Make(anew: true);
         }
         else Make();
     }
@@ -98,7 +100,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
         if (failed.Spec != _spec) Look();
         else if (_current is null)
         {
-            if (failed.Failure != _told) Context.Parent.Tell(new TemplateSpoilt(failed.Failure));
+            if (failed.Failure != _told) Context.Parent.Tell(new TemplateNews($"another template is made: {failed.Failure}"));
             Make();
         }
     }
@@ -114,13 +116,14 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
         if (_current != suspected.Template) return;
         _suspected = _current;
         _log.Warning("pool {0}: its template is made anew: {1}", _pool, suspected.Reason);
-        Make();
+        Make(anew: true);
     }
 
-    /// <summary>It is a boot, and waits for its slot as any other.</summary>
-    private void Make()
+    /// <summary>It may be a boot, and waits for its slot as any other.</summary>
+    /// <param name="anew">There is one, which is old or under suspicion, and the other hosts may well have the same.</param>
+    private void Make(bool anew = false)
     {
-        _wanted = true;
+        (_wanted, _anew) = (true, anew);
         if (_slotAsked || !_making.IsCompleted || Timers.IsTimerActive(Retry)) return;
         _slotAsked = true;
         _around.BootSlots.Tell(new AskBootSlot(MemoryPolicy.NeedOf(_options.Spec, clone: false)));
@@ -129,7 +132,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     private void OnSlot()
     {
         _slotAsked = false;
-        if (!_wanted || _spec is not { } spec)
+        if (!_wanted || _spec is not { } spec || !_making.IsCompleted)
         {
             _around.BootSlots.Tell(ReturnBootSlot.Instance);
             return;
@@ -137,18 +140,56 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
 
         _wanted = false;
         Context.Parent.Tell(TemplateBegun.Instance);
-        // The boot, the way down, and the proof.
-        var limit = _options.BootTimeout * 2;
-        var making = MakeAsync(_around.Ports, spec, limit, _whole.Token);
-        _making = making;
-        making.PipeTo(Self, success: template => new Made(spec, template), failure: e => new MakeFailed(spec, Vms.Failures.From(e, limit)));
+        if (_around.Ports.Peers is { } peers && !_anew) TakeHere(spec, peers);
+        else MakeHere(spec);
     }
 
-    private static async Task<Template> MakeAsync(VmPorts ports, VmSpec spec, TimeSpan limit, CancellationToken whole)
+    /// <summary>In the slot of the boot that it may save.</summary>
+    private void TakeHere(VmSpec spec, ITemplatePeers peers)
     {
-        using var budget = new CancellationTokenSource(limit, ports.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, whole);
-        return await ports.Templates!.MakeAsync(spec, either.Token).ConfigureAwait(false);
+        var (limit, templates) = (_options.BootTimeout, _around.Ports.Templates!);
+        var notBefore = _options.TemplateMaxAge is { } age ? _around.Ports.Time.GetUtcNow() - age : DateTimeOffset.MinValue;
+        var taking = WithinAsync(limit, cancel => templates.TakeAsync(spec, peers, notBefore, cancel));
+        _making = taking;
+        taking.PipeTo(
+            Self,
+            success: taken => taken is null ? new NotTaken(spec, null) : new Made(spec, taken.Template, $"{taken.Told}, and proved"),
+            failure: e => new NotTaken(spec, Vms.Failures.From(e, limit)));
+    }
+
+    private void OnNotTaken(NotTaken not)
+    {
+        if (not.Spec != _spec || _whole.IsCancellationRequested)
+        {
+            _around.BootSlots.Tell(ReturnBootSlot.Instance);
+            if (_spec is not null) Look();
+            return;
+        }
+
+        if (not.Failure is { } failure)
+        {
+            var news = $"its template is made here, for it could not be taken from another node: {failure}";
+            _log.Warning("pool {0}: {1}", _pool, news);
+            Context.Parent.Tell(new TemplateNews(news));
+        }
+
+        MakeHere(not.Spec);
+    }
+
+    private void MakeHere(VmSpec spec)
+    {
+        // The boot, the way down, and the proof.
+        var (limit, templates) = (_options.BootTimeout * 2, _around.Ports.Templates!);
+        var making = WithinAsync(limit, cancel => templates.MakeAsync(spec, cancel));
+        _making = making;
+        making.PipeTo(Self, success: template => new Made(spec, template, "made and proved"), failure: e => new MakeFailed(spec, Vms.Failures.From(e, limit)));
+    }
+
+    private async Task<T> WithinAsync<T>(TimeSpan limit, Func<CancellationToken, Task<T>> obtain)
+    {
+        using var budget = new CancellationTokenSource(limit, _around.Ports.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, _whole.Token);
+        return await obtain(either.Token).ConfigureAwait(false);
     }
 
     private void OnMade(Made made)
@@ -161,7 +202,8 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
             return;
         }
 
-        Use(made.Template, made: true);
+        _log.Info("pool {0}: its template was {1}", _pool, made.Told);
+        Use(made.Template, made.Told);
         OnSweep();
     }
 
@@ -186,10 +228,10 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
         Timers.StartSingleTimer(Retry, LookDue.Instance, Backoff.Delay(_options.Backoff, failure.Kind, _failures, _around.Random()));
     }
 
-    private void Use(Template template, bool made)
+    private void Use(Template template, string? told)
     {
         (_current, _told, _failures) = (template, null, 0);
-        Context.Parent.Tell(new TemplateReady(_spec!, template, made));
+        Context.Parent.Tell(new TemplateReady(_spec!, template, told));
     }
 
     private void OnSweep()
@@ -212,6 +254,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     private sealed record SweepDue { public static readonly SweepDue Instance = new(); }
     private sealed record Found(VmSpec Spec, Template? Template, VmFailure? Unfit, int Published);
     private sealed record LookFailed(VmSpec Spec, VmFailure Failure);
-    private sealed record Made(VmSpec Spec, Template Template);
+    private sealed record Made(VmSpec Spec, Template Template, string Told);
+    private sealed record NotTaken(VmSpec Spec, VmFailure? Failure);
     private sealed record MakeFailed(VmSpec Spec, VmFailure Failure);
 }

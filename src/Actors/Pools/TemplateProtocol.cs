@@ -29,11 +29,11 @@ public sealed record TemplateBegun
 }
 
 /// <summary>From a TemplateActor to its pool: clones start from this one from now on.</summary>
-/// <param name="Made">Just now; else it was found.</param>
-public sealed record TemplateReady(VmSpec Spec, Template Template, bool Made);
+/// <param name="Told">How it came here just now, for a person: "made and proved"; null: it was found.</param>
+public sealed record TemplateReady(VmSpec Spec, Template Template, string? Told);
 
 /// <summary>From a TemplateActor to its pool: there is none, and it could not be made; it tries again by itself.</summary>
 public sealed record TemplateFailed(VmSpec Spec, VmFailure Failure);
 
-/// <summary>From a TemplateActor to its pool: a stored one could not be used, and another one is made.</summary>
-public sealed record TemplateSpoilt(VmFailure Failure);
+/// <summary>From a TemplateActor to its pool, for its events: a stored one could not be used, or another host's not be taken.</summary>
+public sealed record TemplateNews(string What);

@@ -24,6 +24,9 @@ public sealed record VmPorts(IHypervisor Hypervisor, IHostClock Clock, TimeProvi
     /// <summary>How many VMs are taken over at once.</summary>
     private const int TakeOversAtOnce = 16;
 
+    /// <summary>The other hosts, from which templates come; null: there are none.</summary>
+    public ITemplatePeers? Peers { get; init; }
+
     /// <summary>Shared by the VMs of a host: a take-over waits for the monitor, and hundreds at once would all be slow.</summary>
     public SemaphoreSlim TakeOvers { get; } = new(TakeOversAtOnce);
 }

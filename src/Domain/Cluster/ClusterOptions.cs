@@ -45,6 +45,9 @@ public sealed record ClusterOptions
 
     public required IReadOnlyList<Seed> Seeds { get; init; }
 
+    /// <summary>There is a cluster of others that it is to come into.</summary>
+    public bool ExpectsOthers => !Bootstrap && Seeds.Any(s => s.Kind != SeedKind.Address || s.Where != Advertise.ToString());
+
     /// <summary>Forms the cluster when this node never was in one and no seed is.</summary>
     public bool Bootstrap { get; init; }
 
@@ -62,4 +65,7 @@ public sealed record ClusterOptions
 
     /// <summary>Clocks that differ by more are told of.</summary>
     public required TimeSpan MaxClockSkew { get; init; }
+
+    /// <summary>How templates go from host to host; null: they do not.</summary>
+    public TemplateSharing? Templates { get; init; }
 }

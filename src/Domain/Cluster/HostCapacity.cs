@@ -37,5 +37,8 @@ public sealed record HostCapacity(
     /// <summary>Of the pools that were applied, as it knows them (<see cref="PoolDefinition.Digest"/>); 0: it knows none.</summary>
     public ulong PoolsKnown { get; init; }
 
+    /// <summary>Of the templates that it gives to others (<see cref="TemplateHolders.Hint"/>), in ascending order.</summary>
+    public IReadOnlyList<ulong> Templates { get; init; } = [];
+
     public PoolCapacity? Of(PoolName pool) => Pools.FirstOrDefault(p => p.Pool == pool);
 }

@@ -4,10 +4,11 @@ using VmCacheCluster.Gateway.Services;
 
 namespace VmCacheCluster.Gateway.Cluster;
 
-/// <summary>Who may call what over TCP: nodes all of vmcache.v1, callers what their certificates' names are given. Kata's API is on Unix sockets alone.</summary>
+/// <summary>Who may call what over TCP: nodes all of vmcache.v1 and what is between nodes alone, callers what their certificates' names are given. Kata's API is on Unix sockets alone.</summary>
 public static class CallerRights
 {
     private const string Api = "/vmcache.v1.";
+    private const string BetweenNodes = "/vmcache.cluster.v1.";
 
     private static readonly HashSet<string> Observing =
     [
@@ -32,8 +33,10 @@ public static class CallerRights
     private static RpcException? Refusal(HttpContext context, NodeOptions options)
     {
         var path = context.Request.Path.Value ?? "";
+        var peer = context.Connection.LocalPort == options.Cluster?.PeerPort;
+        if (peer && path.StartsWith(BetweenNodes, StringComparison.Ordinal)) return null;
         if (!path.StartsWith(Api, StringComparison.Ordinal)) return GrpcErrors.NotOnTcp();
-        if (context.Connection.LocalPort == options.Cluster?.PeerPort) return null;
+        if (peer) return null;
         var names = context.Connection.ClientCertificate is { } certificate ? TlsIdentity.NamesOf(certificate) : [];
         var needed = Needed(path);
         return options.Gateway!.Allows(needed, names) ? null : GrpcErrors.Denied(path, needed, names);

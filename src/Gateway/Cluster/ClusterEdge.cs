@@ -36,23 +36,36 @@ public sealed class ClusterEdge(NodeOptions options, ClusterFace face)
     public async Task<HostFound> FindAsync(VmId id, ServerCallContext context)
         => Options is null || id.Tag == Options.Node.Tag ? Unknown : await AskAsync(new FindHost(id.Tag), Unknown, context);
 
+    /// <summary>Who has a template. While the cluster's part of this daemon is being made, that is still to be known.</summary>
+    /// <exception cref="OperationCanceledException"/>
+    public Task<TemplateFound> FindTemplateAsync(TemplateDigest digest, CancellationToken cancel)
+        => AskAsync(new FindTemplate(digest), new TemplateFound([], MoreToCome: face.Problem.Length == 0 && Options is { ExpectsOthers: true }), cancel);
+
     public void Tell(object news) => face.Placement?.Tell(news);
 
     private async Task<T> AskAsync<T>(object message, T otherwise, ServerCallContext context)
     {
+        try
+        {
+            return await AskAsync(message, otherwise, context.GetHttpContext().RequestAborted);
+        }
+        catch (OperationCanceledException)
+        {
+            throw GrpcErrors.Cancelled();
+        }
+    }
+
+    private async Task<T> AskAsync<T>(object message, T otherwise, CancellationToken cancel)
+    {
         if (face.Placement is not { } placement) return otherwise;
         try
         {
-            return await placement.Ask<T>(message, Timeout, context.GetHttpContext().RequestAborted);
+            return await placement.Ask<T>(message, Timeout, cancel);
         }
         catch (AskTimeoutException)
         {
             // It was ended meanwhile.
             return otherwise;
-        }
-        catch (OperationCanceledException)
-        {
-            throw GrpcErrors.Cancelled();
         }
     }
 }

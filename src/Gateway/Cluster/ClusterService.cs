@@ -12,7 +12,7 @@ namespace VmCacheCluster.Gateway.Cluster;
 /// <summary>This host's part in its cluster, from the daemon's start to its end.</summary>
 public sealed class ClusterService(
     ClusterPlan plan, IClusterHost cluster, ClusterFace face, ReportSequence sequence, EventJournal journal, IHostMemory memory,
-    IRequiredActor<GatewayActor> gateway, IAppliedPools pools, NetworkTrust trust, ILoggerFactory loggers) : BackgroundService
+    IRequiredActor<GatewayActor> gateway, IAppliedPools pools, ITemplateLender templates, NetworkTrust trust, ILoggerFactory loggers) : BackgroundService
 {
     private ClusterLife? _life;
 
@@ -20,7 +20,7 @@ public sealed class ClusterService(
     {
         var ports = new ClusterPorts(cluster, await gateway.GetAsync(stopping), journal, TimeProvider.System, Random.Shared.NextDouble, memory)
         {
-            Face = face, Sequence = sequence, Pools = pools,
+            Face = face, Sequence = sequence, Pools = pools, Templates = plan.Options.Templates is null ? null : templates,
         };
         _life = new ClusterLife(() => Start(ports), face, TimeProvider.System, OnFailed);
         await _life.RunAsync(stopping);

@@ -1,6 +1,7 @@
 using VmCacheCluster.Actors.Cluster;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Gateway.Templates;
 
 namespace VmCacheCluster.Gateway.Cluster;
 
@@ -24,5 +25,9 @@ internal static class ClusterServices
         services.AddSingleton<IClusterHost>(provider => new ClusterHost(
             new ClusterFile(options.StateDirectory), new PeerProbe(() => provider.GetRequiredService<NetworkTrust>().Peers.Current)));
         services.AddHostedService<ClusterService>();
+        if (cluster.Templates is not { } sharing) return;
+        services.AddSingleton(provider => new SendBudget(sharing.BytesPerSecond, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<ITemplatePeers, TemplatePeers>();
+        services.AddSingleton<TemplatePeerService>();
     }
 }

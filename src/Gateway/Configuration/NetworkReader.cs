@@ -32,7 +32,14 @@ internal sealed class NetworkReader(HostFacts host, ICollection<ConfigurationFau
             AcceptablePause = section.Time("acceptable-pause").Value!.Value,
             SplitStableAfter = section.Time("split-stable-after").Value!.Value,
             MaxClockSkew = section.Time("max-clock-skew").Value!.Value,
+            Templates = Templates(section),
         };
+    }
+
+    private static TemplateSharing? Templates(Section section)
+    {
+        var sharing = new TemplateSharing(section.MiB("templates.rate", 1, "off").Value * 1024L * 1024, section.Time("templates.wait", "off").Value ?? TimeSpan.Zero);
+        return section.Choice("templates.share", PoolReader.Switches).Value ? sharing : null;
     }
 
     /// <returns>Null: none is wanted.</returns>

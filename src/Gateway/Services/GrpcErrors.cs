@@ -127,6 +127,15 @@ public static class GrpcErrors
         Code.NotFound, "UNKNOWN_NODE", $"there is no node {RequestFaults.Quote(node)} in the cluster; there is: {string.Join(", ", known.Order(StringComparer.Ordinal))}",
         TimeSpan.Zero, ("node", node));
 
+    public static RpcException NoTemplate(TemplateDigest digest) => Make(
+        Code.NotFound, "NO_TEMPLATE", $"there is no such template here: {RequestFaults.Quote(digest.Value)}", TimeSpan.Zero);
+
+    public static RpcException TemplatesBusy(int many) => Make(
+        Code.ResourceExhausted, "TEMPLATES_BUSY", $"it is sending {many} templates already", TimeSpan.FromSeconds(1));
+
+    public static RpcException ForNodesAlone() => Make(
+        Code.Unimplemented, "FOR_NODES_ALONE", "templates are given to the other nodes of the cluster alone, at this node's peer port", TimeSpan.Zero);
+
     private static string Each(IReadOnlyList<string> told) => told.Count == 0 ? "" : $" ({string.Join("; ", told)})";
 
     private static Code CodeOf(RefusalKind kind) => kind switch

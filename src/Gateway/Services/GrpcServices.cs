@@ -3,6 +3,7 @@ using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Gateway.Cluster;
 using VmCacheCluster.Gateway.Pools;
+using VmCacheCluster.Gateway.Templates;
 
 namespace VmCacheCluster.Gateway.Services;
 
@@ -43,5 +44,6 @@ public static class GrpcServices
         app.MapGrpcService<KataCacheService>();
         app.MapGrpcService<VmCacheService>();
         app.MapGrpcService<AdminService>();
+        if (app.ServiceProvider.GetService<SendBudget>() is not null) app.MapGrpcService<TemplatePeerService>();
     }
 }

@@ -17,16 +17,17 @@ internal static class MemoryRuns
     private const int Block = 64 * 1024;
     private const int SeekData = 3;
 
+    /// <param name="from">Where to begin, in bytes; at the beginning of a page.</param>
     /// <exception cref="IOException">Reading failed.</exception>
-    public static IEnumerable<MemoryRun> Of(SafeFileHandle file)
+    public static IEnumerable<MemoryRun> Of(SafeFileHandle file, long from = 0)
     {
         var buffer = new byte[Block];
         var length = RandomAccess.GetLength(file);
-        for (var offset = NextData(file, 0); offset >= 0 && offset < length; offset = NextData(file, offset + Block))
+        for (var offset = NextData(file, from); offset >= 0 && offset < length; offset = NextData(file, offset + Block))
         {
             offset -= offset % Block;
             var count = Read(file, buffer, offset);
-            for (int start = 0, end; start < count; start = end)
+            for (int start = (int)Math.Max(0, from - offset), end; start < count; start = end)
             {
                 var zero = IsZero(buffer, start, count);
                 for (end = start + Page; end < count && IsZero(buffer, end, count) == zero;) end += Page;

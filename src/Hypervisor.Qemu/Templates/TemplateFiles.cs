@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.Win32.SafeHandles;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu.Records;
 
@@ -14,9 +15,11 @@ internal static class TemplateFiles
 
     public static string State(string directory) => Path.Combine(directory, "state");
 
+    public static string Memory(string directory) => Path.Combine(directory, "memory");
+
     /// <summary>Completes a directory that holds the state already.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
-    public static Template Write(string directory, TemplateDigest digest, DateTimeOffset madeAt, MemoryFile memory, byte[] state, CancellationToken cancel)
+    public static Description Write(string directory, TemplateDigest digest, DateTimeOffset madeAt, MemoryFile memory, byte[] state, CancellationToken cancel)
     {
         Copied copied;
         using (var file = File.OpenHandle(Memory(directory), FileMode.CreateNew, FileAccess.Write))
@@ -26,8 +29,24 @@ internal static class TemplateFiles
         }
 
         var description = new Description(Form, digest.Value, madeAt, memory.Length, copied.Bytes, copied.Digest, Convert.ToHexStringLower(SHA256.HashData(state)));
-        AtomicFile.Write(Record(directory), JsonSerializer.SerializeToUtf8Bytes(description, TemplateJson.Default.Description));
-        return new Template(digest, madeAt, copied.Bytes);
+        Write(directory, description);
+        return description;
+    }
+
+    /// <summary>Completes a directory that holds state and memory of another host's template. Whether they are that is found when it is loaded.</summary>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    public static void Write(string directory, TemplateDigest digest, DateTimeOffset madeAt, TemplateOffer offer, string from) => Write(
+        directory, new Description(Form, digest.Value, madeAt, offer.MemoryLength, offer.MemoryBytes, offer.MemoryDigest, offer.StateDigest, from));
+
+    /// <summary>A file that is written bit by bit; what was not written is a hole.</summary>
+    /// <exception cref="IOException">It cannot be made.</exception>
+    public static SafeFileHandle OpenDraft(string path, long length, bool anew)
+    {
+        var file = File.OpenHandle(path, anew ? FileMode.Create : FileMode.Open, FileAccess.Write);
+        if (!anew) return file;
+        File.SetUnixFileMode(file, OwnerOnly);
+        RandomAccess.SetLength(file, length);
+        return file;
     }
 
     /// <summary>Reads and checks everything.</summary>
@@ -45,7 +64,7 @@ internal static class TemplateFiles
             if (RandomAccess.GetLength(file) != description.MemoryLength) throw new InvalidDataException("its memory is truncated");
             if (SparseCopy.Run(file, memory.Handle, cancel).Digest != description.MemoryDigest) throw new InvalidDataException("its memory is not what was saved");
             memory.Seal();
-            return new LoadedTemplate(new Template(digest, description.MadeAt, description.MemoryBytes), memory, InMemory(state));
+            return new LoadedTemplate(description, memory, InMemory(state));
         }
         catch
         {
@@ -79,15 +98,17 @@ internal static class TemplateFiles
         return description.Digest == digest.Value ? description : throw new InvalidDataException("it is another one's: its digest differs");
     }
 
-    private static string Memory(string directory) => Path.Combine(directory, "memory");
+    private static void Write(string directory, Description description)
+        => AtomicFile.Write(Record(directory), JsonSerializer.SerializeToUtf8Bytes(description, TemplateJson.Default.Description));
 
     private static string Record(string directory) => Path.Combine(directory, "template.json");
 }
 
 /// <summary>template.json.</summary>
 /// <param name="MemoryBytes">Without holes.</param>
+/// <param name="From">The node that it was taken from; null: it was made here.</param>
 internal sealed record Description(
-    int Form, string Digest, DateTimeOffset MadeAt, long MemoryLength, long MemoryBytes, string MemoryDigest, string StateDigest);
+    int Form, string Digest, DateTimeOffset MadeAt, long MemoryLength, long MemoryBytes, string MemoryDigest, string StateDigest, string? From = null);
 
 [JsonSerializable(typeof(Description))]
 [JsonSourceGenerationOptions(

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu.Vm;
@@ -6,13 +7,14 @@ using VmCacheCluster.Hypervisor.Qemu.Vm;
 namespace VmCacheCluster.Hypervisor.Qemu.Templates;
 
 /// <summary>Templates as files that outlive the daemon, each loaded once into sealed memory that all its clones map.</summary>
-public sealed class TemplateStore(string directory, QemuHypervisorOptions options, IHostClock clock, TimeProvider time) : ITemplates, IDisposable
+public sealed class TemplateStore(string directory, QemuHypervisorOptions options, IHostClock clock, TimeProvider time) : ITemplates, ITemplateLender, IDisposable
 {
     private const long MiB = 1024 * 1024;
 
     private readonly TemplateDirectory _directory = new(directory);
     private readonly TemplateKey _key = new();
     private readonly VmStarter _starter = new(options, clock);
+    private readonly TemplateMaker _maker = new(options, new VmStarter(options, clock));
     private readonly ConcurrentDictionary<TemplateDigest, LoadedTemplate> _loaded = new();
     /// <summary>What each pool's clones start from; it stays so until there is a successor.</summary>
     private readonly ConcurrentDictionary<PoolName, TemplateDigest> _wanted = new();
@@ -57,16 +59,104 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
     /// <inheritdoc/>
     public async Task<Template> MakeAsync(VmSpec spec, CancellationToken cancel)
     {
-        var digest = await Task.Run(() => OnHost(() => _key.Of(spec)), cancel).ConfigureAwait(false);
+        var digest = await KeyAsync(spec, cancel).ConfigureAwait(false);
+        return (await OnceAsync(spec, digest, draft => MakeAsync(spec, digest, draft, cancel), cancel).ConfigureAwait(false)).Template;
+    }
+
+    private async Task<LoadedTemplate> MakeAsync(VmSpec spec, TemplateDigest digest, string draft, CancellationToken cancel)
+    {
+        var (memory, bytes) = await _maker.SaveAsync(spec, TemplateFiles.State(draft), cancel).ConfigureAwait(false);
+        MemoryFile? state = null;
+        try
+        {
+            state = OnHost(() => TemplateFiles.InMemory(bytes));
+            var madeAt = time.GetUtcNow();
+            await ProveAsync(spec, digest, memory, state, cancel).ConfigureAwait(false);
+            var description = await Task.Run(() => OnHost(() => TemplateFiles.Write(draft, digest, madeAt, memory, bytes, cancel)), cancel).ConfigureAwait(false);
+            return new LoadedTemplate(description, memory, state);
+        }
+        catch
+        {
+            memory.Dispose();
+            state?.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<TakenTemplate?> TakeAsync(VmSpec spec, ITemplatePeers peers, DateTimeOffset notBefore, CancellationToken cancel)
+    {
+        var digest = await KeyAsync(spec, cancel).ConfigureAwait(false);
+        var holders = await peers.FindAsync(digest, cancel).ConfigureAwait(false);
+        if (holders.Count == 0) return null;
+        var (from, told) = (time.GetTimestamp(), "taken by another pool of this host");
+        var taken = await OnceAsync(spec, digest, async draft =>
+        {
+            var (loaded, wire) = await TakeAsync(spec, digest, draft, holders, notBefore, cancel).ConfigureAwait(false);
+            told = string.Create(CultureInfo.InvariantCulture, $"taken from {loaded.Description.From} in {time.GetElapsedTime(from).TotalSeconds:0.0} s, {wire / (double)MiB:0.0} MiB over the wire");
+            return loaded;
+        }, cancel).ConfigureAwait(false);
+        return new TakenTemplate(taken.Template, told);
+    }
+
+    private async Task<(LoadedTemplate Loaded, long WireBytes)> TakeAsync(
+        VmSpec spec, TemplateDigest digest, string draft, IReadOnlyList<ITemplatePeer> holders, DateTimeOffset notBefore, CancellationToken cancel)
+    {
+        var transfer = new TemplateTransfer(digest, spec.MemoryMiB * MiB, notBefore, draft, time);
+        var sent = await transfer.RunAsync(holders, cancel).ConfigureAwait(false);
+        // A clock that is ahead would keep it from being renewed.
+        var madeAt = sent.Offer.MadeAt < time.GetUtcNow() ? sent.Offer.MadeAt : time.GetUtcNow();
+        var loaded = await Task.Run(() => OnHost(() =>
+        {
+            TemplateFiles.Write(draft, digest, madeAt, sent.Offer, sent.From);
+            return LoadTaken(draft, digest, sent.From, cancel);
+        }), cancel).ConfigureAwait(false);
+        try
+        {
+            await ProveAsync(spec, digest, loaded.Memory, loaded.State, cancel).ConfigureAwait(false);
+            return (loaded, sent.WireBytes);
+        }
+        catch
+        {
+            loaded.Dispose();
+            throw;
+        }
+    }
+
+    private static LoadedTemplate LoadTaken(string draft, TemplateDigest digest, string from, CancellationToken cancel)
+    {
+        try
+        {
+            return TemplateFiles.Load(draft, digest, cancel);
+        }
+        catch (InvalidDataException fault)
+        {
+            throw new VmFailedException(new VmFailure(VmFailureKind.Host, $"what {from} sent is of no use: {fault.Message}"), fault);
+        }
+    }
+
+    private async Task ProveAsync(VmSpec spec, TemplateDigest digest, MemoryFile memory, MemoryFile state, CancellationToken cancel)
+    {
+        if (await KeyAsync(spec, cancel).ConfigureAwait(false) != digest)
+            throw new VmFailedException(new VmFailure(VmFailureKind.Cancelled, "a file that shapes the template was replaced while it was being made"));
+        await _maker.ProveAsync(spec, memory, state, cancel).ConfigureAwait(false);
+    }
+
+    private Task<TemplateDigest> KeyAsync(VmSpec spec, CancellationToken cancel) => Task.Run(() => OnHost(() => _key.Of(spec)), cancel);
+
+    /// <summary>One at a time gets a template, of all pools and processes.</summary>
+    /// <param name="obtain">Completes a draft.</param>
+    private async Task<LoadedTemplate> OnceAsync(VmSpec spec, TemplateDigest digest, Func<string, Task<LoadedTemplate>> obtain, CancellationToken cancel)
+    {
         _loaded.TryGetValue(digest, out var known);
         var maker = _makers.GetOrAdd(digest, _ => new SemaphoreSlim(1));
         await maker.WaitAsync(cancel).ConfigureAwait(false);
         try
         {
-            // Another pool of this digest may have made it meanwhile.
-            var made = _loaded.TryGetValue(digest, out var now) && now != known ? now.Template : await MakeAsync(spec, digest, cancel).ConfigureAwait(false);
+            // Another pool of this digest may have got it meanwhile.
+            var had = _loaded.TryGetValue(digest, out var now) && now != known ? now : await PublishAsync(digest, obtain, cancel).ConfigureAwait(false);
             _wanted[spec.Pool] = digest;
-            return made;
+            return had;
         }
         finally
         {
@@ -74,35 +164,28 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
         }
     }
 
-    private async Task<Template> MakeAsync(VmSpec spec, TemplateDigest digest, CancellationToken cancel)
+    private async Task<LoadedTemplate> PublishAsync(TemplateDigest digest, Func<string, Task<LoadedTemplate>> obtain, CancellationToken cancel)
     {
         using var held = OnHost(() => TryLock(digest)) ?? throw new VmFailedException(new VmFailure(
             VmFailureKind.Host, $"another process is making the template in {directory}", "it will be found when it is done"));
         var draft = OnHost(() => _directory.NewDraft(digest));
-        LoadedTemplate? made = null;
+        LoadedTemplate? loaded = null;
         try
         {
-            var (memory, state) = await SaveAsync(spec, TemplateFiles.State(draft), cancel).ConfigureAwait(false);
-            if (OnHost(() => _key.Of(spec)) != digest)
-                throw new VmFailedException(new VmFailure(VmFailureKind.Cancelled, "a file that shapes the template was replaced while it was being made"));
-            var madeAt = time.GetUtcNow();
-            made = new LoadedTemplate(new Template(digest, madeAt, 0), memory, OnHost(() => TemplateFiles.InMemory(state)));
-            await ProveAsync(spec, made, cancel).ConfigureAwait(false);
-            var template = await Task.Run(() => OnHost(() =>
+            loaded = await obtain(draft).ConfigureAwait(false);
+            await Task.Run(() => OnHost(() =>
             {
-                var written = TemplateFiles.Write(draft, digest, madeAt, memory, state, cancel);
-                _directory.Publish(draft, digest, madeAt);
-                return written;
+                _directory.Publish(draft, digest, loaded.Template.MadeAt);
+                return true;
             }), cancel).ConfigureAwait(false);
             // Clones of the one before keep its memory for as long as they live.
             _loaded.TryRemove(digest, out var before);
             before?.Dispose();
-            _loaded[digest] = made with { Template = template };
-            return template;
+            return _loaded[digest] = loaded;
         }
         catch
         {
-            made?.Dispose();
+            loaded?.Dispose();
             // What cannot be removed now is removed by the next maker.
             if (Directory.Exists(draft)) TemplateDirectory.Remove(draft);
             throw;
@@ -145,84 +228,40 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
         _loaded.Clear();
     }
 
-    /// <summary>Boots a VM in memory that is kept, and saves it when its agent has settled.</summary>
-    private async Task<(MemoryFile Memory, byte[] State)> SaveAsync(VmSpec spec, string stateFile, CancellationToken cancel)
+    /// <inheritdoc/>
+    public IReadOnlyCollection<TemplateDigest> Held => [.. _loaded.Keys];
+
+    /// <inheritdoc/>
+    public TemplateOffer? Offer(TemplateDigest digest) => Open(digest, loaded => loaded.Offer);
+
+    /// <inheritdoc/>
+    public IEnumerable<TemplatePiece>? Read(TemplateDigest digest, TemplateOffer offer, long from) => Open(digest, loaded =>
     {
-        var memory = OnHost(() => MemoryFile.Create("vmcache-template", spec.MemoryMiB * MiB));
+        if (!loaded.Offer.IsSameAs(offer)) return null;
+        var state = loaded.State.OpenToRead();
         try
         {
-            var vm = await _starter.BootInAsync(VmId.New(), spec, memory, cancel).ConfigureAwait(false);
-            await using (vm.ConfigureAwait(false))
-            {
-                try
-                {
-                    await vm.WaitForAgentAsync(cancel).ConfigureAwait(false);
-                    await SettleAsync(vm, cancel).ConfigureAwait(false);
-                    await vm.PauseAsync(cancel).ConfigureAwait(false);
-                    await vm.SaveTemplateAsync(stateFile, cancel).ConfigureAwait(false);
-                }
-                finally
-                {
-                    await vm.StopAsync(CancellationToken.None).ConfigureAwait(false);
-                }
-            }
-
-            // Only now nobody has it mapped for writing.
-            await Task.Run(() => OnHost(() =>
-            {
-                memory.DropZeros();
-                memory.Seal();
-                return true;
-            }), cancel).ConfigureAwait(false);
-            return (memory, OnHost(() => File.ReadAllBytes(stateFile)));
+            return new TemplateImage(state, loaded.Memory.OpenToRead()).Pieces(from);
         }
         catch
         {
-            memory.Dispose();
+            state.Dispose();
             throw;
         }
-    }
+    });
 
-    /// <summary>A new client of its channel has an answer: the agent has seen the last one leave, and waits for the next.</summary>
-    private async Task SettleAsync(QemuVm vm, CancellationToken cancel)
-    {
-        await AgentProbe.IdentifyAsync(vm.Facts, options.AgentDeadline, cancel).ConfigureAwait(false);
-        var guest = await vm.OpenGuestAsync(cancel).ConfigureAwait(false);
-        await guest.DisposeAsync().ConfigureAwait(false);
-    }
-
-    private async Task ProveAsync(VmSpec spec, LoadedTemplate made, CancellationToken cancel)
-    {
-        var clone = await _starter.CloneAsync(VmId.New(), spec, made.Memory, made.State, VmPriority.Background, cancel).ConfigureAwait(false);
-        await using (clone.ConfigureAwait(false))
-        {
-            try
-            {
-                await clone.ResumeAsync(cancel).ConfigureAwait(false);
-                var guest = await clone.OpenGuestAsync(cancel).ConfigureAwait(false);
-                await guest.DisposeAsync().ConfigureAwait(false);
-            }
-            finally
-            {
-                await clone.StopAsync(CancellationToken.None).ConfigureAwait(false);
-            }
-        }
-    }
-
-    private static T OnHost<T>(Func<T> action)
+    private T? Open<T>(TemplateDigest digest, Func<LoadedTemplate, T?> open)
+        where T : class
     {
         try
         {
-            return action();
+            return _loaded.TryGetValue(digest, out var loaded) ? open(loaded) : null;
         }
-        catch (InvalidDataException fault)
+        catch (ObjectDisposedException)
         {
-            throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, $"templates cannot be kept: {fault.Message}",
-                "give the daemon a template directory of its own"), fault);
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            throw new VmFailedException(HostFailures.From("the template", fault), fault);
+            return null;
         }
     }
+
+    private static T OnHost<T>(Func<T> action) => TemplateFailures.OnHost(action);
 }

@@ -7,6 +7,7 @@ using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Tests.TestSupport;
+using VmCacheCluster.Tests.TestSupport.Fakes;
 
 namespace VmCacheCluster.Tests.Actors.Cluster;
 
@@ -76,7 +77,7 @@ public sealed class ClusterHost : IAsyncDisposable
         Applied = new FakeAppliedPools(Gateway, journal);
         Ports = new ClusterPorts(Disk, Gateway, journal, TimeProvider.System, Random.Shared.NextDouble)
         {
-            Pools = Applied, Dealing = new CapacityTimes(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(2)),
+            Pools = Applied, Templates = Lender, Dealing = new CapacityTimes(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(2)),
         };
         StartAgain();
     }
@@ -84,6 +85,8 @@ public sealed class ClusterHost : IAsyncDisposable
     public ClusterPlan Plan { get; }
 
     public FakeClusterHost Disk { get; } = new();
+
+    public FakeLender Lender { get; } = new();
 
     public FakeAppliedPools Applied { get; }
 

@@ -89,7 +89,8 @@ public sealed class WireSpecs : IAsyncLifetime
 
         Assert.Equal(capacity.Pools, read.Pools);
         Assert.Equal(capacity.Labels, read.Labels);
-        Assert.Equal(capacity with { Pools = read.Pools, Labels = read.Labels }, read);
+        Assert.Equal(capacity.Templates, read.Templates);
+        Assert.Equal(capacity with { Pools = read.Pools, Labels = read.Labels, Templates = read.Templates }, read);
     }
 
     [Theory]
@@ -104,5 +105,8 @@ public sealed class WireSpecs : IAsyncLifetime
 
     private static HostCapacity Capacity() => new(
         new NodeName("n"), new NodeAddress("h", 1), new NodeAddress("g", 2), "v", HostState.Cordoned, 5, new Dictionary<string, string> { ["zone"] = "a" },
-        [new PoolCapacity(PoolName.Default, 1, 2, 3, 4, 5, TimeSpan.FromMilliseconds(6), "r") { Shared = true, Room = 7, Demand = 0.5 }], 9);
+        [new PoolCapacity(PoolName.Default, 1, 2, 3, 4, 5, TimeSpan.FromMilliseconds(6), "r") { Shared = true, Room = 7, Demand = 0.5 }], 9)
+    {
+        Templates = [1, ulong.MaxValue],
+    };
 }

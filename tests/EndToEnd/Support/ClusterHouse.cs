@@ -16,13 +16,14 @@ internal sealed class ClusterHouse : IAsyncDisposable
     private readonly Func<House, int, string> _settings;
 
     /// <param name="settings">Lines inside of vmcache { } for a host.</param>
-    public ClusterHouse(int hosts, Func<House, int, string> settings)
+    /// <param name="patience">With each daemon; null: as usual.</param>
+    public ClusterHouse(int hosts, Func<House, int, string> settings, TimeSpan? patience = null)
     {
         Net = new Network(hosts);
         _certificates = Directory.CreateTempSubdirectory("vmt-");
         _authority = new PrivateAuthority(_certificates.FullName);
         _settings = settings;
-        _houses = [.. Enumerable.Range(0, hosts).Select(i => new House { Namespace = Net.Namespace(i) })];
+        _houses = [.. Enumerable.Range(0, hosts).Select(i => new House { Namespace = Net.Namespace(i), Patience = patience ?? Eventually.Patience })];
         _daemons = new DaemonProcess?[hosts];
     }
 

@@ -7,7 +7,14 @@ using Xunit;
 
 namespace VmCacheCluster.Tests.Qemu.Templates;
 
-/// <summary>One template for all tests of a class; making one takes a boot.</summary>
+/// <summary>Tests that share a template.</summary>
+[CollectionDefinition(Name)]
+public sealed class TemplateHouseCollection : ICollectionFixture<TemplateHouse>
+{
+    public const string Name = "a template";
+}
+
+/// <summary>One template for all tests of the collection; making one takes a boot.</summary>
 public sealed class TemplateHouse : IAsyncLifetime
 {
     public HypervisorHouse House { get; } = new();

@@ -10,7 +10,8 @@ namespace VmCacheCluster.Tests.Qemu.Templates;
 
 /// <summary>Templates and their clones, with real QEMU and the embedded guest.</summary>
 [Trait("Category", "Qemu")]
-public sealed class TemplateSpecs(TemplateHouse house) : IClassFixture<TemplateHouse>
+[Collection(TemplateHouseCollection.Name)]
+public sealed class TemplateSpecs(TemplateHouse house)
 {
     private static readonly CancellationToken None = CancellationToken.None;
 

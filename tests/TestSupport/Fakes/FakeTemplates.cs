@@ -17,6 +17,12 @@ public sealed class FakeTemplates(FakeHypervisor host) : ITemplates
     /// <summary>Throw to fail it, await to hold it.</summary>
     public Func<VmSpec, CancellationToken, Task> Making { get; set; } = (_, _) => Task.CompletedTask;
 
+    /// <summary>What another host gives; null: nobody has it.</summary>
+    public Func<VmSpec, CancellationToken, Task<TakenTemplate?>> Taking { get; set; } = (_, _) => Task.FromResult<TakenTemplate?>(null);
+
+    /// <summary>What each was asked for: not before when it may have been made.</summary>
+    public ConcurrentQueue<DateTimeOffset> Asked { get; } = new();
+
     public Func<Template, Task> Cloning { get; set; } = _ => Task.CompletedTask;
 
     public int Made => Volatile.Read(ref _made);
@@ -40,6 +46,14 @@ public sealed class FakeTemplates(FakeHypervisor host) : ITemplates
         Interlocked.Increment(ref _made);
         await Making(spec, cancel);
         return Stored = Some("b");
+    }
+
+    public async Task<TakenTemplate?> TakeAsync(VmSpec spec, ITemplatePeers peers, DateTimeOffset notBefore, CancellationToken cancel)
+    {
+        Asked.Enqueue(notBefore);
+        var taken = await Taking(spec, cancel);
+        if (taken is not null) Stored = taken.Template;
+        return taken;
     }
 
     public async Task<IVm> CloneAsync(VmId id, VmSpec spec, Template template, VmPriority priority, CancellationToken cancel)

@@ -42,6 +42,26 @@ public sealed class NetworkReaderSpecs : IDisposable
     }
 
     [Fact]
+    public void Shares_templates_as_it_is_told()
+    {
+        Assert.Equal(new TemplateSharing(200L << 20, TimeSpan.FromSeconds(5)), Cluster("tls.enabled = off").Templates);
+        Assert.Equal(new TemplateSharing(null, TimeSpan.Zero), Cluster("tls.enabled = off, templates { rate = off, wait = off }").Templates);
+        Assert.Null(Cluster("tls.enabled = off, templates.share = off").Templates);
+        Assert.Equal(
+            ["vmcache.cluster.templates.rate", "vmcache.cluster.templates.share", "vmcache.cluster.templates.wait"],
+            Load("vmcache.cluster { enabled = on, tls.enabled = off, templates { rate = 0, share = maybe, wait = 5 } }").Faults.Select(f => f.Key).Order());
+    }
+
+    [Fact]
+    public void Expects_others_unless_it_founds_the_cluster_or_knows_of_none()
+    {
+        Assert.False(Cluster("tls.enabled = off").ExpectsOthers);
+        Assert.False(Cluster("tls.enabled = off, seeds = \"10.1.2.3:4750\"").ExpectsOthers);
+        Assert.True(Cluster("tls.enabled = off, seeds = \"10.1.2.3:4750, b:4750\"").ExpectsOthers);
+        Assert.False(Load("vmcache.cluster { tls.enabled = off, seeds = \"b:4750\" }", new CommandLineValues { Bootstrap = true }).Options!.Cluster!.ExpectsOthers);
+    }
+
+    [Fact]
     public void Lets_flags_win_over_the_environment_and_that_over_the_file()
     {
         const string text = "vmcache.cluster { enabled = on, tls.enabled = off, seeds = \"file-says:1\", node-name = f }";

@@ -23,6 +23,7 @@ public static class Reports
             Sequence = host.Sequence,
             PoolsKnown = host.PoolsKnown,
         };
+        report.Templates.AddRange(host.Templates);
         foreach (var (key, value) in host.Labels) report.Labels.Add(key, value);
         report.Pools.AddRange(host.Pools.Select(p => new PoolReport
         {
@@ -70,6 +71,7 @@ public static class Reports
             report.MemoryBytes, report.Labels.ToDictionary(), pools, report.Sequence)
         {
             PoolsKnown = report.PoolsKnown,
+            Templates = [.. report.Templates],
         };
     }
 }
