@@ -70,7 +70,7 @@ public static class VmLifecycle
         {
             { Interrupted: true } => Ignore(life),
             { Phase: VmPhase.Reserved, Path: HandOutPath.V1 } => To(life with { Phase = VmPhase.Preparing }, VmEffect.Prepare),
-            { Phase: VmPhase.Reserved } => To(life with { Phase = VmPhase.Leased }, VmEffect.AnswerReserved, VmEffect.StartGrace),
+            { Phase: VmPhase.Reserved } => To(life with { Phase = VmPhase.Leased }, VmEffect.StartGrace, VmEffect.AnswerReserved),
             _ => Ignore(life),
         },
         VmInput.ClaimAgain => life is { Phase: VmPhase.Reserved, Interrupted: true }

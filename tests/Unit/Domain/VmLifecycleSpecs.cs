@@ -102,7 +102,7 @@ public class VmLifecycleSpecs
         [("Warm", "guest")] = (Failed, [Stop]),
         [("Warm", "lost")] = (Failed, [Stop]),
         [("Warm", "exited")] = (Failed, [Stop]),
-        [("Reserved", "recorded")] = (Leased, [AnswerReserved, StartGrace]),
+        [("Reserved", "recorded")] = (Leased, [StartGrace, AnswerReserved]),
         [("Reserved", "failed")] = (Failed, [AnswerRefused, Stop]),
         [("Reserved", "stop")] = (Stopping, [AnswerRefused, Stop]),
         [("Reserved", "ran")] = (Failed, [AnswerRefused, Stop]),
