@@ -9,7 +9,7 @@ internal static class StreamRelay
 {
     /// <param name="from">Its first message has been read, and is passed on too.</param>
     public static async Task RunAsync<TRequest, TResponse>(
-        CallInput<TRequest> from, IServerStreamWriter<TResponse> to, PeerHost host, Func<VmCache.VmCacheClient, CallOptions, AsyncDuplexStreamingCall<TRequest, TResponse>> open,
+        CallInput<TRequest> from, CallOutput<TResponse> to, PeerHost host, Func<VmCache.VmCacheClient, CallOptions, AsyncDuplexStreamingCall<TRequest, TResponse>> open,
         ServerCallContext context, CancellationToken cancel)
         where TRequest : class
         where TResponse : class

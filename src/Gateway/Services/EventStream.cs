@@ -20,6 +20,7 @@ public sealed class EventStream(IRequiredActor<GatewayActor> gateway, HostPools 
     {
         var pool = VmQueries.KnownPool(request.Pool, pools);
         var aborted = context.GetHttpContext().RequestAborted;
+        using var output = new CallOutput<WatchEvent>(to);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(aborted, lifetime.ApplicationStopping);
         var events = Channel.CreateBounded<NodeEvent>(new BoundedChannelOptions(Capacity) { SingleReader = true });
         gateway.ActorRef.Tell(new WatchEvents(pool, request.Epoch, request.AfterSequence, events.Writer), ActorRefs.NoSender);
@@ -27,7 +28,7 @@ public sealed class EventStream(IRequiredActor<GatewayActor> gateway, HostPools 
         {
             // At once, so that the caller knows that it watches also where nothing happens.
             await context.WriteResponseHeadersAsync([]);
-            await foreach (var happened in events.Reader.ReadAllAsync(ending.Token)) await to.WriteAsync(ToEvent(happened), ending.Token);
+            await foreach (var happened in events.Reader.ReadAllAsync(ending.Token)) await output.WriteAsync(ToEvent(happened), ending.Token);
         }
         catch (Exception) when (aborted.IsCancellationRequested)
         {

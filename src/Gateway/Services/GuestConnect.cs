@@ -23,16 +23,17 @@ public sealed class GuestConnect(IRequiredActor<GatewayActor> gateway, LeaseRout
         var aborted = context.GetHttpContext().RequestAborted;
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(aborted, lifetime.ApplicationStopping);
         await using var input = new CallInput<ConnectRequest>(from, context);
+        using var output = new CallOutput<ConnectResponse>(to);
         try
         {
             var start = await StartAsync(input, ending.Token);
             if (await routes.ToAsync(start.Id, context) is { } host)
             {
-                await StreamRelay.RunAsync(input, to, host, (peer, options) => peer.Connect(options), context, ending.Token);
+                await StreamRelay.RunAsync(input, output, host, (peer, options) => peer.Connect(options), context, ending.Token);
                 return;
             }
 
-            await WhileHeldAsync(await BorrowAsync(start, context), (lent, cancel) => ServeAsync(lent, input, to, cancel), ending.Token);
+            await WhileHeldAsync(await BorrowAsync(start, context), (lent, cancel) => ServeAsync(lent, input, output, cancel), ending.Token);
         }
         catch (Exception) when (aborted.IsCancellationRequested)
         {
@@ -83,7 +84,7 @@ public sealed class GuestConnect(IRequiredActor<GatewayActor> gateway, LeaseRout
         await serving;
     }
 
-    private async Task ServeAsync(SocketLent lent, CallInput<ConnectRequest> from, IServerStreamWriter<ConnectResponse> to, CancellationToken cancel)
+    private async Task ServeAsync(SocketLent lent, CallInput<ConnectRequest> from, CallOutput<ConnectResponse> to, CancellationToken cancel)
     {
         await using var socket = await GuestSocket.OpenAsync(lent.Id, lent.Address, time, cancel);
         await to.WriteAsync(new ConnectResponse { Connected = new Connected { Socket = lent.Address } }, cancel);
@@ -94,7 +95,7 @@ public sealed class GuestConnect(IRequiredActor<GatewayActor> gateway, LeaseRout
     /// <summary>Until the VM's side has closed, or the caller did something that ends it.</summary>
     /// <returns>The caller had ended its input before: QEMU closes then.</returns>
     private static async Task<bool> PumpAsync(
-        Stream socket, CallInput<ConnectRequest> from, IServerStreamWriter<ConnectResponse> to, CancellationToken cancel)
+        Stream socket, CallInput<ConnectRequest> from, CallOutput<ConnectResponse> to, CancellationToken cancel)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var input = InputAsync(socket, from, over.Token);
@@ -134,7 +135,7 @@ public sealed class GuestConnect(IRequiredActor<GatewayActor> gateway, LeaseRout
         }
     }
 
-    private static async Task OutputAsync(Stream socket, IServerStreamWriter<ConnectResponse> to, CancellationToken cancel)
+    private static async Task OutputAsync(Stream socket, CallOutput<ConnectResponse> to, CancellationToken cancel)
     {
         var chunk = new byte[Chunk];
         while (await ReadAsync(socket, chunk, cancel) is > 0 and var read)

@@ -19,12 +19,13 @@ public sealed class GuestExec(IRequiredActor<GatewayActor> gateway, LeaseRoutes 
         var aborted = context.GetHttpContext().RequestAborted;
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(aborted, lifetime.ApplicationStopping);
         await using var input = new CallInput<ExecRequest>(from, context);
+        using var output = new CallOutput<ExecResponse>(to);
         try
         {
             var start = await StartAsync(input, ending.Token);
             if (await routes.ToAsync(start.Id, context) is { } host)
             {
-                await StreamRelay.RunAsync(input, to, host, (peer, options) => peer.Exec(options), context, ending.Token);
+                await StreamRelay.RunAsync(input, output, host, (peer, options) => peer.Exec(options), context, ending.Token);
                 return;
             }
 
@@ -35,7 +36,7 @@ public sealed class GuestExec(IRequiredActor<GatewayActor> gateway, LeaseRoutes 
 
             var guest = await BorrowAsync(id, token, context);
             await using var program = await guest.ExecAsync(command, ending.Token);
-            await PumpAsync(program, input, to, ending.Token);
+            await PumpAsync(program, input, output, ending.Token);
         }
         catch (Exception) when (aborted.IsCancellationRequested)
         {
@@ -65,7 +66,7 @@ public sealed class GuestExec(IRequiredActor<GatewayActor> gateway, LeaseRoutes 
 
     /// <summary>Until the program has ended, or the caller did something that ends it.</summary>
     private static async Task PumpAsync(
-        IGuestProgram program, CallInput<ExecRequest> from, IServerStreamWriter<ExecResponse> to, CancellationToken cancel)
+        IGuestProgram program, CallInput<ExecRequest> from, CallOutput<ExecResponse> to, CancellationToken cancel)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var input = InputAsync(program, from, over.Token);
@@ -110,7 +111,7 @@ public sealed class GuestExec(IRequiredActor<GatewayActor> gateway, LeaseRoutes 
         }
     }
 
-    private static async Task OutputAsync(IGuestProgram program, IServerStreamWriter<ExecResponse> to, CancellationToken cancel)
+    private static async Task OutputAsync(IGuestProgram program, CallOutput<ExecResponse> to, CancellationToken cancel)
     {
         await foreach (var output in program.ReadOutputAsync(cancel))
         {
