@@ -18,6 +18,8 @@ public sealed class RealClusterTemplateSpecs
         // Time enough to become a member on a busy machine.
         await using var cluster = new ClusterHouse(2, (_, _) => House.RealVms(1, mebibytes: 256, refill: "clone") + "\ncluster.templates.wait = 60s", Patience);
         var made = (await cluster.Start(0, "--bootstrap").WarmAsync()).Pools[0];
+        // It looks for others before it forms the cluster, which may take longer than the template.
+        await cluster.SeesAsync(0, c => c.Hosts.Any(h => h.State == HostState.Up && h.Pools.Any(p => p.Warm == p.Target)), "it has formed the cluster, and told what it has");
         Assert.Contains(made.Events, e => e.What == "its template was made and proved");
         Assert.DoesNotContain("from", made.RefillReason, StringComparison.Ordinal);
 

@@ -125,7 +125,7 @@ public sealed record GetClusterSeen
 public sealed record ClusterSeen(string ClusterId, IReadOnlyList<MemberSeen> Members, string Reason);
 
 /// <summary>From the door to the placement: how this node stands.</summary>
-/// <param name="Joining">It is in no cluster, and about to come into one that is there.</param>
+/// <param name="Joining">It is in no cluster, and may come into one at any moment.</param>
 public sealed record StandingChanged(string ClusterId, string Reason, bool Joining = false);
 
 /// <summary>From the bridge to the inventory: what this host has.</summary>

@@ -187,7 +187,7 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
         {
             case JoinStep.Join join:
                 _clusterId = _round.IdAt(join.At) ?? _clusterId;
-                Stand($"joining at {join.At}", expected: true);
+                Stand($"joining at {join.At}", joining: true);
                 _cluster.Join(_cluster.SelfAddress.WithHost(join.At.Host).WithPort(join.At.Port));
                 break;
             case JoinStep.Form form:
@@ -197,7 +197,7 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
                 _cluster.Join(_cluster.SelfAddress);
                 break;
             case JoinStep.Wait wait:
-                Stand(string.Join("; ", _round.Problems.Append(wait.Reason)));
+                Stand(string.Join("; ", _round.Problems.Append(wait.Reason)), awaited: wait.OthersWait);
                 if (explained.Reasons.FirstOrDefault(r => r.Value.Listens) is { Key: { Host: not null } at } && _patience.IsOver()) StartAnew(at);
                 break;
         }
@@ -272,12 +272,12 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
         Timers.StartSingleTimer(nameof(ThrownOut), ThrownOut.Instance, _times.Leaving);
     }
 
-    private void Stand(string reason, bool expected = false)
+    private void Stand(string reason, bool joining = false, bool awaited = false)
     {
-        _placement.Tell(new StandingChanged(_inside ? _clusterId : "", reason, expected));
+        _placement.Tell(new StandingChanged(_inside ? _clusterId : "", reason, joining || awaited));
         if (reason.Length > 0 && reason != _told && !_inside)
         {
-            if (expected) _log.Info("this node is {0}", reason);
+            if (joining) _log.Info("this node is {0}", reason);
             else _log.Warning("this node is in no cluster: {0}", reason);
         }
 

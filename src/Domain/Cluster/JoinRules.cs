@@ -25,7 +25,8 @@ public abstract record JoinStep
     public sealed record Form(string? ClusterId) : JoinStep;
 
     /// <param name="Reason">For a person: what it waits for, and what to do if that does not come.</param>
-    public sealed record Wait(string Reason) : JoinStep;
+    /// <param name="OthersWait">Nodes that are in no cluster either answer: there may be one at any moment.</param>
+    public sealed record Wait(string Reason, bool OthersWait) : JoinStep;
 }
 
 /// <summary>
@@ -37,16 +38,18 @@ public static class JoinRules
 {
     public static JoinStep Decide(NodeAddress self, ClusterMemory? memory, bool bootstrap, IReadOnlyCollection<Knocked> knocked)
     {
+        var others = knocked.OfType<Knocked.Alone>().Any();
         var members = knocked.OfType<Knocked.Member>().OrderByDescending(m => m.Members).ThenBy(m => m.At).ToList();
         if (members.Count > 0) return new JoinStep.Join(members[0].At);
         // A node that does not take us may be in a cluster that we would be a second one beside.
-        if (knocked.OfType<Knocked.Refused>().FirstOrDefault() is { } refused) return new JoinStep.Wait($"{refused.At} does not take this node: {refused.Reason}");
+        if (knocked.OfType<Knocked.Refused>().FirstOrDefault() is { } refused) return new JoinStep.Wait($"{refused.At} does not take this node: {refused.Reason}", others);
         if (memory is not null) return Again(self, memory, knocked);
         if (bootstrap) return new JoinStep.Form(null);
         return new JoinStep.Wait(
             knocked.Count == 0
                 ? "no seed is configured: name a member with --join HOST:PORT (vmcache.cluster.seeds), or form the cluster here, once, with --bootstrap"
-                : $"no seed is a member of the cluster: {Told(knocked)}; form it once with --bootstrap on one node");
+                : $"no seed is a member of the cluster: {Told(knocked)}; form it once with --bootstrap on one node",
+            others);
     }
 
     /// <summary>Of two islands of one cluster the smaller one gives way; of two equal ones that whose lowest member is higher.</summary>
@@ -61,12 +64,13 @@ public static class JoinRules
         {
             return new JoinStep.Wait(
                 $"{here.Count} of the {former.Count} members that the cluster had last are there, and none is in a cluster; more than half are needed to form it again"
-                + $" ({Told(knocked.Where(k => former.Contains(k.At)))})");
+                + $" ({Told(knocked.Where(k => former.Contains(k.At)))})",
+                knocked.OfType<Knocked.Alone>().Any());
         }
 
         return here.Min() is var lowest && lowest == self
             ? new JoinStep.Form(memory.ClusterId)
-            : new JoinStep.Wait($"{lowest} is about to form the cluster again");
+            : new JoinStep.Wait($"{lowest} is about to form the cluster again", OthersWait: true);
     }
 
     private static string Told(IEnumerable<Knocked> knocked) => string.Join("; ", knocked.Select(k => k switch

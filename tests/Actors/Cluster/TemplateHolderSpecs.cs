@@ -41,6 +41,20 @@ public sealed class TemplateHolderSpecs
         await FoundAsync(alone, f => f is { Hosts.Count: 0, MoreToCome: false });
     }
 
+    [Fact]
+    public async Task Expects_others_while_there_are_some_that_wait_for_a_cluster_too()
+    {
+        await using var hosts = new ClusterHosts();
+        var first = hosts.Start("first", [ClusterHosts.FreeAddress()]);
+        var second = hosts.Start("second", [first.At]);
+
+        await Eventually.Async(
+            async () => second.Ports.Face.Placement is { } placement
+                && (await placement.Ask<ClusterSeen>(GetClusterSeen.Instance, TimeSpan.FromSeconds(1))).Reason.Contains("in no cluster either", StringComparison.Ordinal),
+            "it has heard of the other one");
+        await FoundAsync(second, f => f is { Hosts.Count: 0, MoreToCome: true });
+    }
+
     private static async Task<TemplateFound> FoundAsync(ClusterHost host, Func<TemplateFound, bool> condition)
     {
         TemplateFound? last = null;

@@ -45,6 +45,15 @@ public class JoinRulesSpecs
     public void Counts_itself_when_it_has_another_address_now()
         => Assert.Contains("2 of the 4", Wait(JoinRules.Decide(D, Three, bootstrap: false, [new Knocked.Alone(A), new Knocked.Silent(B, "x")])));
 
+    [Fact]
+    public void Expects_a_cluster_at_any_moment_while_others_wait_for_one()
+    {
+        Assert.True(Waits(JoinRules.Decide(A, null, bootstrap: false, [new Knocked.Alone(B), new Knocked.Silent(C, "x")])).OthersWait);
+        Assert.True(Waits(JoinRules.Decide(B, Three, bootstrap: false, [new Knocked.Alone(A), new Knocked.Silent(C, "x")])).OthersWait);
+        Assert.False(Waits(JoinRules.Decide(A, null, bootstrap: false, [new Knocked.Silent(B, "x")])).OthersWait);
+        Assert.False(Waits(JoinRules.Decide(A, Three, bootstrap: false, [new Knocked.Silent(B, "x"), new Knocked.Silent(C, "x")])).OthersWait);
+    }
+
     [Theory]
     [InlineData(1, "a", 2, "b", true)]
     [InlineData(2, "b", 1, "a", false)]
@@ -54,5 +63,7 @@ public class JoinRulesSpecs
     public void Lets_exactly_one_of_two_islands_give_way(int members, string lowest, int theirs, string theirLowest, bool gives)
         => Assert.Equal(gives, JoinRules.GivesWay(members, new NodeAddress(lowest, 1), theirs, new NodeAddress(theirLowest, 1)));
 
-    private static string Wait(JoinStep step) => Assert.IsType<JoinStep.Wait>(step).Reason;
+    private static JoinStep.Wait Waits(JoinStep step) => Assert.IsType<JoinStep.Wait>(step);
+
+    private static string Wait(JoinStep step) => Waits(step).Reason;
 }
