@@ -48,7 +48,7 @@ public sealed class ExecSpecs
         using var giveUp = new CancellationTokenSource();
         await using var pair = Serving(async (_, write, cancel) =>
         {
-            await using var seen = cancel.Register(() => cancelled.TrySetResult());
+            TtrpcPair.TellWhenCancelled(cancel, cancelled);
             await write(new ExecOutput { Stdout = ByteString.CopyFromUtf8("up") });
             await Task.Delay(Timeout.Infinite, cancel);
         });

@@ -28,9 +28,10 @@ internal static class Frames
         return Bytes((uint)payload.Length, id, 2, 0, payload);
     }
 
-    public static byte[] Request(uint id, string service, string method, IMessage message)
+    public static byte[] Request(uint id, string service, string method, IMessage message, TimeSpan timeout = default)
     {
-        var payload = new Request { Service = service, Method = method, Payload = message.ToByteString() }.ToByteArray();
+        var request = new Request { Service = service, Method = method, Payload = message.ToByteString(), TimeoutNano = (long)timeout.TotalNanoseconds };
+        var payload = request.ToByteArray();
         return Bytes((uint)payload.Length, id, 1, 1, payload);
     }
 }

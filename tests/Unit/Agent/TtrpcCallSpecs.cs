@@ -35,19 +35,30 @@ public sealed class TtrpcCallSpecs
     }
 
     [Fact]
-    public async Task Times_out_and_cancels_the_handler_when_the_deadline_passes()
+    public async Task Times_out_when_the_deadline_passes()
     {
-        var cancelled = new TaskCompletionSource();
-        await using var pair = new TtrpcPair(Endless(cancelled));
-        await Assert.ThrowsAsync<TtrpcTimeoutException>(() => EchoAsync(pair.Client, "x", Short));
-        await cancelled.Task.WaitAsync(TtrpcPair.Generous);
+        await using var pair = new TtrpcPair(Endless());
+        await Assert.ThrowsAsync<TtrpcTimeoutException>(() => EchoAsync(pair.Client, "x", Short).WaitAsync(TtrpcPair.Generous));
         Assert.Null(pair.Client.CloseReason);
+    }
+
+    [Fact]
+    public async Task Tells_the_server_its_deadline()
+    {
+        var (left, right) = DuplexPair.Make();
+        await using var client = new TtrpcClient(left);
+        var call = EchoAsync(client, "x", TtrpcPair.Generous);
+        var frame = await new TtrpcFrameReader(right).ReadAsync(default).AsTask().WaitAsync(TtrpcPair.Generous);
+        var request = VmCacheCluster.Agent.Wire.Request.Parser.ParseFrom(frame!.Value.Payload.Span);
+        Assert.Equal((long)TtrpcPair.Generous.TotalNanoseconds, request.TimeoutNano);
+        await client.DisposeAsync();
+        await Assert.ThrowsAsync<TtrpcConnectionException>(() => call);
     }
 
     [Fact]
     public async Task Is_cancelled_when_the_caller_gives_up()
     {
-        await using var pair = new TtrpcPair(Endless(new TaskCompletionSource()));
+        await using var pair = new TtrpcPair(Endless());
         using var giveUp = new CancellationTokenSource();
         var call = pair.Client.CallAsync("s", "Echo", new CheckRequest(), VersionCheckResponse.Parser, giveUp.Token);
         await giveUp.CancelAsync();
@@ -79,7 +90,7 @@ public sealed class TtrpcCallSpecs
     [Fact]
     public async Task Refuses_calls_when_too_many_run()
     {
-        await using var pair = new TtrpcPair(Endless(new TaskCompletionSource(), new TtrpcServerOptions { MaxConcurrentCalls = 1 }));
+        await using var pair = new TtrpcPair(Endless(new TtrpcServerOptions { MaxConcurrentCalls = 1 }));
         _ = EchoAsync(pair.Client, "first");
         var e = await Assert.ThrowsAsync<TtrpcStatusException>(() => EchoAsync(pair.Client, "second"));
         Assert.Equal(TtrpcStatusCode.ResourceExhausted, e.Code);
@@ -119,10 +130,9 @@ public sealed class TtrpcCallSpecs
     internal static TtrpcServer Echo(TtrpcServerOptions? options = null) => new TtrpcServer(options).AddUnary(
         "s", "Echo", CheckRequest.Parser, (CheckRequest r, CancellationToken _) => ValueTask.FromResult(new VersionCheckResponse { AgentVersion = r.Service }));
 
-    private static TtrpcServer Endless(TaskCompletionSource cancelled, TtrpcServerOptions? options = null) => new TtrpcServer(options).AddUnary(
+    private static TtrpcServer Endless(TtrpcServerOptions? options = null) => new TtrpcServer(options).AddUnary(
         "s", "Echo", CheckRequest.Parser, async (CheckRequest _, CancellationToken cancel) =>
         {
-            await using var seen = cancel.Register(() => cancelled.TrySetResult());
             await Task.Delay(Timeout.Infinite, cancel);
             return new VersionCheckResponse();
         });

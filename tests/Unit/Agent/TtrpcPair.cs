@@ -20,6 +20,12 @@ internal sealed class TtrpcPair : IAsyncDisposable
 
     public Task<TtrpcEnd> Served { get; }
 
+    /// <summary>
+    /// Completes <paramref name="told"/> when a handler's call is cancelled. The registration is not disposed of with the
+    /// handler: what it waits for is cancelled first and may let it end before it is this registration's turn.
+    /// </summary>
+    public static void TellWhenCancelled(CancellationToken cancel, TaskCompletionSource told) => cancel.Register(() => told.TrySetResult());
+
     public async ValueTask DisposeAsync()
     {
         await Client.DisposeAsync();

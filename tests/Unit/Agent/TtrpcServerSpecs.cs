@@ -75,7 +75,7 @@ public sealed class TtrpcServerSpecs
         var (started, cancelled) = (new TaskCompletionSource(), new TaskCompletionSource());
         var server = new TtrpcServer().AddUnary("s", "Echo", CheckRequest.Parser, async (CheckRequest _, CancellationToken cancel) =>
         {
-            await using var seen = cancel.Register(() => cancelled.TrySetResult());
+            TtrpcPair.TellWhenCancelled(cancel, cancelled);
             started.SetResult();
             await Task.Delay(Timeout.Infinite, cancel);
             return new VersionCheckResponse();
@@ -86,6 +86,27 @@ public sealed class TtrpcServerSpecs
         await pair.Client.DisposeAsync();
         await cancelled.Task.WaitAsync(TtrpcPair.Generous);
         Assert.Equal(TtrpcEndKind.Closed, (await pair.Served.WaitAsync(TtrpcPair.Generous)).Kind);
+    }
+
+    [Fact]
+    public async Task Cancels_the_handler_and_says_so_when_the_deadline_passes()
+    {
+        var (left, right) = DuplexPair.Make();
+        var cancelled = new TaskCompletionSource();
+        var server = new TtrpcServer().AddUnary("s", "Echo", CheckRequest.Parser, async (CheckRequest _, CancellationToken cancel) =>
+        {
+            TtrpcPair.TellWhenCancelled(cancel, cancelled);
+            await Task.Delay(Timeout.Infinite, cancel);
+            return new VersionCheckResponse();
+        });
+        _ = server.ServeAsync(right, default);
+
+        // Not through a client, whose own deadline may pass before the request is sent.
+        await SendAsync(left, Frames.Request(7, "s", "Echo", new CheckRequest(), TimeSpan.FromMilliseconds(50)));
+
+        await cancelled.Task.WaitAsync(TtrpcPair.Generous);
+        var answer = Wire(await new TtrpcFrameReader(left).ReadAsync(default).AsTask().WaitAsync(TtrpcPair.Generous));
+        Assert.Equal((int)TtrpcStatusCode.DeadlineExceeded, answer.Status.Code);
     }
 
     [Fact]
@@ -120,7 +141,7 @@ public sealed class TtrpcServerSpecs
         var server = TtrpcCallSpecs.Echo(new TtrpcServerOptions { ClientsChangeUnseen = true })
             .AddUnary("s", "Wait", CheckRequest.Parser, async (CheckRequest _, CancellationToken cancel) =>
             {
-                await using var seen = cancel.Register(() => cancelled.TrySetResult());
+                TtrpcPair.TellWhenCancelled(cancel, cancelled);
                 started.SetResult();
                 await Task.Delay(Timeout.Infinite, cancel);
                 return new VersionCheckResponse();

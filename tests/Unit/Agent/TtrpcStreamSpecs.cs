@@ -92,7 +92,7 @@ public sealed class TtrpcStreamSpecs
         var cancelled = new TaskCompletionSource();
         await using var pair = Serving(async (_, write, cancel) =>
         {
-            await using var seen = cancel.Register(() => cancelled.TrySetResult());
+            TtrpcPair.TellWhenCancelled(cancel, cancelled);
             await write(new VersionCheckResponse());
             await Task.Delay(Timeout.Infinite, cancel);
         });
@@ -120,7 +120,7 @@ public sealed class TtrpcStreamSpecs
         var cancelled = new TaskCompletionSource();
         await using var pair = Serving(async (_, _, cancel) =>
         {
-            await using var seen = cancel.Register(() => cancelled.TrySetResult());
+            TtrpcPair.TellWhenCancelled(cancel, cancelled);
             await Task.Delay(Timeout.Infinite, cancel);
         });
         await using var stream = await OpenAsync(pair, TimeSpan.FromMilliseconds(50));
