@@ -130,10 +130,6 @@ public sealed class TtrpcCallSpecs
     internal static TtrpcServer Echo(TtrpcServerOptions? options = null) => new TtrpcServer(options).AddUnary(
         "s", "Echo", CheckRequest.Parser, (CheckRequest r, CancellationToken _) => ValueTask.FromResult(new VersionCheckResponse { AgentVersion = r.Service }));
 
-    private static TtrpcServer Endless(TtrpcServerOptions? options = null) => new TtrpcServer(options).AddUnary(
-        "s", "Echo", CheckRequest.Parser, async (CheckRequest _, CancellationToken cancel) =>
-        {
-            await Task.Delay(Timeout.Infinite, cancel);
-            return new VersionCheckResponse();
-        });
+    private static TtrpcServer Endless(TtrpcServerOptions? options = null) =>
+        new TtrpcServer(options).AddUnary("s", "Echo", CheckRequest.Parser, TtrpcPair.Endless());
 }

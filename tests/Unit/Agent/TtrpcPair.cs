@@ -1,4 +1,5 @@
 using VmCacheCluster.Agent;
+using VmCacheCluster.Agent.Kata;
 
 namespace VmCacheCluster.Tests.Unit.Agent;
 
@@ -25,6 +26,16 @@ internal sealed class TtrpcPair : IAsyncDisposable
     /// handler: what it waits for is cancelled first and may let it end before it is this registration's turn.
     /// </summary>
     public static void TellWhenCancelled(CancellationToken cancel, TaskCompletionSource told) => cancel.Register(() => told.TrySetResult());
+
+    /// <summary>A handler that never answers. It completes what it was given when it has begun and when its call is cancelled.</summary>
+    public static Func<CheckRequest, CancellationToken, ValueTask<VersionCheckResponse>> Endless(
+        TaskCompletionSource? started = null, TaskCompletionSource? cancelled = null) => async (_, cancel) =>
+        {
+            if (cancelled is not null) TellWhenCancelled(cancel, cancelled);
+            started?.SetResult();
+            await Task.Delay(Timeout.Infinite, cancel);
+            return new VersionCheckResponse();
+        };
 
     public async ValueTask DisposeAsync()
     {

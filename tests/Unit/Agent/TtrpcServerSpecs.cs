@@ -73,13 +73,7 @@ public sealed class TtrpcServerSpecs
     public async Task Cancels_running_handlers_when_the_client_closes()
     {
         var (started, cancelled) = (new TaskCompletionSource(), new TaskCompletionSource());
-        var server = new TtrpcServer().AddUnary("s", "Echo", CheckRequest.Parser, async (CheckRequest _, CancellationToken cancel) =>
-        {
-            TtrpcPair.TellWhenCancelled(cancel, cancelled);
-            started.SetResult();
-            await Task.Delay(Timeout.Infinite, cancel);
-            return new VersionCheckResponse();
-        });
+        var server = new TtrpcServer().AddUnary("s", "Echo", CheckRequest.Parser, TtrpcPair.Endless(started, cancelled));
         await using var pair = new TtrpcPair(server);
         _ = TtrpcCallSpecs.EchoAsync(pair.Client, "x");
         await started.Task.WaitAsync(TtrpcPair.Generous);
@@ -93,12 +87,7 @@ public sealed class TtrpcServerSpecs
     {
         var (left, right) = DuplexPair.Make();
         var cancelled = new TaskCompletionSource();
-        var server = new TtrpcServer().AddUnary("s", "Echo", CheckRequest.Parser, async (CheckRequest _, CancellationToken cancel) =>
-        {
-            TtrpcPair.TellWhenCancelled(cancel, cancelled);
-            await Task.Delay(Timeout.Infinite, cancel);
-            return new VersionCheckResponse();
-        });
+        var server = new TtrpcServer().AddUnary("s", "Echo", CheckRequest.Parser, TtrpcPair.Endless(cancelled: cancelled));
         _ = server.ServeAsync(right, default);
 
         // Not through a client, whose own deadline may pass before the request is sent.
@@ -139,13 +128,7 @@ public sealed class TtrpcServerSpecs
         var (left, right) = DuplexPair.Make();
         var (started, cancelled) = (new TaskCompletionSource(), new TaskCompletionSource());
         var server = TtrpcCallSpecs.Echo(new TtrpcServerOptions { ClientsChangeUnseen = true })
-            .AddUnary("s", "Wait", CheckRequest.Parser, async (CheckRequest _, CancellationToken cancel) =>
-            {
-                TtrpcPair.TellWhenCancelled(cancel, cancelled);
-                started.SetResult();
-                await Task.Delay(Timeout.Infinite, cancel);
-                return new VersionCheckResponse();
-            });
+            .AddUnary("s", "Wait", CheckRequest.Parser, TtrpcPair.Endless(started, cancelled));
         _ = server.ServeAsync(right, default);
         await SendAsync(left, Frames.Request(7, "s", "Wait", new CheckRequest()));
         await started.Task.WaitAsync(TtrpcPair.Generous);
