@@ -39,6 +39,7 @@ internal static class Errors
         Reasons.Agent => "the guest may have crashed (see its console), or another client may hold its agent's channel",
         Reasons.Monitor => "QEMU may be gone, or another client may hold its monitor: see 'vmcache status'",
         "STALE_TOKEN" => "the lease may have ended, or be another holder's: see 'vmcache list'; name its token by --token or VMCACHE_TOKEN",
+        "END_INCOMPLETE" => "it is tried again every few seconds: see 'vmcache status'",
         "UNKNOWN_POOL" or "WRONG_STATE" => "see 'vmcache status'",
         "BAD_TOKEN" => "name it by --token or VMCACHE_TOKEN",
         Reasons.BadTls => "see --tls-certificate, --tls-key and --tls-ca, and the names and the authority in the gateway's certificate",

@@ -1,4 +1,5 @@
 using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Files;
 
 namespace VmCacheCluster.Hypervisor.Qemu;
 
@@ -12,6 +13,7 @@ internal static class HostFailures
 
     private static string Remedy(Exception fault) => fault switch
     {
+        NotRemovedException left => left.Remedy,
         UnauthorizedAccessException => "give the daemon's user the right to it, or choose another directory",
         // .NET keeps errno in HResult for errors that it has no type for.
         IOException { HResult: NoSpace } => "free space on that file system",

@@ -46,6 +46,8 @@ public enum RefusalKind
     Invalid,
     /// <summary>The token shown is not that of the VM's lease.</summary>
     StaleToken,
+    /// <summary>It is done as far as can be, and the daemon goes on trying.</summary>
+    Unfinished,
 }
 
 /// <param name="Reason">For a person: why, and what the pool is doing about it.</param>

@@ -100,7 +100,7 @@ public sealed class NodeActor : ReceiveActor
     {
         if (_open || _stopAsker is not null) return;
         var judged = found.Select(f => (Found: f, Verdict: AdoptionRules.Classify(f, WantedBy(f.Facts?.Spec.Pool)))).ToLookup(j => j.Verdict.What);
-        ReapAsync([.. judged[Adoption.Reap].Select(j => j.Found)]).PipeTo(Self);
+        ReapAsync([.. judged[Adoption.Reap]]).PipeTo(Self);
         foreach (var (left, verdict) in judged[Adoption.Quarantine]) _log.Warning("VM {0} is left alone: {1}", left.Id, verdict.Reason);
 
         var adopted = judged[Adoption.Adopt].Select(j => j.Found).ToLookup(f => f.Facts!.Spec.Pool);
@@ -212,30 +212,29 @@ public sealed class NodeActor : ReceiveActor
         if (_open) _gateway.Tell(NodeOpened.Instance);
     }
 
-    private async Task<Reaped> ReapAsync(IReadOnlyList<FoundVm> found)
+    private async Task<Reaped> ReapAsync(IReadOnlyList<(FoundVm Found, AdoptionVerdict Verdict)> nobodys)
     {
         var problems = new System.Collections.Concurrent.ConcurrentBag<string>();
+        var unended = new System.Collections.Concurrent.ConcurrentBag<EndFoundVm>();
         var options = new ParallelOptions { MaxDegreeOfParallelism = ReapsAtOnce };
-        await Parallel.ForEachAsync(found, options, async (vm, cancel) =>
+        await Parallel.ForEachAsync(nobodys, options, async (vm, cancel) =>
         {
-            try
-            {
-                await _ports.Vms.Hypervisor.ReapAsync(vm, cancel).ConfigureAwait(false);
-                if (vm.Problem is not null) problems.Add($"VM {vm.Id}: {vm.Problem}");
-            }
-            catch (Exception e) when (e is VmFailedException or IOException or UnauthorizedAccessException)
-            {
-                problems.Add($"VM {vm.Id}: {e.Message}");
-            }
+            if (await Recovery.EndAsync(_ports.Vms.Hypervisor, vm.Found, vm.Verdict.Reason, cancel).ConfigureAwait(false) is { } left) unended.Add(left);
+            else if (vm.Found.Problem is { } problem) problems.Add($"VM {vm.Found.Id}: {problem}");
         }).ConfigureAwait(false);
-        return new Reaped(found.Count, [.. problems]);
+        return new Reaped(nobodys.Count - unended.Count, [.. problems], [.. unended]);
     }
 
     private void OnReaped(Reaped reaped)
     {
         if (reaped.Count > 0) _log.Info("{0} VMs of an earlier daemon that nobody held were ended", reaped.Count);
         foreach (var problem in reaped.Problems) _log.Warning("left by an earlier daemon: {0}", problem);
+        foreach (var unended in reaped.Unended) PoolOf(unended.Found)?.Tell(unended);
     }
+
+    /// <summary>A VM whose pool is not known, or not there any more, is the first pool's.</summary>
+    private IActorRef? PoolOf(FoundVm found)
+        => found.Facts is { } facts && _pools.TryGetValue(facts.Spec.Pool, out var own) ? own : _pools.GetValueOrDefault(_plan.Pools[0].Name);
 
     private void OnStop(StopNode stop)
     {
@@ -257,5 +256,5 @@ public sealed class NodeActor : ReceiveActor
 
     private sealed record Looked(IReadOnlyList<FoundVm> Found);
     private sealed record LookFailed(Exception Cause);
-    private sealed record Reaped(int Count, IReadOnlyList<string> Problems);
+    private sealed record Reaped(int Count, IReadOnlyList<string> Problems, IReadOnlyList<EndFoundVm> Unended);
 }

@@ -11,13 +11,16 @@ internal sealed class MemberStarter(PoolSettings settings, PoolSurroundings arou
     /// <param name="found">A VM that goes on; null: one is made.</param>
     /// <param name="template">What it is cloned from; null: it boots.</param>
     /// <param name="priority">While it is made.</param>
-    public Member Start(VmId id, VmSpec spec, FoundVm? found, Template? template, VmPriority priority)
+    /// <param name="ending">It is to be ended, with what was in the way of that; null: it is not.</param>
+    public Member Start(VmId id, VmSpec spec, FoundVm? found, Template? template, VmPriority priority, VmEnding? ending)
     {
         var options = settings.Options;
-        var plan = new VmPlan(id, spec, found, options.GracePeriod, options.BootTimeout, options.Lease, door, template, options.Prime, priority);
+        var plan = new VmPlan(id, spec, found, options.GracePeriod, options.BootTimeout, options.Lease, door, template, options.Prime, priority, ending);
         var ports = around.Ports;
         var actor = context.Watch(context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value));
-        var life = found is null ? template is null ? VmLife.New : VmLife.NewClone : VmLifecycle.WhileTakenOver(found.Mark!);
+        // What is in the way is told by its actor.
+        var life = ending is not null ? new VmLife(VmPhase.Stopping, Ending: ending with { Obstacle = null })
+            : found is null ? template is null ? VmLife.New : VmLife.NewClone : VmLifecycle.WhileTakenOver(found.Mark!);
         var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.HeldBy, Size = found?.Size, WarmBefore = WarmBefore(found) };
         if (found is { HeldBy: { } known, Mark: { } mark })
         {

@@ -23,7 +23,8 @@ internal sealed class PoolClosing(
     public void Finish()
     {
         if (!gate.Stopping || template.Stopping) return;
-        if (members.Values.Any(m => !m.Life.Held && (gate.GivenUp is not null || m.Life.Phase is not (VmPhase.Warm or VmPhase.Adopting)))) return;
+        // What cannot be ended now is ended by the next daemon.
+        if (members.Values.Where(m => m.Life.Ending?.Obstacle is null).Any(m => !m.Life.Held && (gate.GivenUp is not null || m.Life.Phase is not (VmPhase.Warm or VmPhase.Adopting)))) return;
         gate.StopAsker!.Tell(new PoolStopped(pool));
     }
 

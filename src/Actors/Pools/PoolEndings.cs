@@ -6,7 +6,7 @@ namespace VmCacheCluster.Actors.Pools;
 
 /// <summary>What the end of one of its VMs means to a pool, and is told of it. Part of the pool's actor, and used by it alone.</summary>
 internal sealed class PoolEndings(
-    PoolName pool, Refill refill, PoolTemplate template, PoolRollout rollout, EventLog events, Func<ITimerScheduler> timers, PoolSurroundings around, ILoggingAdapter log)
+    PoolName pool, Refill refill, PoolTemplate template, PoolRollout rollout, PoolReleases releases, EventLog events, Func<ITimerScheduler> timers, PoolSurroundings around, ILoggingAdapter log)
 {
     public void Begun(Member member)
     {
@@ -20,6 +20,23 @@ internal sealed class PoolEndings(
 
         events.Add(id, $"was {ending.During.ToString().ToLowerInvariant()}, ended: {ending.Reason}");
         log.Info("pool {0}: VM {1} was {2}, ended: {3}", pool, id, ending.During, ending.Reason);
+    }
+
+    /// <summary>Tells of an end that cannot be completed: once, and again when something else is in the way.</summary>
+    public void Hindered(Member member, VmLife before)
+    {
+        var (id, was, now) = (member.Id, before.Ending?.Obstacle, member.Life.Ending?.Obstacle);
+        if (now is not null && now != was)
+        {
+            releases.Hindered(id, now);
+            events.Add(id, $"its end cannot be completed and is tried again: {now}");
+            log.Warning("pool {0}: the end of VM {1} cannot be completed and is tried again: {2}", pool, id, now);
+        }
+        else if (was is not null && member.Life.Phase == VmPhase.Gone)
+        {
+            events.Add(id, "its end is complete now");
+            log.Info("pool {0}: the end of VM {1} is complete now", pool, id);
+        }
     }
 
     private void NotMade(Member member, VmPhase during, VmFailure failure)

@@ -51,7 +51,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _making = new PoolMaking(_members, around.BootSlots);
         _gate = new PoolGate(plan.Closed);
         _rollout = new PoolRollout(_settings, _gate, _refill, _events, Self, Context.Parent, () => Timers, _log);
-        _endings = new PoolEndings(_settings.Name, _refill, _template, _rollout, _events, () => Timers, around, _log);
+        _endings = new PoolEndings(_settings.Name, _refill, _template, _rollout, _releases, _events, () => Timers, around, _log);
         _views = new PoolViews(_settings, _members, _template.Source, _refill, _gate, _events, around.Ports.Time);
         _switchboard = new PoolSwitchboard(_settings.Name, _members, _views);
         _callers = new PoolCallers(_settings, _members, _shelf, _gate,
@@ -90,6 +90,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         Receive<UndoRollout>(WhenRecovered<UndoRollout>(undo => { if (_rollout.Undo(undo)) OnOtherVms(true, _settings.Undone!); }));
         Receive<RolloutOverdue>(_ => _rollout.Overdue());
         Receive<Terminated>(OnTerminated);
+        Receive<EndFoundVm>(WhenRecovered<EndFoundVm>(EndFound));
         Receive<Refound>(OnRefound);
         Receive<Recovered>(OnRecovered);
         Receive<RecoverFailed>(_recovery.Failed);
@@ -138,7 +139,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     private void OnRecovered(Recovered recovered)
     {
-        foreach (var found in recovered.Found) Spawn(found.Id, found.Facts!.Spec, found);
+        foreach (var found in recovered.Vms.GoOn) Spawn(found.Id, found.Facts!.Spec, found);
+        foreach (var unended in recovered.Vms.Unended) EndFound(unended);
         _recovering = false;
         Stash.UnstashAll();
         Resolve();
@@ -171,12 +173,13 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     // ---- VMs ----
 
-    private Member Spawn(VmId id, VmSpec spec, FoundVm? found, Template? template = null, VmPriority priority = VmPriority.Background)
+    private Member Spawn(
+        VmId id, VmSpec spec, FoundVm? found, Template? template = null, VmPriority priority = VmPriority.Background, VmEnding? ending = null)
     {
-        var member = _starter.Start(id, spec, found, template, priority);
+        var member = _starter.Start(id, spec, found, template, priority, ending);
         _making.Begun(member);
         if (found is null) member.BegunAt = _around.Ports.Time.GetTimestamp();
-        if (member.Lease is { } lease) _callers.Keys.Leased(id, lease);
+        if (member is { Lease: { } lease, Life.Ended: false }) _callers.Keys.Leased(id, lease);
         _members[id] = member;
         _around.Gateway.Tell(new VmOwned(id, _settings.Name, Gone: false));
         return member;
@@ -193,8 +196,9 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (member.Lease is { } lease && !changed.Life.Ended) _callers.Keys.Leased(changed.Id, lease);
         if (before.Making && !changed.Life.Making) _making.Done(member);
         if (before.Phase != changed.Life.Phase) OnPhase(member, before);
+        _endings.Hindered(member, before);
         _around.Journal.Add(
-            changed.Life.Phase == VmPhase.Gone ? NodeEventKind.Gone : NodeEventKind.Changed, _settings.Name, _views.Vm(member), changed.Life.Ending?.Reason ?? "");
+            changed.Life.Phase == VmPhase.Gone ? NodeEventKind.Gone : NodeEventKind.Changed, _settings.Name, _views.Vm(member), changed.Life.Ending?.Text ?? "");
         Balance();
         _closing.Finish();
     }
@@ -202,18 +206,12 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void OnPhase(Member member, VmLife before)
     {
         if (before.Phase == VmPhase.Warm) _shelf.Withdraw(member.Id);
-        switch (member.Life.Phase)
+        if (member.Life.Phase == VmPhase.Warm) OnWarm(member, before);
+        if (member.Life.Phase == VmPhase.Leased) member.Offer = null;
+        if (member.Life.Ended && !before.Ended)
         {
-            case VmPhase.Warm:
-                OnWarm(member, before);
-                break;
-            case VmPhase.Leased:
-                member.Offer = null;
-                break;
-            case VmPhase.Failed or VmPhase.Stopping or VmPhase.Gone when !before.Ended:
-                if (!member.Lost) _callers.Keys.Ended(member.Id);
-                _endings.Begun(member);
-                break;
+            if (!member.Lost) _callers.Keys.Ended(member.Id);
+            _endings.Begun(member);
         }
 
         if (member.Life.Phase == VmPhase.Gone) OnGone(member);
@@ -224,13 +222,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (before.Making) _refill.Succeeded(member.BegunAt is { } begun ? _around.Ports.Time.GetElapsedTime(begun) : _refill.Took);
         if (before.Making && member.Facts?.MadeBy == MadeBy.Clone) _template.Source.CloneSucceeded();
         if (before.Making) _rollout.Made(member);
-        if (_settings.Options.MaxAge is { } age && !member.MaxAgeRuns)
-        {
-            member.MaxAgeRuns = true;
-            var left = age - member.WarmBefore;
-            Timers.StartSingleTimer((nameof(TooOld), member.Id), new TooOld(member.Id), left > TimeSpan.Zero ? left : TimeSpan.FromTicks(1));
-        }
-
+        MemberAge.Watch(member, _settings.Options.MaxAge, Timers);
         if (_gate.GivenUp is { } reason)
         {
             member.Actor.Tell(new StopVm(member.Id, reason));
@@ -259,7 +251,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         // Last of all: whatever was sent to it until now has its answer.
         member.Actor.Tell(PoisonPill.Instance);
         _callers.Keys.Ended(member.Id);
-        if (member.MaxAgeRuns) Timers.Cancel((nameof(TooOld), member.Id));
+        MemberAge.Forget(member, Timers);
         // A caller who claimed it when its actor took no more messages had no answer.
         if (member.TakeCaller() is { } caller) _callers.ServeAnew(caller);
         foreach (var delayed in member.TakeAfterwards()) _callers.ServeAnew(delayed);
@@ -294,19 +286,26 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _events.Add(refound.Id, refound.Found is null ? "was ended or left alone, for its actor had failed" : "was taken over, for its actor had failed");
         // Who means this very VM is to find it again.
         var delayed = member.TakeAfterwards();
-        if (refound.Found is null) OnVmChanged(new VmChanged(refound.Id, member.Life with { Phase = VmPhase.Gone }, member.Spec, member.Facts, null));
-        else TakeBack(member, refound.Found);
+        if (refound is { Found: null, Unended: null }) OnVmChanged(new VmChanged(refound.Id, member.Life with { Phase = VmPhase.Gone }, member.Spec, member.Facts, null));
+        else TakeBack(member, refound);
         foreach (var caller in delayed) _callers.ServeAnew(caller);
         _closing.Finish();
     }
 
-    /// <summary>The VM goes on with a new actor: to the outside it was never gone.</summary>
-    private void TakeBack(Member lost, FoundVm found)
+    /// <summary>The VM, or its end, goes on with a new actor: to the outside it was never gone.</summary>
+    private void TakeBack(Member lost, Refound refound)
     {
         _members.Remove(lost.Id);
-        if (lost.MaxAgeRuns) Timers.Cancel((nameof(TooOld), lost.Id));
+        MemberAge.Forget(lost, Timers);
+        if (refound.Unended is { } unended) EndFound(unended);
+        if (refound.Found is not { } found) return;
         _releases.Recovered(lost.Id);
         Spawn(lost.Id, found.Facts!.Spec, found);
+    }
+
+    private void EndFound(EndFoundVm end)
+    {
+        if (!_members.ContainsKey(end.Found.Id)) Spawn(end.Found.Id, end.Found.Facts?.Spec ?? _settings.Options.Spec, end.Found, ending: end.Ending);
     }
 
     // ---- the count ----
@@ -394,6 +393,4 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         return new PoolCount(
             _settings.Options.VmCacheNumber, _callers.Waiting, _refill.FailuresInARow, _refill.BackingOff, _making.Count, fresh, outdated, _gate.Cordoned is not null, _rollout.Limits);
     }
-
-    private sealed record TooOld(VmId Id);
 }

@@ -82,5 +82,9 @@ public sealed record RolloutEnded(PoolName Pool, string Revision, string? Undone
 /// <summary>To a pool: there is no such pool any more. What is leased stays.</summary>
 public sealed record RetirePool(string Reason);
 
+/// <summary>To a pool: go on ending this VM, which an earlier daemon left and which could not be ended yet.</summary>
+/// <param name="Ending">With what was in the way.</param>
+public sealed record EndFoundVm(FoundVm Found, VmEnding Ending);
+
 /// <summary>From a pool to the node: it has restarted, and knows no more what it was told about draining and stopping.</summary>
 public sealed record PoolRestarted(PoolName Name);

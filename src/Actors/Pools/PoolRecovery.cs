@@ -14,8 +14,8 @@ internal sealed class PoolRecovery(PoolSettings settings, IHypervisor hypervisor
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
     /// <summary>The pool's own actor failed. Answered by <see cref="Recovered"/> or <see cref="RecoverFailed"/>.</summary>
-    public void Start() => Recovery.TakeAllAsync(hypervisor, settings.Options.Spec, log).PipeTo(pool,
-        success: found => new Recovered(found),
+    public void Start() => Recovery.TakeAllAsync(hypervisor, settings.Options.Spec).PipeTo(pool,
+        success: vms => new Recovered(vms),
         failure: e => new RecoverFailed(e));
 
     public void Failed(RecoverFailed failed)
@@ -25,8 +25,8 @@ internal sealed class PoolRecovery(PoolSettings settings, IHypervisor hypervisor
     }
 
     /// <summary>The actor of this VM failed. Answered by <see cref="Refound"/> or <see cref="LookFailed"/>.</summary>
-    public void LookFor(VmId id) => Recovery.TakeAsync(hypervisor, id, log).PipeTo(pool,
-        success: found => new Refound(id, found),
+    public void LookFor(VmId id) => Recovery.TakeAsync(hypervisor, id).PipeTo(pool,
+        success: vms => new Refound(id, vms.GoOn.FirstOrDefault(), vms.Unended.FirstOrDefault()),
         failure: e => new LookFailed(id, e));
 
     /// <summary>It may be somebody's: it is looked for until it is known.</summary>
@@ -41,11 +41,12 @@ internal sealed record RecoverDue { public static readonly RecoverDue Instance =
 
 internal sealed record RecoverFailed(Exception Cause);
 
-internal sealed record Recovered(IReadOnlyList<FoundVm> Found);
+internal sealed record Recovered(RecoveredVms Vms);
 
 internal sealed record LookDue(VmId Id);
 
 internal sealed record LookFailed(VmId Id, Exception Cause);
 
 /// <param name="Found">Null: it was ended, or is nobody's.</param>
-internal sealed record Refound(VmId Id, FoundVm? Found);
+/// <param name="Unended">Null: it was ended, or goes on.</param>
+internal sealed record Refound(VmId Id, FoundVm? Found, EndFoundVm? Unended);

@@ -21,6 +21,10 @@ internal sealed class PoolReleases(PoolName pool, IReadOnlyDictionary<VmId, Memb
             // Its actor would say so too, but perhaps after the VM is gone, when all who asked are told that it was released.
             asker.Tell(new VmRefused(release.Id, RefusalKind.StaleToken, fault));
         }
+        else if (member.Life.Ending?.Obstacle is { } obstacle)
+        {
+            asker.Tell(Unfinished(release.Id, obstacle));
+        }
         else if (member.Shown.Held || member.Life.Ended)
         {
             if (!_askers.TryGetValue(release.Id, out var askers)) _askers[release.Id] = askers = [];
@@ -43,6 +47,15 @@ internal sealed class PoolReleases(PoolName pool, IReadOnlyDictionary<VmId, Memb
     {
         if (_askers.Remove(id, out var askers)) askers.ForEach(a => a.Tell(new VmReleased(id)));
     }
+
+    /// <summary>It is nobody's any more, and when it will be gone is not known.</summary>
+    public void Hindered(VmId id, VmFailure obstacle)
+    {
+        if (_askers.Remove(id, out var askers)) askers.ForEach(a => a.Tell(Unfinished(id, obstacle)));
+    }
+
+    private static VmRefused Unfinished(VmId id, VmFailure obstacle)
+        => new(id, RefusalKind.Unfinished, $"VM {id} is released and will be nobody's again, but its end cannot be completed: {obstacle}");
 
     /// <summary>It goes on, and may be somebody's.</summary>
     public void Recovered(VmId id)

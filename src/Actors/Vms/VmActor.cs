@@ -62,7 +62,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
 
     protected override void PreStart()
     {
-        if (_state.Plan.Found is null) Create();
+        if (_state.Plan.Ending is { } ending) GoOnEnding(ending);
+        else if (_state.Plan.Found is null) Create();
         else Attach();
     }
 
@@ -183,7 +184,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
     {
         var cancel = NewCancellation(_state.Plan.BootTimeout);
         _holdings.KeepAsync(Making.CreateAsync(_state.Ports, _state.Plan, cancel), vm => vm)
-            .PipeTo(Self, success: vm => new VmMade(vm), failure: e => new VmInput.OperationFailed(Failures.From(e, _state.Plan.BootTimeout)));
+            .PipeTo(Self, success: vm => new VmMade(vm), failure: e => Failures.NotMade(e, _state.Plan.BootTimeout));
     }
 
     private void OnMade(VmMade made)
@@ -321,11 +322,18 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
     {
         var stopping = _state.Vm is { } vm
             ? StopAsync(vm, RecordAside(VmOwnership.Stopping))
-            : _state.Ports.Hypervisor.ReapAsync(_state.Plan.Found!, CancellationToken.None);
+            : _state.Ports.Hypervisor.ReapAsync(_state.Plan.Found ?? FoundVm.Unseen(_state.Plan.Id), CancellationToken.None);
         _operation++;
         stopping.PipeTo(Self,
             success: () => new VmInput.StopDone(),
             failure: e => new VmInput.StopFailed(Failures.From(e, TimeSpan.Zero)));
+    }
+
+    private void GoOnEnding(VmEnding ending)
+    {
+        _state.Life = new VmLife(VmPhase.Stopping, Ending: ending);
+        Run(VmEffect.RetryStopLater);
+        Report();
     }
 
     /// <summary>A daemon that dies meanwhile is followed by one that knows whose this VM is not any more.</summary>

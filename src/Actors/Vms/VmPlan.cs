@@ -13,9 +13,10 @@ namespace VmCacheCluster.Actors.Vms;
 /// <param name="Template">What it is to be cloned from; null: it boots.</param>
 /// <param name="Prime">A clone is to be made one of its own before it is warm.</param>
 /// <param name="Priority">While it is made.</param>
+/// <param name="Ending">The found VM is nobody's, and is to be ended: with what was in the way when that was tried; null: it is adopted.</param>
 public sealed record VmPlan(
     VmId Id, VmSpec Spec, FoundVm? Found, TimeSpan Grace, TimeSpan BootTimeout, LeaseLimits Lease, PoolDoor Door, Template? Template = null, bool Prime = true,
-    VmPriority Priority = VmPriority.Background);
+    VmPriority Priority = VmPriority.Background, VmEnding? Ending = null);
 
 /// <summary>The outside world, as VmActors reach it.</summary>
 /// <param name="Templates">Null: this host makes none, and its VMs boot.</param>
@@ -33,6 +34,10 @@ public sealed record VmPorts(IHypervisor Hypervisor, IHostClock Clock, TimeProvi
 
 internal static class Failures
 {
+    /// <summary>Of a VM that could not be made.</summary>
+    public static VmInput NotMade(Exception e, TimeSpan limit)
+        => new VmInput.OperationFailed(From(e, limit), ((e as AggregateException)?.InnerException ?? e) is VmFailedException { Left: { } left } ? left : null);
+
     /// <param name="limit">The deadline of the operation, named when that is what ended it.</param>
     public static VmFailure From(Exception e, TimeSpan limit) => e switch
     {

@@ -55,7 +55,10 @@ internal static class StatusText
     private static Table Vms(IReadOnlyList<(string Pool, VmView Vm)> vms, bool wide, DateTimeOffset now, Style style)
     {
         string[] heads = ["ID", "POOL", "STATE", "PID", "CPUS", "MEMORY", "MADE-BY"];
-        var table = new Table(wide ? [.. heads, "PSS", "SERVED", "HOLDER", "EXPIRES", "LABELS", "QMP", "AGENT", "CONSOLE"] : heads);
+        // There is hardly ever one, and then it is what matters.
+        var hindered = vms.Any(v => v.Vm.Obstacle is not null);
+        string[] last = hindered ? ["REASON"] : [];
+        var table = new Table(wide ? [.. heads, "PSS", "SERVED", "HOLDER", "EXPIRES", "LABELS", "QMP", "AGENT", "CONSOLE", .. last] : [.. heads, .. last]);
         foreach (var (pool, vm) in vms)
         {
             Table.Cell[] cells =
@@ -63,9 +66,11 @@ internal static class StatusText
                 vm.Id, pool, new(vm.State, Paint(vm.State, style)), vm.Pid > 0 ? vm.Pid.ToString(CultureInfo.InvariantCulture) : "-",
                 Number(vm.Cpus), $"{vm.MemoryMiB} MiB", vm.MadeBy,
             ];
+            Table.Cell reason = vm.Obstacle is { } obstacle ? new Table.Cell($"its end cannot be completed and is tried again: {obstacle}", style.Warn) : "-";
+            Table.Cell[] end = hindered ? [reason] : [];
             table.Add(wide
-                ? [.. cells, vm.PssMiB is { } pss ? $"{pss.ToString("0", CultureInfo.InvariantCulture)} MiB" : "-", vm.Served ?? "-", Holder(vm, now), ListText.Expiry(vm, now), ListText.Labels(vm), vm.Qmp ?? "-", vm.Agent ?? "-", vm.Console ?? "-"]
-                : cells);
+                ? [.. cells, vm.PssMiB is { } pss ? $"{pss.ToString("0", CultureInfo.InvariantCulture)} MiB" : "-", vm.Served ?? "-", Holder(vm, now), ListText.Expiry(vm, now), ListText.Labels(vm), vm.Qmp ?? "-", vm.Agent ?? "-", vm.Console ?? "-", .. end]
+                : [.. cells, .. end]);
         }
 
         return table;

@@ -56,7 +56,8 @@ internal static class ViewOf
             vm.Id, Words.Of(vm.State), vm.Pid, vm.Cpus, vm.MemoryMib, Words.Of(vm.MadeBy),
             leased ? Words.Of(vm.Served) : null, leased ? vm.Confirmed : null, leased ? At(vm.ConfirmBefore) : null,
             Set(vm.Qmp), Set(vm.Agent), Set(vm.Console), Set(vm.Share),
-            Set(vm.Pool), Set(vm.SandboxId), At(vm.ExpiresAt), Labels(vm), vm.PssKib > 0 ? Math.Round(vm.PssKib / 1024.0, 1) : null);
+            Set(vm.Pool), Set(vm.SandboxId), At(vm.ExpiresAt), Labels(vm), vm.PssKib > 0 ? Math.Round(vm.PssKib / 1024.0, 1) : null,
+            Set(vm.Obstacle));
     }
 
     private static Dictionary<string, string>? Labels(Vm vm) => vm.Labels.Count > 0 ? vm.Labels.ToDictionary() : null;

@@ -2,7 +2,8 @@ namespace VmCacheCluster.Domain.Ports;
 
 /// <summary>
 /// Makes VMs, and finds those that an earlier process of the daemon left behind. Every method reports what the world did
-/// as <see cref="VmFailedException"/>, and after a failure leaves no process, directory or socket of its own behind.
+/// as <see cref="VmFailedException"/>, and after a failure leaves no process, directory or socket of its own behind, unless
+/// <see cref="VmFailedException.Left"/> says so: then <see cref="ReapAsync"/> ends it.
 /// </summary>
 public interface IHypervisor
 {
@@ -92,4 +93,7 @@ public sealed record FoundVm(VmId Id, VmFacts? Facts, VmMark? Mark, FoundProcess
     public TimeSpan? GuestCpu { get; init; }
 
     public bool Alive => Process == FoundProcess.Alive;
+
+    /// <summary>To be ended without a look at what there is: that is looked at then.</summary>
+    public static FoundVm Unseen(VmId id) => new(id, null, null, FoundProcess.Gone, null);
 }

@@ -38,4 +38,7 @@ public sealed record VmFailure(VmFailureKind Kind, string Message, string Remedy
 public sealed class VmFailedException(VmFailure failure, Exception? inner = null) : Exception(failure.ToString(), inner)
 {
     public VmFailure Failure { get; } = failure;
+
+    /// <summary>Of a VM that could not be made: why something of it is left; null: nothing is.</summary>
+    public VmFailure? Left { get; init; }
 }

@@ -38,7 +38,12 @@ public sealed record VmLife(
 /// <summary>Why a VM ends. <see cref="Failure"/> is null for an end that somebody wanted.</summary>
 /// <param name="Reason">In words, for a person.</param>
 /// <param name="During">The phase it ended in.</param>
-public sealed record VmEnding(string Reason, VmPhase During, VmFailure? Failure = null);
+/// <param name="Obstacle">Why its end cannot be completed, which is tried again and again; null: nothing is known to be in the way.</param>
+public sealed record VmEnding(string Reason, VmPhase During, VmFailure? Failure = null, VmFailure? Obstacle = null)
+{
+    /// <summary>All of it, for a person.</summary>
+    public string Text => Obstacle is null ? Reason : $"{Reason}; its end cannot be completed: {Obstacle}";
+}
 
 /// <summary>Everything that can be asked of a VM, and everything that can happen to it.</summary>
 public abstract record VmInput
@@ -54,7 +59,8 @@ public abstract record VmInput
     public sealed record Paused : VmInput;
     public sealed record ReserveRecorded : VmInput;
     public sealed record Prepared : VmInput;
-    public sealed record OperationFailed(VmFailure Failure) : VmInput;
+    /// <param name="Left">Why a creation that failed has left something behind; null: it has not.</param>
+    public sealed record OperationFailed(VmFailure Failure, VmFailure? Left = null) : VmInput;
     public sealed record StopDone : VmInput;
     public sealed record StopFailed(VmFailure Failure) : VmInput;
     public sealed record StopRetryDue : VmInput;

@@ -102,12 +102,14 @@ public static class VmLifecycle
             : Ignore(life),
 
         VmInput.Stop stop => OnStop(life, stop.Reason),
+        VmInput.OperationFailed { Left: { } left } failed when life.Starting || life is { Phase: VmPhase.Stopping, Ending.During: VmPhase.Creating or VmPhase.Loading }
+            => OnLeft(life, failed.Failure, left),
         VmInput.OperationFailed failed => OnOperationFailed(life, failed.Failure),
         VmInput.StopDone => life.Phase is VmPhase.Stopping or VmPhase.Failed
-            ? To(life with { Phase = VmPhase.Gone })
+            ? To(Hindered(life, null) with { Phase = VmPhase.Gone })
             : Ignore(life),
-        VmInput.StopFailed => life.Phase is VmPhase.Stopping or VmPhase.Failed
-            ? To(life, VmEffect.RetryStopLater)
+        VmInput.StopFailed failed => life.Phase is VmPhase.Stopping or VmPhase.Failed
+            ? To(Hindered(life, failed.Failure), VmEffect.RetryStopLater)
             : Ignore(life),
         VmInput.StopRetryDue => life.Phase is VmPhase.Stopping or VmPhase.Failed ? To(life, VmEffect.Stop) : Ignore(life),
 
@@ -138,12 +140,19 @@ public static class VmLifecycle
 
     private static VmDecision OnOperationFailed(VmLife life, VmFailure failure) => life.Phase switch
     {
-        // A creation that failed has left nothing behind (the port's promise).
+        // A creation that failed and does not say otherwise has left nothing behind (the port's promise).
         VmPhase.Creating or VmPhase.Loading => To(life with { Phase = VmPhase.Gone, Ending = new VmEnding(failure.ToString(), life.Phase, failure) }),
         VmPhase.Stopping when life.Ending?.During is VmPhase.Creating or VmPhase.Loading => To(life with { Phase = VmPhase.Gone }),
         VmPhase.Priming or VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Adopting or VmPhase.Reserved or VmPhase.Preparing => Fail(life, failure),
         _ => Ignore(life),
     };
+
+    /// <summary>A creation could not take back what it had begun.</summary>
+    private static VmDecision OnLeft(VmLife life, VmFailure failure, VmFailure left)
+    {
+        var ending = life.Ending ?? new VmEnding(failure.ToString(), life.Phase, failure);
+        return To(life with { Phase = life.Ended ? life.Phase : VmPhase.Failed, Ending = ending with { Obstacle = left } }, VmEffect.RetryStopLater);
+    }
 
     private static VmDecision OnRan(VmLife life) => life switch
     {
@@ -166,6 +175,9 @@ public static class VmLifecycle
     }
 
     private static VmDecision To(VmLife next, params VmEffect[] effects) => new(next, effects);
+
+    private static VmLife Hindered(VmLife life, VmFailure? obstacle)
+        => life with { Ending = (life.Ending ?? new VmEnding("", life.Phase)) with { Obstacle = obstacle } };
 
     private static VmDecision Ignore(VmLife life) => new(life, [], Handled: false);
 

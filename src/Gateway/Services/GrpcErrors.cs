@@ -142,7 +142,7 @@ public static class GrpcErrors
     {
         RefusalKind.Exhausted => Code.ResourceExhausted,
         RefusalKind.UnknownPool or RefusalKind.NotFound => Code.NotFound,
-        RefusalKind.WrongState or RefusalKind.StaleToken => Code.FailedPrecondition,
+        RefusalKind.WrongState or RefusalKind.StaleToken or RefusalKind.Unfinished => Code.FailedPrecondition,
         RefusalKind.Invalid => Code.InvalidArgument,
         _ => Code.Unavailable,
     };
@@ -155,6 +155,7 @@ public static class GrpcErrors
         RefusalKind.WrongState => "WRONG_STATE",
         RefusalKind.StaleToken => "STALE_TOKEN",
         RefusalKind.Invalid => "INVALID_WISH",
+        RefusalKind.Unfinished => "END_INCOMPLETE",
         _ => "UNAVAILABLE",
     };
 

@@ -26,6 +26,7 @@ public static class V1Mapping
             },
             Confirmed = view.Life.Confirmed,
             GracePeriod = Duration.FromTimeSpan(view.Grace),
+            Obstacle = view.Life.Ending?.Obstacle?.ToString() ?? "",
         };
         if (view.ConfirmBefore is { } before) vm.ConfirmBefore = Timestamp.FromDateTimeOffset(before);
         if (view.ExpiresAt is { } expires) vm.ExpiresAt = Timestamp.FromDateTimeOffset(expires);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Files;
 using VmCacheCluster.Hypervisor.Qemu.Records;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Templates;
@@ -44,7 +45,7 @@ internal sealed class TemplateDirectory(string root)
     /// <summary>A new draft; what dead makers left is removed. The lock must be held.</summary>
     public string NewDraft(TemplateDigest digest)
     {
-        foreach (var left in Directory.EnumerateDirectories(Of(digest), DraftPrefix + "*")) Directory.Delete(left, recursive: true);
+        foreach (var left in Directory.EnumerateDirectories(Of(digest), DraftPrefix + "*")) TreeRemover.Remove(left);
         var draft = Path.Combine(Of(digest), DraftPrefix + Guid.NewGuid().ToString("N"));
         Directory.CreateDirectory(draft, OwnerOnly);
         return draft;
@@ -63,7 +64,7 @@ internal sealed class TemplateDirectory(string root)
     {
         try
         {
-            Directory.Delete(directory, recursive: true);
+            TreeRemover.Remove(directory);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
@@ -95,7 +96,7 @@ internal sealed class TemplateDirectory(string root)
             if (Trust.Fault(Of(digest)) is not null || TryLock(digest) is not { } held) continue;
             using (held)
             {
-                foreach (var draft in Directory.EnumerateDirectories(Of(digest), DraftPrefix + "*")) Directory.Delete(draft, recursive: true);
+                foreach (var draft in Directory.EnumerateDirectories(Of(digest), DraftPrefix + "*")) TreeRemover.Remove(draft);
                 var versions = Versions(digest);
                 if (wanted.Contains(digest) && versions.Count > 0) Use(versions[0], now);
                 stored.Add(new StoredTemplate(digest, LastUse(Of(digest), versions), versions.Sum(Bytes), wanted.Contains(digest)));
@@ -105,7 +106,7 @@ internal sealed class TemplateDirectory(string root)
         foreach (var digest in TemplateSweep.Removable(stored, limits, now))
         {
             using var held = TryLock(digest);
-            if (held is not null) Directory.Delete(Of(digest), recursive: true);
+            if (held is not null) TreeRemover.Remove(Of(digest));
         }
     }
 

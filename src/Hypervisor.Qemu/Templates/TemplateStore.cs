@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Hypervisor.Qemu.Files;
 using VmCacheCluster.Hypervisor.Qemu.Vm;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Templates;
@@ -51,7 +52,7 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
         catch (Exception fault) when (fault is InvalidDataException or FileNotFoundException)
         {
             // It would be no better the next time.
-            Directory.Delete(versions[0], recursive: true);
+            TreeRemover.Remove(versions[0]);
             throw new VmFailedException(new VmFailure(VmFailureKind.Host, $"the template {versions[0]} is of no use and was removed: {fault.Message}"), fault);
         }
     }

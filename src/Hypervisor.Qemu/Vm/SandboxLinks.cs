@@ -1,14 +1,19 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Files;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Vm;
 
 /// <summary>
 /// <c>CLIENT-DIR/sandbox/SANDBOX-ID</c> is a link to the client directory of the sandbox's VM, so that a runtime finds the
-/// sandbox's sockets and share by the sandbox's name.
+/// sandbox's sockets and share by the sandbox's name. Clients may write there: no link and no mount in the place of that directory is followed.
 /// </summary>
 internal static class SandboxLinks
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    private static readonly byte[] RootName = FileNames.Of("sandbox");
 
     /// <summary>Looking and replacing are two steps; all VMs of the host are this process's.</summary>
     private static readonly Lock Gate = new();
@@ -29,30 +34,55 @@ internal static class SandboxLinks
         }
     }
 
-    /// <summary>Takes away every link to this VM.</summary>
+    /// <summary>Takes away every link to this VM. Where there is no plain directory of links, there is none of ours.</summary>
     /// <exception cref="IOException">One cannot be removed.</exception>
     public static void Remove(VmPaths paths)
     {
         lock (Gate)
         {
-            if (!Directory.Exists(Root(paths))) return;
-            foreach (var link in new DirectoryInfo(Root(paths)).EnumerateFileSystemInfos())
-                if (link.LinkTarget == Target(paths)) File.Delete(link.FullName);
-            if (!Directory.EnumerateFileSystemEntries(Root(paths)).Any()) Directory.Delete(Root(paths));
+            using var client = Client(paths);
+            if (client is null || FileCalls.OpenChild(client, RootName, out var links) != 0) return;
+            using (links)
+            {
+                var (entries, buffer, target) = (new DirectoryEntries(links), new byte[8192], Encoding.UTF8.GetBytes(Target(paths)));
+                while (entries.Next(buffer, out var entry) == 0 && entry is { Name: var name })
+                    if (FileCalls.ReadLink(links, name, out var to) == 0 && to.AsSpan().SequenceEqual(target)) Unlink(links, name, paths);
+            }
+
+            // As long as there are others in it, it stays.
+            FileCalls.Unlink(client, RootName, directory: true);
         }
     }
 
     private static void Make(VmPaths paths, SandboxId sandbox, string link)
     {
         Directory.CreateDirectory(Root(paths), OwnerOnly);
-        var target = new FileInfo(link).LinkTarget;
-        if (target == Target(paths)) return;
-        if (target is null && Path.Exists(link)) throw Wrong($"{link} is there and is no link to a VM", "remove it, or choose another sandbox id");
-        if (target is not null && Directory.Exists(link))
-            throw Wrong($"sandbox {sandbox} has VM {Path.GetFileName(target)} already", "release that VM first, or choose another sandbox id");
-        // One that leads nowhere is left of a VM that is gone.
-        if (target is not null) File.Delete(link);
-        File.CreateSymbolicLink(link, Target(paths));
+        using var client = Client(paths);
+        if (client is null || FileCalls.OpenChild(client, RootName, out var links) != 0)
+            throw Wrong($"{Root(paths)} is no plain directory of the client directory", "remove it, or unmount what is mounted there");
+        using (links)
+        {
+            var name = FileNames.Of(sandbox.Value);
+            var errno = FileCalls.ReadLink(links, name, out var bytes);
+            var target = Encoding.UTF8.GetString(bytes);
+            if (errno == 0 && target == Target(paths)) return;
+            if (errno == FileCalls.EINVAL) throw Wrong($"{link} is there and is no link to a VM", "remove it, or choose another sandbox id");
+            if (errno == 0 && Directory.Exists(link))
+                throw Wrong($"sandbox {sandbox} has VM {Path.GetFileName(target)} already", "release that VM first, or choose another sandbox id");
+            // One that leads nowhere is left of a VM that is gone.
+            if (errno == 0) Unlink(links, name, paths);
+            errno = FileCalls.Link(links, name, Target(paths));
+            if (errno != 0) throw new IOException(FileCalls.Text(errno));
+        }
+    }
+
+    private static SafeFileHandle? Client(VmPaths paths) =>
+        FileCalls.OpenDirectory(Path.GetDirectoryName(paths.ClientDirectory)!, out var client) == 0 ? client : null;
+
+    private static void Unlink(SafeFileHandle links, byte[] name, VmPaths paths)
+    {
+        var errno = FileCalls.Unlink(links, name, directory: false);
+        if (errno is not (0 or FileCalls.ENOENT)) throw NotRemovedException.Of([.. Encoding.UTF8.GetBytes($"{Root(paths)}/"), .. FileNames.Bytes(name)], errno);
     }
 
     private static string Root(VmPaths paths) => Path.Combine(Path.GetDirectoryName(paths.ClientDirectory)!, "sandbox");

@@ -1,4 +1,5 @@
 using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Files;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Vm;
 
@@ -23,7 +24,10 @@ internal static class VmDirectories
         }
     }
 
-    /// <summary>A directory that is gone already is as good: clients may delete theirs. Links are removed, not followed.</summary>
+    /// <summary>
+    /// A directory that is gone already is as good: clients may delete theirs. Links are removed, not followed; what clients mounted below their
+    /// directory is detached. Waits for the disk.
+    /// </summary>
     /// <exception cref="VmFailedException">Something in it cannot be removed.</exception>
     public static void Remove(VmPaths paths)
     {
@@ -40,11 +44,7 @@ internal static class VmDirectories
         {
             try
             {
-                Directory.Delete(directory, recursive: true);
-            }
-            catch (DirectoryNotFoundException)
-            {
-                continue;
+                TreeRemover.Remove(directory);
             }
             catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {

@@ -73,9 +73,10 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         }
         catch (Exception cause)
         {
-            await UndoAsync(paths, state, process, monitor, new Companions(paths, companions)).ConfigureAwait(false);
+            var left = await UndoAsync(paths, state, process, monitor, new Companions(paths, companions)).ConfigureAwait(false);
             if (cause is OperationCanceledException)
-                throw new VmFailedException(new VmFailure(VmFailureKind.Cancelled, "the start of the VM was given up"), cause);
+                throw new VmFailedException(new VmFailure(VmFailureKind.Cancelled, "the start of the VM was given up"), cause) { Left = left };
+            if (left is not null && cause is VmFailedException failed) throw new VmFailedException(failed.Failure, cause) { Left = left };
             throw;
         }
     }
@@ -153,7 +154,8 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
     private static VmFailedException NotStarted(VmFacts facts, string how) =>
         new(QemuMessages.NotStarted(facts.Spec.Qemu, how, LogTail.Read(QemuPaths.Log(facts.Paths))));
 
-    private async Task UndoAsync(VmPaths paths, StateFile? state, QemuProcess? process, SupervisorMonitor? monitor, Companions companions)
+    /// <returns>Why something is left; null: nothing is.</returns>
+    private async Task<VmFailure?> UndoAsync(VmPaths paths, StateFile? state, QemuProcess? process, SupervisorMonitor? monitor, Companions companions)
     {
         try
         {
@@ -161,10 +163,11 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             if (process is not null) await process.EndAsync(TimeSpan.Zero, options.KillDeadline, CancellationToken.None).ConfigureAwait(false);
             await companions.EndAsync(options.KillDeadline).ConfigureAwait(false);
             VmDirectories.Remove(paths);
+            return null;
         }
-        catch (VmFailedException)
+        catch (VmFailedException left)
         {
-            // The first failure is the one to tell; what is left here is found and reaped at the next start.
+            return left.Failure;
         }
         finally
         {

@@ -34,6 +34,9 @@ public sealed class FakeHypervisor : IHypervisor
 
     public Func<FoundVm, Task>? Attaching { get; set; }
 
+    /// <summary>Called before a VM is reaped; throw to keep it.</summary>
+    public Action<FoundVm> Reaping { get; set; } = _ => { };
+
     /// <summary>Awaited before it is looked what there is.</summary>
     public Func<Task> Finding { get; set; } = () => Task.CompletedTask;
 
@@ -102,6 +105,15 @@ public sealed class FakeHypervisor : IHypervisor
 
     public Task ReapAsync(FoundVm found, CancellationToken cancel)
     {
+        try
+        {
+            Reaping(found);
+        }
+        catch (VmFailedException e)
+        {
+            return Task.FromException(e);
+        }
+
         Reaped.Enqueue(found.Id);
         if (Vms.TryRemove(found.Id, out var vm))
         {

@@ -8,6 +8,8 @@ public class VmLifecycleSpecs
 {
     private static readonly VmFailure Boom = new(VmFailureKind.Boot, "boom");
 
+    private static readonly VmFailure Busy = new(VmFailureKind.Host, "busy");
+
     private static readonly Dictionary<string, VmInput> Inputs = new()
     {
         ["created"] = new VmInput.Created(),
@@ -29,6 +31,7 @@ public class VmLifecycleSpecs
         ["expired"] = new VmInput.LeaseExpired(),
         ["stop"] = new VmInput.Stop("asked"),
         ["failed"] = new VmInput.OperationFailed(Boom),
+        ["left"] = new VmInput.OperationFailed(Boom, Left: Busy),
         ["stopdone"] = new VmInput.StopDone(),
         ["stopfailed"] = new VmInput.StopFailed(Boom),
         ["stopretry"] = new VmInput.StopRetryDue(),
@@ -153,6 +156,18 @@ public class VmLifecycleSpecs
         [("ConfirmedV1", "expired")] = (Stopping, [CancelGrace, Stop]),
         [("ConfirmedV1", "stop")] = (Stopping, [CancelGrace, Stop]),
         [("ConfirmedV1", "exited")] = (Stopping, [CancelGrace, Stop]),
+        [("Creating", "left")] = (Failed, [RetryStopLater]),
+        [("Loading", "left")] = (Failed, [RetryStopLater]),
+        [("Priming", "left")] = (Failed, [CancelOperation, Stop]),
+        [("Booting", "left")] = (Failed, [CancelOperation, Stop]),
+        [("Checking", "left")] = (Failed, [CancelOperation, Stop]),
+        [("Pausing", "left")] = (Failed, [CancelOperation, Stop]),
+        [("Adopting", "left")] = (Failed, [CancelOperation, Stop]),
+        [("Reserved", "left")] = (Failed, [AnswerRefused, Stop]),
+        [("ReservedV1", "left")] = (Failed, [AnswerRefused, Stop]),
+        [("Interrupted", "left")] = (Failed, [CancelGrace, Stop]),
+        [("Preparing", "left")] = (Failed, [CancelOperation, AnswerRefused, Stop]),
+        [("StoppingUnmade", "left")] = (Stopping, [RetryStopLater]),
         [("Failed", "stopdone")] = (Gone, []),
         [("Failed", "stopfailed")] = (Failed, [RetryStopLater]),
         [("Failed", "stopretry")] = (Failed, [Stop]),
@@ -222,6 +237,37 @@ public class VmLifecycleSpecs
         Assert.Equal(Warm, ending!.During);
         Assert.Equal("QEMU was killed by signal 9 (SIGKILL)", ending.Reason);
         Assert.Equal(VmFailureKind.Exited, ending.Failure!.Kind);
+    }
+
+    [Theory]
+    [InlineData("Failed")]
+    [InlineData("Stopping")]
+    public void Keeps_what_is_in_the_way_of_an_end_until_it_is_complete(string state)
+    {
+        var hindered = VmLifecycle.Decide(States[state], new VmInput.StopFailed(Busy)).Next;
+        var again = VmLifecycle.Decide(hindered, new VmInput.StopFailed(Busy));
+        var retried = VmLifecycle.Decide(hindered, new VmInput.StopRetryDue()).Next;
+        var otherwise = VmLifecycle.Decide(retried, new VmInput.StopFailed(Boom)).Next;
+
+        Assert.Equal(States[state] with { Ending = States[state].Ending! with { Obstacle = Busy } }, hindered);
+        Assert.Equal($"{hindered.Ending!.Reason}; its end cannot be completed: busy", hindered.Ending.Text);
+        // Equal lives are told to nobody.
+        Assert.Equal(hindered, again.Next);
+        Assert.Equal(hindered, retried);
+        Assert.Equal(Boom, otherwise.Ending!.Obstacle);
+        Assert.Null(VmLifecycle.Decide(otherwise, new VmInput.StopDone()).Next.Ending!.Obstacle);
+    }
+
+    [Theory]
+    [InlineData("Creating", Creating)]
+    [InlineData("Loading", Loading)]
+    [InlineData("StoppingUnmade", Creating)]
+    public void Goes_on_ending_what_a_creation_has_left(string state, VmPhase during)
+    {
+        var next = VmLifecycle.Decide(States[state], Inputs["left"]).Next;
+
+        Assert.Equal((Busy, during), (next.Ending!.Obstacle, next.Ending.During));
+        Assert.Equal(state == "StoppingUnmade" ? "asked" : "boom", next.Ending.Reason);
     }
 
     [Fact]
