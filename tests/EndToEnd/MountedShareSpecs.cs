@@ -52,6 +52,43 @@ public sealed class MountedShareSpecs : HouseSpecs
         Assert.Empty(Mounts.Below(House.RunDirectory));
     }
 
+    [SkippableFact]
+    public async Task Tells_why_an_end_cannot_be_completed_and_completes_it_when_the_obstacle_is_gone()
+    {
+        var (daemon, vm) = await LeasedAsync();
+        var file = Path.Combine(vm.Share, "box", "kept");
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        File.WriteAllText(file, "");
+        House.AtEnd(() => HostTool.RunAsync("chattr", "-f", "-i", file).GetAwaiter().GetResult());
+        var cannot = await HostTool.RunAsync("chattr", "+i", file);
+        Skip.If(cannot is not null, $"no file can be made immutable here: {cannot}");
+
+        var release = await CliRun.Async(House.Endpoint, "release", vm.Id, "--token", vm.Token);
+        var again = await CliRun.Async(House.Endpoint, "release", vm.Id, "--token", vm.Token);
+
+        Assert.All(new[] { release, again }, run =>
+        {
+            Assert.Equal((6, ""), (run.ExitCode, run.Out));
+            Assert.Contains("its end cannot be completed", run.Error, StringComparison.Ordinal);
+            Assert.Contains($"chattr -ia {file}", run.Error, StringComparison.Ordinal);
+        });
+        Assert.False(Processes.IsAlive(vm.Vm.Pid));
+        var status = (await CliRun.SucceedingAsync(House.Endpoint, "status")).Out;
+        var row = Assert.Single(status.Split('\n'), line => line.StartsWith(vm.Id, StringComparison.Ordinal));
+        Assert.Contains("stopping", row, StringComparison.Ordinal);
+        Assert.Contains($"{file} cannot be removed: Operation not permitted", row, StringComparison.Ordinal);
+        Assert.Single(status.Split('\n'), line => !line.StartsWith(vm.Id, StringComparison.Ordinal) && line.Contains(file, StringComparison.Ordinal));
+
+        await daemon.KillAsync();
+        var next = House.Start(House.Fakes(1));
+        await next.PoolAsync(p => p.Vms.Any(v => v.Id == vm.Id && v.State == VmState.Stopping && v.Obstacle.Contains(file, StringComparison.Ordinal)), "the next daemon tells too");
+        Assert.Null(await HostTool.RunAsync("chattr", "-i", file));
+
+        await next.PoolAsync(p => p.Warm == 1 && p.Vms.All(v => v.Id != vm.Id), "the VM is gone");
+        Assert.Single(next.Log.Split('\n'), line => line.Contains("cannot be completed", StringComparison.Ordinal));
+        House.AssertNoVmLeft((await next.ReadyAsync()).Pools[0].Vms.Select(v => v.Id).ToArray());
+    }
+
     private async Task<(DaemonProcess Daemon, LeasedVm Vm)> LeasedAsync()
     {
         Skip.If(Mounts.Refusal is not null, $"nothing can be mounted here: {Mounts.Refusal}");
