@@ -33,7 +33,7 @@ public sealed class NodeActor : ReceiveActor
     private StopPool? _stopped;
     private bool _drained;
     private CordonPool? _cordon;
-    private bool _open;
+    private bool _open, _reaping;
     private (ApplyPools Pools, IActorRef Asker)? _early;
     private NodePools _configured;
 
@@ -100,6 +100,7 @@ public sealed class NodeActor : ReceiveActor
     {
         if (_open || _stopAsker is not null) return;
         var judged = found.Select(f => (Found: f, Verdict: AdoptionRules.Classify(f, WantedBy(f.Facts?.Spec.Pool)))).ToLookup(j => j.Verdict.What);
+        _reaping = true;
         ReapAsync([.. judged[Adoption.Reap].Select(j => j.Found)]).PipeTo(Self);
         foreach (var (left, verdict) in judged[Adoption.Quarantine]) _log.Warning("VM {0} is left alone: {1}", left.Id, verdict.Reason);
 
@@ -235,12 +236,16 @@ public sealed class NodeActor : ReceiveActor
     {
         if (reaped.Count > 0) _log.Info("{0} VMs of an earlier daemon that nobody held were ended", reaped.Count);
         foreach (var problem in reaped.Problems) _log.Warning("left by an earlier daemon: {0}", problem);
+        _reaping = false;
+        FinishStop();
     }
 
     private void OnStop(StopNode stop)
     {
         _stopAsker = Sender;
         _stopped = new StopPool(stop.Reason);
+        // It proves nothing more; the VM of its proof ends with all that are of no use to a later daemon.
+        Context.Stop(_accelerators);
         foreach (var (name, pool) in _pools)
         {
             _stopping.Add(name);
@@ -252,7 +257,7 @@ public sealed class NodeActor : ReceiveActor
 
     private void FinishStop()
     {
-        if (_stopAsker is not null && _stopping.Count == 0) _stopAsker.Tell(NodeStopped.Instance);
+        if (_stopAsker is not null && _stopping.Count == 0 && !_reaping) _stopAsker.Tell(NodeStopped.Instance);
     }
 
     private sealed record Looked(IReadOnlyList<FoundVm> Found);
