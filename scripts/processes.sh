@@ -29,7 +29,7 @@ assert_none_left() {
   printf 'left at the end, and ended now:\n' >&2
   for pid in "${pids[@]}"; do printf '    %s %.120s\n' "$pid" "$(command_of "$pid")" >&2; done
   # What went wrong before is the better reason.
-  [ -s "$scratch/reason" ] || because "${#pids[@]} processes were left at the end: ${pids[*]}"
+  [ -s "$scratch/reason" ] || because "processes were left at the end: ${pids[*]}"
   while [ ${#pids[@]} -gt 0 ] && [ "$SECONDS" -lt "$until" ]; do
     kill -KILL "${pids[@]}" 2>/dev/null || true
     sleep 0.1
