@@ -24,7 +24,7 @@ build() {
     step "the $name is up to date"
     return
   fi
-  stage=$(mktemp -d)
+  stage=$(mktemp -d "$scratch/stage.XXXXXX")
   publish "$name" "$project" "$stage" "$@"
   mkdir -p "$(dirname "$target")"
   install -m 755 "$stage/$binary" "$target"

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 source ./scripts/common.sh
+source ./scripts/processes.sh
 
 ./build.sh
 
@@ -11,40 +12,56 @@ run=$(mktemp -d /tmp/vmcache-demo.XXXXXX)
 export VMCACHE_ENDPOINT=$run/cache.sock
 vmcached=dist/vmcached vmcache=dist/vmcache
 daemon=""
-finish() {
+patience=600 # seconds, for a machine that is busy with other things
+
+tidy() {
+  local none_left=true
   if [ -n "$daemon" ]; then
     # Without this the warm VMs would stay for the next daemon.
-    "$vmcache" node drain >/dev/null 2>&1 || true
-    kill "$daemon" 2>/dev/null || true
-    wait "$daemon" 2>/dev/null || true
+    timeout 30 "$vmcache" node drain >/dev/null 2>&1 || true
+    end_process "$daemon" 60
   fi
+  assert_none_left "$run" || none_left=false
   rm -rf "$run"
+  $none_left
 }
-trap finish EXIT
-trap 'exit 130' INT TERM
 
 now_ms() { local t=${EPOCHREALTIME/[.,]/}; echo $((t / 1000)); }
 now_us() { echo "${EPOCHREALTIME/[.,]/}"; }
 ready() { "$vmcache" status -o json 2>/dev/null | grep -m1 -oE '"warm": [0-9]+' | grep -oE '[0-9]+' || echo -; }
 field() { grep -m1 -oE "\"$1\": \"[^\"]*\"" | cut -d'"' -f4; }
 fail() { printf '\nvmcached said:\n' >&2; tail -20 "$run/vmcached.log" >&2; die "$1"; }
+# until_true WHAT COMMAND...
+until_true() {
+  local what=$1 until=$((SECONDS + patience))
+  shift
+  until "$@"; do
+    kill -0 "$daemon" 2>/dev/null || fail "vmcached has ended"
+    [ "$SECONDS" -lt "$until" ] || fail "$what: not within $patience s"
+    sleep 0.1
+  done
+}
+answers() { [ "$(ready)" != - ]; }
+clones() { "$vmcache" status -o json | grep -q '"refill": "clone"'; }
+is_warm() {
+  local warm
+  warm=$(ready)
+  printf '\r    %s of 2 VMs warm, %s s ' "$warm" $((($(now_ms) - began) / 1000)) >&2
+  [ "$warm" = 2 ]
+}
 
 start() { # start TARGET [REFILL]
   printf 'vmcache.pool-defaults.refill = %s\n' "${2:-auto}" >"$run/vmcached.conf"
   # tcg and kvm boot alike here; `auto` proves which of the two this host can use.
   "$vmcached" --config "$run/vmcached.conf" --endpoint "$VMCACHE_ENDPOINT" --run-dir "$run" --vm-cache-number "$1" >>"$run/vmcached.log" 2>&1 &
   daemon=$!
-  for _ in $(seq 100); do
-    [ "$(ready)" = - ] || return 0
-    kill -0 "$daemon" 2>/dev/null || fail "vmcached did not start"
-    sleep 0.1
-  done
-  fail "vmcached does not answer"
+  until_true "vmcached answers" answers
 }
 
 stop() {
   "$vmcache" node drain >&2
-  kill "$daemon"; wait "$daemon" 2>/dev/null || true
+  end_process "$daemon" "$patience"
+  daemon=""
 }
 
 # take [OPTIONS...]: takes a VM, uses it, gives it back. Microseconds until its agent had answered.
@@ -60,11 +77,7 @@ take() {
 step "starting a node that keeps two VMs warm: one boots and is saved, then both are clones of it"
 start 2
 began=$(now_ms)
-until [ "$(ready)" = 2 ]; do
-  [ $(($(now_ms) - began)) -lt 120000 ] || fail "the pool did not get warm within two minutes"
-  printf '\r    %s of 2 VMs warm, %s s ' "$(ready)" $((($(now_ms) - began) / 1000)) >&2
-  sleep 0.5
-done
+until_true "the pool gets warm" is_warm
 printf '\r    2 of 2 VMs warm after %s ms       \n' $(($(now_ms) - began)) >&2
 "$vmcache" status >&2
 
@@ -75,13 +88,15 @@ output=$("$vmcache" acquire --vcpus 2 --memory 512 --env GREETING=hello -- sh -c
 whole=$(($(now_us) - from))
 
 step "taking a warm VM: resumed, reseeded, its clock set, its agent asked"
-until [ "$(ready)" = 2 ]; do sleep 0.2; done
-warm=$(take)
+began=$(now_ms)
+until_true "the pool gets warm again" is_warm
+printf '\r%*s\r' 78 '' >&2
+warm=$(take --timeout 120s)
 
 step "one that is cloned while its caller waits (nothing is warm, the template is stored)"
 stop
 start 0
-until "$vmcache" status -o json | grep -q '"refill": "clone"'; do sleep 0.1; done
+until_true "the stored template is found" clones
 clone=$(take --timeout 120s)
 
 step "and one that has to boot"

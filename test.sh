@@ -22,8 +22,8 @@ docs/generate-configuration.sh --check >&2 || die "docs/configuration.md is not 
 step "building the tests"
 dotnet build VmCacheCluster.sln --nologo -v quiet >&2
 
-results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+results=$scratch/results
+mkdir "$results"
 export DOTNET_HOSTBUILDER__RELOADCONFIGONCHANGE=false
 status=0
 for suite in Unit Actors Qemu EndToEnd; do

@@ -1,7 +1,28 @@
 # What the scripts share. Sourced, not run.
+#
+# The last line of a script that fails is the reason. So `die` keeps it until all else is said, also from within $(...). A script that has to
+# tidy up defines `tidy`; when that fails, the script does.
 
+scratch=$(mktemp -d)
 step() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
-die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+because() { printf 'error: %s\n' "$*" >"$scratch/reason"; }
+die() { because "$@"; exit 1; }
+tidy() { :; }
+
+at_end() {
+  local status=$?
+  trap '' INT TERM HUP
+  trap - EXIT
+  tidy || [ "$status" -ne 0 ] || status=1
+  [ "$status" -eq 0 ] || [ ! -s "$scratch/reason" ] || cat "$scratch/reason" >&2
+  rm -rf "$scratch"
+  exit "$status"
+}
+stopped() { because "stopped by SIG$1"; exit "$2"; }
+trap at_end EXIT
+trap 'stopped INT 130' INT
+trap 'stopped TERM 143' TERM
+trap 'stopped HUP 129' HUP
 
 need_dotnet() {
   command -v dotnet >/dev/null || die "the .NET 10 SDK is missing: see https://dotnet.microsoft.com/download, then run this again"
@@ -16,21 +37,29 @@ need_dotnet() {
 apt_install() {
   [ -z "${VMCACHE_NO_INSTALL:-}" ] || die "missing: $* (VMCACHE_NO_INSTALL is set, so nothing was installed)"
   command -v apt-get >/dev/null || die "missing: $*; install them with your system's package manager"
-  local sudo=""
-  if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || die "missing: $*; install them as root: apt-get install $*"
-    sudo=sudo
-  fi
+  [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null || die "missing: $*; install them as root: apt-get install $*"
   step "installing $*"
-  local log
-  log=$(mktemp)
-  if ! { $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$@"; } >"$log" 2>&1; then
-    tail -20 "$log" >&2
-    rm -f "$log"
-    die "apt-get could not install: $*"
+  if ! { apt_get update && apt_get install -y --no-install-recommends "$@"; }; then
+    tail -20 "$scratch/apt.log" >&2
+    die "apt-get could not install $*: $(apt_reason)"
   fi
-  rm -f "$log"
 }
+
+# apt_get ARGUMENTS...: waits while another apt or dpkg is at work, as on a fresh machine that upgrades itself. By itself apt waits for dpkg's
+# lock alone, and not for those of its lists and archives.
+apt_get() {
+  local root=() patience=${VMCACHE_APT_PATIENCE:-900} until told=""
+  until=$((SECONDS + patience))
+  [ "$(id -u)" -eq 0 ] || root=(sudo)
+  until "${root[@]}" env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=5 "$@" >"$scratch/apt.log" 2>&1; do
+    grep -qE 'Could not get lock|is another process using it|locked by another process' "$scratch/apt.log" || return 1
+    [ "$SECONDS" -lt "$until" ] || return 1
+    [ -n "$told" ] || step "waiting for another apt, $patience s at most: $(apt_reason)"
+    told=yes
+    sleep 1
+  done
+}
+apt_reason() { { grep '^E: ' "$scratch/apt.log" || tail -1 "$scratch/apt.log"; } | head -2 | sed 's/^E: //' | paste -sd' '; }
 
 # need COMMAND:PACKAGE...: makes sure that each command is there.
 need() {
@@ -46,16 +75,13 @@ need_file() { [ -e "$1" ] || apt_install "$2"; }
 
 # publish NAME PROJECT DIRECTORY [OPTION...]: quiet unless it fails.
 publish() {
-  local name=$1 project=$2 directory=$3 log
+  local name=$1 project=$2 directory=$3 log=$scratch/publish.log
   shift 3
   step "building the $name"
-  log=$(mktemp)
   if ! dotnet publish "$project" -c Release -r linux-x64 -o "$directory" --nologo -v quiet "$@" >"$log" 2>&1; then
     grep -E 'error|warning' "$log" | sort -u | head -20 >&2
-    rm -f "$log"
-    die "the $name could not be built"
+    die "the $name could not be built: $(grep -m1 -E 'error' "$log" || tail -1 "$log")"
   fi
-  rm -f "$log"
 }
 
 # fresh FILE PATH...: FILE is newer than everything in the paths (build output aside).

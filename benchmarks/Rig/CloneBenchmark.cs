@@ -21,7 +21,7 @@ public static class CloneBenchmark
         {
             var options = new QemuHypervisorOptions { RunDirectory = $"{directory}/run", ClientDirectory = $"{directory}/client" };
             var clock = new LinuxHostClock();
-            using var store = new TemplateStore($"{directory}/templates", options, clock, TimeProvider.System);
+            using var store = new TemplateStore($"{directory}/templates", options, new ThrowAwayVms(options, clock), clock, TimeProvider.System);
             var guests = new Guests(new QemuHypervisor(options, clock), store, Spec(dist));
             var from = Stopwatch.GetTimestamp();
             await guests.MakeTemplateAsync();

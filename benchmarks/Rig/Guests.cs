@@ -14,7 +14,7 @@ public sealed class Guests(IHypervisor hypervisor, ITemplates templates, VmSpec 
     public async Task MakeTemplateAsync()
     {
         using var limit = new CancellationTokenSource(Limit);
-        _template = await templates.MakeAsync(spec, limit.Token);
+        _template = await templates.MakeAsync(spec, Limit, limit.Token);
     }
 
     public async Task<IVm> BootAsync()

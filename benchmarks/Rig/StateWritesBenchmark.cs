@@ -32,7 +32,7 @@ public static class StateWritesBenchmark
             var qemu = new QemuHypervisorOptions { RunDirectory = options.RunDirectory, ClientDirectory = options.ClientDirectory };
             var inner = new QemuHypervisor(qemu, clock);
             var timed = new TimedHypervisor(inner);
-            var ports = new NodePorts(new VmPorts(timed, clock, TimeProvider.System), new KvmProof(qemu, inner, clock), Random.Shared.NextDouble);
+            var ports = new NodePorts(new VmPorts(timed, clock, TimeProvider.System), new KvmProof(qemu, new ThrowAwayVms(qemu, clock), clock), Random.Shared.NextDouble);
             using var system = ActorSystem.Create("rig", ConfigurationFactory.FromResource("akka.host.conf", typeof(Daemon).Assembly));
             var node = VmCacheNodeHosting.StartNode(system, new NodePlan(options.Pools, 2), ports);
             var gateway = await VmCacheNodeHosting.GatewayAsync(node);

@@ -19,6 +19,7 @@ namespace VmCacheCluster.Benchmarks.Rig;
 public static class TemplateBenchmark
 {
     private static readonly CancellationToken None = CancellationToken.None;
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
 
     public static async Task<int> RunAsync(string dist, int rounds)
     {
@@ -26,7 +27,7 @@ public static class TemplateBenchmark
         try
         {
             var options = new QemuHypervisorOptions { RunDirectory = $"{directory}/run", ClientDirectory = $"{directory}/client" };
-            TemplateStore Store(string name) => new($"{directory}/{name}", options, new LinuxHostClock(), TimeProvider.System);
+            TemplateStore Store(string name) => new($"{directory}/{name}", options, new ThrowAwayVms(options, new LinuxHostClock()), new LinuxHostClock(), TimeProvider.System);
             var spec = CloneBenchmark.Spec(dist);
             var (boot, take) = (new Figures("made by a boot, until proved"), new Figures("taken from a peer, until proved"));
             List<double> ratios = [];
@@ -34,12 +35,12 @@ public static class TemplateBenchmark
             {
                 using var maker = Store($"made-{round}");
                 var from = Stopwatch.GetTimestamp();
-                var template = await maker.MakeAsync(spec, None);
+                var template = await maker.MakeAsync(spec, Limit, None);
                 var made = Stopwatch.GetElapsedTime(from);
                 await using var peer = await Peer.StartAsync(maker);
                 using var taker = Store($"taken-{round}");
                 from = Stopwatch.GetTimestamp();
-                var taken = await taker.TakeAsync(spec, peer, DateTimeOffset.MinValue, None);
+                var taken = await taker.TakeAsync(spec, peer, DateTimeOffset.MinValue, Limit, None);
                 var took = Stopwatch.GetElapsedTime(from);
                 Console.WriteLine($"{template.MemoryBytes / 1048576.0:0.0} MiB made in {made.TotalMilliseconds:0} ms; {taken!.Told}");
                 // The first round warms the rig up.

@@ -63,11 +63,12 @@ public static class Daemon
         };
         var clock = new LinuxHostClock();
         var hypervisor = new QemuHypervisor(qemu, clock);
-        var templates = new TemplateStore(options.TemplateDirectory, qemu, clock, TimeProvider.System);
+        var throwAways = new ThrowAwayVms(qemu, clock);
+        var templates = new TemplateStore(options.TemplateDirectory, qemu, throwAways, clock, TimeProvider.System);
         var rollouts = new RolloutEnds();
         var cordon = new CordonMark(options.StateDirectory);
         var ports = new NodePorts(
-            new VmPorts(through(hypervisor), clock, TimeProvider.System, templates), new KvmProof(qemu, hypervisor, clock), Random.Shared.NextDouble)
+            new VmPorts(through(hypervisor), clock, TimeProvider.System, templates), new KvmProof(qemu, throwAways, clock), Random.Shared.NextDouble)
         {
             Memory = new LinuxHostMemory(),
             Rollouts = rollouts,
@@ -77,6 +78,7 @@ public static class Daemon
         services.AddSingleton(options);
         services.AddSingleton(rollouts);
         services.AddSingleton<ITemplateLender>(templates);
+        services.AddSingleton<IThrowAwayVms>(throwAways);
         services.AddSingleton(cordon);
         services.AddSingleton(ports.Journal);
         services.AddSingleton(ports.Memory);

@@ -2,12 +2,14 @@ using Akka.Actor;
 using Akka.Hosting;
 using VmCacheCluster.Actors.Node;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Domain.Ports;
 
 namespace VmCacheCluster.Gateway;
 
 /// <summary>Ends with the daemon what it was just making; what is warm or handed out runs on, for the next one.</summary>
 public sealed class NodeLifetime(
-    IRequiredActor<NodeActor> node, NodeOptions options, IHostApplicationLifetime lifetime, ILogger<NodeLifetime> log) : IHostedService
+    IRequiredActor<NodeActor> node, IThrowAwayVms throwAways, NodeOptions options, IHostApplicationLifetime lifetime,
+    ILogger<NodeLifetime> log) : IHostedService
 {
     private static readonly StopNode Stop = new("the daemon is stopping");
 
@@ -18,7 +20,11 @@ public sealed class NodeLifetime(
     /// <summary>Kestrel drains its calls before this service is stopped: callers that wait in a queue are told before that.</summary>
     public Task StartAsync(CancellationToken cancel)
     {
-        lifetime.ApplicationStopping.Register(() => node.ActorRef.Tell(Stop));
+        lifetime.ApplicationStopping.Register(() =>
+        {
+            node.ActorRef.Tell(Stop);
+            _ = throwAways.EndAsync();
+        });
         return Task.CompletedTask;
     }
 
@@ -26,9 +32,11 @@ public sealed class NodeLifetime(
     {
         try
         {
-            await node.ActorRef.Ask<NodeStopped>(Stop, StopTimeout(options), cancel);
+            await Task.WhenAll(
+                node.ActorRef.Ask<NodeStopped>(Stop, StopTimeout(options), cancel),
+                throwAways.EndAsync().WaitAsync(StopTimeout(options), cancel));
         }
-        catch (Exception e) when (e is AskTimeoutException or OperationCanceledException)
+        catch (Exception e) when (e is AskTimeoutException or OperationCanceledException or TimeoutException)
         {
             log.LogWarning("some VMs that were being made or ended are not gone yet; the next start ends them");
         }

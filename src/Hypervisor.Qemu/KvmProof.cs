@@ -7,6 +7,7 @@ using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
 using VmCacheCluster.Hypervisor.Qemu.Records;
+using VmCacheCluster.Hypervisor.Qemu.Vm;
 
 namespace VmCacheCluster.Hypervisor.Qemu;
 
@@ -14,13 +15,16 @@ namespace VmCacheCluster.Hypervisor.Qemu;
 /// Boots a pool's guest once under KVM in a throw-away VM. /dev/kvm may open, create VMs and still run no kernel: then
 /// nothing but firmware output ever reaches the serial line.
 /// </summary>
-public sealed partial class KvmProof(QemuHypervisorOptions options, IHypervisor hypervisor, IHostClock clock) : IAcceleratorProof
+public sealed partial class KvmProof(QemuHypervisorOptions options, ThrowAwayVms vms, IHostClock clock) : IAcceleratorProof
 {
     private const string Device = "/dev/kvm";
     private const int ReadWrite = 6;
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
 
     private readonly VerdictFile _file = new(Path.Combine(options.RunDirectory, "accelerator.json"), clock.Now.BootId);
+
+    /// <summary>More than each of its steps may take, which say better what was wrong.</summary>
+    private TimeSpan Limit => options.StartDeadline + options.CommandDeadline + options.ProofAgentDeadline;
 
     /// <inheritdoc/>
     public AcceleratorVerdict? Remembered(VmSpec spec) => _file.Find(Key(spec));
@@ -58,15 +62,7 @@ public sealed partial class KvmProof(QemuHypervisorOptions options, IHypervisor 
         var clockwork = Stopwatch.StartNew();
         try
         {
-            await using var vm = await hypervisor.CreateAsync(VmId.New(), spec, cancel).ConfigureAwait(false);
-            try
-            {
-                await WatchAsync(vm, cancel).ConfigureAwait(false);
-            }
-            finally
-            {
-                await vm.StopAsync(CancellationToken.None).ConfigureAwait(false);
-            }
+            await vms.BootAsync(spec, Limit, WatchAsync, cancel).ConfigureAwait(false);
             return (clockwork.Elapsed, null);
         }
         catch (VmFailedException fault)
@@ -76,7 +72,7 @@ public sealed partial class KvmProof(QemuHypervisorOptions options, IHypervisor 
         }
     }
 
-    private async Task WatchAsync(IVm vm, CancellationToken cancel)
+    private async Task WatchAsync(QemuVm vm, CancellationToken cancel)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(options.ProofAgentDeadline);
@@ -114,7 +110,7 @@ public sealed partial class KvmProof(QemuHypervisorOptions options, IHypervisor 
         }
     }
 
-    private async Task<bool> KernelSpeaksAsync(IVm vm, CancellationToken cancel)
+    private async Task<bool> KernelSpeaksAsync(QemuVm vm, CancellationToken cancel)
     {
         for (var waiting = Stopwatch.StartNew(); waiting.Elapsed < options.ProofKernelDeadline;)
         {

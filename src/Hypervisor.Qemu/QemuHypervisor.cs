@@ -79,9 +79,12 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
         if (process is not null)
             await process.EndAsync(options.TerminateDeadline, options.KillDeadline, cancel).ConfigureAwait(false);
         var paths = facts?.Paths ?? QemuPaths.For(options.RunDirectory, options.ClientDirectory, found.Id);
-        using (var companions = Companions.Adopt(paths)) await companions.EndAsync(options.KillDeadline).ConfigureAwait(false);
+        using (var companions = MayHaveCompanions(facts) ? Companions.FindAll(paths) : Companions.Adopt(paths)) await companions.EndAsync(options.KillDeadline).ConfigureAwait(false);
         VmDirectories.Remove(paths);
     }
+
+    /// <summary>Only then it is worth a look at each process: a VM without a record was interrupted in its start.</summary>
+    private static bool MayHaveCompanions(VmFacts? facts) => facts is null || facts.Spec.Kata is not null;
 
     private static StateFile OpenState(VmFacts facts)
     {

@@ -14,5 +14,5 @@ if (loaded.Options is not { } options || RunDirectories.Prepare(options) is not 
 
 using var endpoints = OwnedEndpoints.Take(options);
 await using var app = Daemon.Build(options, endpoints, through: hypervisor => new ObservedHypervisor(hypervisor, new Failpoint(args[0])));
-await app.RunAsync();
+await app.RunToItsEndAsync();
 return 0;

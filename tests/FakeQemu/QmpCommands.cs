@@ -54,6 +54,7 @@ internal sealed class QmpCommands
             ["getfd"] = _ => new QmpReply(),
             ["closefd"] = _ => QmpReply.Generic("File descriptor not found"),
             ["migrate-set-parameters"] = _ => new QmpReply(),
+            ["migrate-set-capabilities"] = _ => new QmpReply(),
             ["migrate"] = _ => machine.Migrate() ? new QmpReply() : QmpReply.Generic("Can't migrate the vm that was paused due to previous migration"),
             ["migrate_cancel"] = _ => new QmpReply(),
             ["query-migrate"] = _ => Members(w =>

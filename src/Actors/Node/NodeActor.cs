@@ -33,7 +33,7 @@ public sealed class NodeActor : ReceiveActor
     private StopPool? _stopped;
     private bool _drained;
     private CordonPool? _cordon;
-    private bool _open;
+    private bool _open, _reaping;
     private (ApplyPools Pools, IActorRef Asker)? _early;
     private NodePools _configured;
 
@@ -100,6 +100,7 @@ public sealed class NodeActor : ReceiveActor
     {
         if (_open || _stopAsker is not null) return;
         var judged = found.Select(f => (Found: f, Verdict: AdoptionRules.Classify(f, WantedBy(f.Facts?.Spec.Pool)))).ToLookup(j => j.Verdict.What);
+        _reaping = true;
         ReapAsync([.. judged[Adoption.Reap]]).PipeTo(Self);
         foreach (var (left, verdict) in judged[Adoption.Quarantine]) _log.Warning("VM {0} is left alone: {1}", left.Id, verdict.Reason);
 
@@ -230,6 +231,8 @@ public sealed class NodeActor : ReceiveActor
         if (reaped.Count > 0) _log.Info("{0} VMs of an earlier daemon that nobody held were ended", reaped.Count);
         foreach (var problem in reaped.Problems) _log.Warning("left by an earlier daemon: {0}", problem);
         foreach (var unended in reaped.Unended) PoolOf(unended.Found)?.Tell(unended);
+        _reaping = false;
+        FinishStop();
     }
 
     /// <summary>A VM whose pool is not known, or not there any more, is the first pool's.</summary>
@@ -240,6 +243,8 @@ public sealed class NodeActor : ReceiveActor
     {
         _stopAsker = Sender;
         _stopped = new StopPool(stop.Reason);
+        // It proves nothing more; the VM of its proof ends with all that are of no use to a later daemon.
+        Context.Stop(_accelerators);
         foreach (var (name, pool) in _pools)
         {
             _stopping.Add(name);
@@ -251,7 +256,7 @@ public sealed class NodeActor : ReceiveActor
 
     private void FinishStop()
     {
-        if (_stopAsker is not null && _stopping.Count == 0) _stopAsker.Tell(NodeStopped.Instance);
+        if (_stopAsker is not null && _stopping.Count == 0 && !_reaping) _stopAsker.Tell(NodeStopped.Instance);
     }
 
     private sealed record Looked(IReadOnlyList<FoundVm> Found);

@@ -149,7 +149,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     {
         var (limit, templates) = (_options.BootTimeout, _around.Ports.Templates!);
         var notBefore = _options.TemplateMaxAge is { } age ? _around.Ports.Time.GetUtcNow() - age : DateTimeOffset.MinValue;
-        var taking = WithinAsync(limit, cancel => templates.TakeAsync(spec, peers, notBefore, cancel));
+        var taking = WithinAsync(limit, cancel => templates.TakeAsync(spec, peers, notBefore, limit, cancel));
         _making = taking;
         taking.PipeTo(
             Self,
@@ -180,7 +180,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     {
         // The boot, the way down, and the proof.
         var (limit, templates) = (_options.BootTimeout * 2, _around.Ports.Templates!);
-        var making = WithinAsync(limit, cancel => templates.MakeAsync(spec, cancel));
+        var making = WithinAsync(limit, cancel => templates.MakeAsync(spec, limit, cancel));
         _making = making;
         making.PipeTo(Self, success: template => new Made(spec, template, "made and proved"), failure: e => new MakeFailed(spec, Vms.Failures.From(e, limit)));
     }

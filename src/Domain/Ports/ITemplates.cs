@@ -16,16 +16,19 @@ public interface ITemplates
     /// Makes one: boots a VM, saves it once its agent has settled, and proves it by a clone whose agent answers. Only then does it
     /// replace an older one. A maker of the same template in another process is a failure of kind <see cref="VmFailureKind.Host"/>.
     /// </summary>
-    Task<Template> MakeAsync(VmSpec spec, CancellationToken cancel);
+    /// <param name="limit">How long it may take: its VMs end soon afterwards also when the daemon is killed.</param>
+    Task<Template> MakeAsync(VmSpec spec, TimeSpan limit, CancellationToken cancel);
 
     /// <summary>
     /// Takes one over from another host, checks it, and proves it as one that was made. A peer that breaks off is followed by another one, which
     /// goes on where it was. What was sent in vain is removed.
     /// </summary>
     /// <param name="notBefore">An older one is left.</param>
+    /// <param name="limit">As in <see cref="MakeAsync"/>.</param>
     /// <returns>Null: nobody has it.</returns>
     /// <exception cref="VmFailedException">None of those who have it gave it, or it is of no use; says of each why.</exception>
-    Task<TakenTemplate?> TakeAsync(VmSpec spec, ITemplatePeers peers, DateTimeOffset notBefore, CancellationToken cancel);
+    Task<TakenTemplate?> TakeAsync(
+        VmSpec spec, ITemplatePeers peers, DateTimeOffset notBefore, TimeSpan limit, CancellationToken cancel);
 
     /// <summary>Starts a clone: paused, with sockets and a record of its own, and no way to write the template.</summary>
     /// <param name="priority">Until <see cref="IVm.RaisePriority"/>.</param>

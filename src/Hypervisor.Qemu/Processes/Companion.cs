@@ -5,11 +5,14 @@ using VmCacheCluster.Domain;
 namespace VmCacheCluster.Hypervisor.Qemu.Processes;
 
 /// <summary>
-/// A process that serves one VM beside its QEMU, and like it outlives the daemon: who it is stands in a file of the VM's run directory.
-/// Disposing it lets go and does not end it.
+/// A process that serves one VM beside its QEMU, and like it outlives the daemon: its pid stands in a file of the VM's run directory, and
+/// that directory in its environment, where it is found when the daemon died before it wrote the file. Disposing it lets go and does not
+/// end it.
 /// </summary>
 internal sealed class Companion : IDisposable
 {
+    private const string Variable = "VMCACHE_COMPANION_OF";
+
     private readonly QemuProcess _process;
 
     private Companion(string name, QemuProcess process) => (Name, _process) = (name, process);
@@ -24,10 +27,14 @@ internal sealed class Companion : IDisposable
 
     /// <summary>Starts it, and records it.</summary>
     /// <param name="file">What it gets as <see cref="DetachedProcess.InheritedFile"/>.</param>
+    /// <param name="lifetime">It ends then, also without us; null: it has no such deadline.</param>
     /// <exception cref="IOException">It cannot be executed or recorded.</exception>
-    public static Companion Start(string name, string program, IReadOnlyList<string> arguments, VmPaths paths, SafeHandle? file = null)
+    public static Companion Start(
+        string name, string program, IReadOnlyList<string> arguments, VmPaths paths, SafeHandle? file = null, TimeSpan? lifetime = null)
     {
-        var process = QemuProcess.Start(program, arguments, Log(paths, name), file);
+        var process = lifetime is { } most
+            ? QemuProcess.StartGuarded(program, arguments, Log(paths, name), most, file, variable: Mark(paths))
+            : QemuProcess.Start(program, arguments, Log(paths, name), file, variable: Mark(paths));
         try
         {
             File.WriteAllText(Record(paths, name), string.Create(CultureInfo.InvariantCulture, $"{process.Identity.Pid} {process.Identity.StartTime}\n"));
@@ -60,6 +67,10 @@ internal sealed class Companion : IDisposable
         }
     }
 
+    /// <summary>Takes hold of all that were started for this VM, recorded or not: it looks at each process of the host.</summary>
+    public static IReadOnlyList<Companion> FindAll(VmPaths paths) =>
+        [.. ProcFs.WithVariable(Mark(paths)).Select(QemuProcess.Adopt).OfType<QemuProcess>().Select(process => new Companion("", process))];
+
     public static bool WasRecorded(string name, VmPaths paths) => File.Exists(Record(paths, name));
 
     /// <summary>What it wrote last.</summary>
@@ -69,6 +80,8 @@ internal sealed class Companion : IDisposable
     public Task EndAsync(TimeSpan terminate, TimeSpan kill) => _process.EndAsync(terminate, kill, CancellationToken.None);
 
     public void Dispose() => _process.Dispose();
+
+    private static string Mark(VmPaths paths) => $"{Variable}={paths.Directory}";
 
     private static string Record(VmPaths paths, string name) => Path.Combine(paths.Directory, name + ".pid");
 }

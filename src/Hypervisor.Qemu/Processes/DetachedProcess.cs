@@ -21,8 +21,11 @@ internal static unsafe class DetachedProcess
     /// <summary>Returns the program's pid.</summary>
     /// <param name="file">An open file that it gets as <see cref="InheritedFile"/>; null: none.</param>
     /// <param name="smallPages">It never gets huge pages: less memory for programs that touch little of what they ask for.</param>
+    /// <param name="variable">A variable of its environment beside ours, as NAME=VALUE; null: none.</param>
     /// <exception cref="IOException">It cannot be executed, or its log not opened.</exception>
-    public static int Start(string program, IReadOnlyList<string> arguments, string log, SafeHandle? file = null, bool smallPages = false)
+    public static int Start(
+        string program, IReadOnlyList<string> arguments, string log, SafeHandle? file = null, bool smallPages = false,
+        string? variable = null)
     {
         var actions = stackalloc byte[OpaqueSize];
         var attributes = stackalloc byte[OpaqueSize];
@@ -44,7 +47,7 @@ internal static unsafe class DetachedProcess
             lock (Starting)
             {
                 using var small = smallPages ? new SmallPages() : null;
-                return Spawn(program, arguments, actions, attributes);
+                return Spawn(program, arguments, variable, actions, attributes);
             }
         }
         finally
@@ -67,11 +70,11 @@ internal static unsafe class DetachedProcess
         Check(Native.SpawnAttributesFlags(attributes, setDefault | setMask | setSession), program);
     }
 
-    private static int Spawn(string program, IReadOnlyList<string> arguments, byte* actions, byte* attributes)
+    private static int Spawn(string program, IReadOnlyList<string> arguments, string? variable, byte* actions, byte* attributes)
     {
         using var argv = new StringVector([program, .. arguments]);
         using var environment = new StringVector(Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
-            .Select(entry => $"{entry.Key}={entry.Value}"));
+            .Select(entry => $"{entry.Key}={entry.Value}").Concat(variable is null ? [] : [variable]));
         int pid;
         Check(Native.Spawn(&pid, program, actions, attributes, argv.Pointer, environment.Pointer), program);
         return pid;

@@ -9,9 +9,11 @@ internal static unsafe partial class Native
     public const int ESRCH = 3;
     public const int ECHILD = 10;
     public const int SIGKILL = 9;
+    public const int SIGALRM = 14;
     public const int SIGTERM = 15;
     public const short POLLIN = 1;
     public const int PRIO_PROCESS = 0;
+    public const int X_OK = 1;
 
     [StructLayout(LayoutKind.Sequential)]
     public struct PollFd
@@ -95,6 +97,10 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "clock_gettime", SetLastError = true)]
     public static partial int ClockGetTime(int clock, long* secondsAndNanoseconds);
+
+    /// <summary>A negative pid means the process group of that number.</summary>
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    public static partial int Kill(int pid, int signal);
 
     [LibraryImport("libc", EntryPoint = "posix_spawn", StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Spawn(int* pid, string path, byte* actions, byte* attributes, nint* argv, nint* environment);

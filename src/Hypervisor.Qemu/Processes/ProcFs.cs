@@ -54,6 +54,15 @@ internal static class ProcFs
                 yield return (pid, argument);
     }
 
+    /// <summary>The processes that were started with this in their environment, NAME=VALUE, as far as we may look.</summary>
+    public static IEnumerable<ProcessIdentity> WithVariable(string variable)
+    {
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
+                && StartTime(pid) is { } start && Strings(pid, "environ").Contains(variable))
+                yield return new ProcessIdentity(pid, start);
+    }
+
     /// <summary>What became of a recorded process.</summary>
     public static FoundProcess Find(VmId id, int pid, ulong? startTime)
     {
@@ -62,11 +71,13 @@ internal static class ProcFs
         return pid > 1 && StartTime(pid) is not null ? FoundProcess.Reused : FoundProcess.Gone;
     }
 
-    private static string[] Arguments(int pid)
+    private static string[] Arguments(int pid) => Strings(pid, "cmdline");
+
+    private static string[] Strings(int pid, string file)
     {
         try
         {
-            return Encoding.UTF8.GetString(File.ReadAllBytes($"/proc/{pid}/cmdline")).Split('\0');
+            return Encoding.UTF8.GetString(File.ReadAllBytes($"/proc/{pid}/{file}")).Split('\0');
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

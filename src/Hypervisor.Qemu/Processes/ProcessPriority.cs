@@ -20,11 +20,11 @@ internal static class ProcessPriority
     /// <summary>False where the daemon could not raise it again: then all run at the same.</summary>
     public static bool CanChange => Has(CapSysNice);
 
-    /// <summary>Of a process that has only just been started: its threads inherit it.</summary>
+    /// <summary>What it starts from now on inherits it.</summary>
     public static void Lower(int pid)
     {
         if (!CanChange) return;
-        _ = Native.SetPriority(Native.PRIO_PROCESS, (uint)pid, BackgroundNice);
+        SetThreads(pid, BackgroundNice);
         SetGroup(pid, BackgroundNice);
     }
 
@@ -33,24 +33,30 @@ internal static class ProcessPriority
     {
         if (!CanChange) return;
         SetGroup(pid, 0);
-        // A thread that is made meanwhile may inherit the old one.
-        for (var pass = 0; pass < MostPasses && RaiseThreads(pid); pass++) { }
+        SetThreads(pid, 0);
     }
 
-    /// <returns>Whether there were any to raise.</returns>
-    private static bool RaiseThreads(int pid)
+    /// <summary>A thread that is made meanwhile may inherit the old one: so it looks again.</summary>
+    private static void SetThreads(int pid, int nice)
+    {
+        for (var pass = 0; pass < MostPasses && SetThreadsOnce(pid, nice); pass++) { }
+    }
+
+    /// <returns>Whether there were any to change.</returns>
+    private static bool SetThreadsOnce(int pid, int nice)
     {
         try
         {
-            var raised = false;
+            var changed = false;
             foreach (var directory in Directory.EnumerateDirectories($"/proc/{pid}/task"))
             {
                 var thread = uint.Parse(Path.GetFileName(directory), CultureInfo.InvariantCulture);
-                if (Native.GetPriority(Native.PRIO_PROCESS, thread) <= 0) continue;
-                raised |= Native.SetPriority(Native.PRIO_PROCESS, thread, 0) == 0;
+                // One that somebody has given precedence keeps it.
+                if (Math.Max(0, Native.GetPriority(Native.PRIO_PROCESS, thread)) == nice) continue;
+                changed |= Native.SetPriority(Native.PRIO_PROCESS, thread, nice) == 0;
             }
 
-            return raised;
+            return changed;
         }
         catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
         {

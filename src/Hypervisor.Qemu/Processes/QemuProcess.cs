@@ -8,10 +8,13 @@ internal sealed class QemuProcess : IDisposable
 {
     private readonly PidFd _process;
     private readonly DeathWatch.Watch _watch;
+    private readonly bool _isGuard;
+    private readonly QemuProcess? _guard;
 
-    private QemuProcess(PidFd process, ProcessIdentity identity)
+    private QemuProcess(PidFd process, ProcessIdentity identity, bool isGuard = false, QemuProcess? guard = null)
     {
         _process = process;
+        (_isGuard, _guard) = (isGuard, guard);
         Identity = identity;
         _watch = DeathWatch.Shared.Start(process);
         Exited = ObserveAsync();
@@ -19,7 +22,7 @@ internal sealed class QemuProcess : IDisposable
 
     public ProcessIdentity Identity { get; }
 
-    /// <summary>Completes with how it ended, such as "exited with status 1".</summary>
+    /// <summary>Completes with how it ended, such as "exited with status 1", once its guard has ended too.</summary>
     public Task<string> Exited { get; }
 
     /// <summary>False after <see cref="Dispose"/>.</summary>
@@ -43,14 +46,43 @@ internal sealed class QemuProcess : IDisposable
     /// <param name="memory">The file that its guest's memory is; null: it has memory of its own.</param>
     /// <param name="smallPages">See <see cref="SmallPages"/>.</param>
     public static QemuProcess Start(
-        string program, IReadOnlyList<string> arguments, string log, SafeHandle? memory = null, bool smallPages = false, VmPriority priority = VmPriority.Normal)
+        string program, IReadOnlyList<string> arguments, string log, SafeHandle? memory = null, bool smallPages = false,
+        VmPriority priority = VmPriority.Normal, string? variable = null)
     {
-        var pid = DetachedProcess.Start(program, arguments, log, memory, smallPages);
+        var (process, identity) = Spawn(program, arguments, log, memory, smallPages, priority, variable);
+        return new QemuProcess(process, identity);
+    }
+
+    /// <summary>
+    /// Starts a program that ends at its deadline also without us. What is had is its <see cref="Guard"/>, until <see cref="Guarded"/>.
+    /// </summary>
+    /// <exception cref="IOException">As <see cref="Start"/>.</exception>
+    public static QemuProcess StartGuarded(
+        string program, IReadOnlyList<string> arguments, string log, TimeSpan lifetime, SafeHandle? memory = null, bool smallPages = false,
+        VmPriority priority = VmPriority.Normal, string? variable = null)
+    {
+        // Else the guard would say so, to nobody but its log.
+        if (Native.Access(program, Native.X_OK) != 0) throw new IOException($"cannot execute {program}: {Marshal.GetLastPInvokeErrorMessage()}");
+        var (process, identity) = Spawn(Guard.Program, Guard.Arguments(program, arguments, lifetime), log, memory, smallPages, priority, variable);
+        return new QemuProcess(process, identity, isGuard: true);
+    }
+
+    private static (PidFd Process, ProcessIdentity Identity) Spawn(
+        string program, IReadOnlyList<string> arguments, string log, SafeHandle? memory, bool smallPages, VmPriority priority,
+        string? variable)
+    {
+        var pid = DetachedProcess.Start(program, arguments, log, memory, smallPages, variable);
         if (priority == VmPriority.Background) ProcessPriority.Lower(pid);
         // Until its exit is taken even a dead child keeps its pid: this is the process that was just started.
         var process = PidFd.Open(pid) ?? throw new IOException($"process {pid} of {program} was gone at once");
-        return new QemuProcess(process, new ProcessIdentity(pid, ProcFs.StartTime(pid) ?? 0));
+        return (process, new ProcessIdentity(pid, ProcFs.StartTime(pid) ?? 0));
     }
+
+    /// <summary>Takes hold of the QEMU that this guard has started, and gives it this; null when it is not provably this VM's QEMU.</summary>
+    public QemuProcess? Guarded(VmId id, int pid) =>
+        ProcFs.OpenQemu(id, pid, startTime: null) is { } process
+            ? new QemuProcess(process, new ProcessIdentity(pid, ProcFs.StartTime(pid) ?? 0), guard: this)
+            : null;
 
     /// <summary>Takes hold of a running one; null when it is not provably this VM's QEMU.</summary>
     public static QemuProcess? Adopt(VmId id, ProcessIdentity identity) =>
@@ -74,7 +106,13 @@ internal sealed class QemuProcess : IDisposable
     /// <summary>SIGKILL, and no waiting.</summary>
     public void Kill()
     {
-        if (IsAlive) _process.Signal(Native.SIGKILL);
+        if (IsAlive) SignalKill();
+    }
+
+    private void SignalKill()
+    {
+        // To a guard its deadline has come: it kills what it guards, and is gone when that is.
+        _process.Signal(_isGuard ? Native.SIGALRM : Native.SIGKILL);
     }
 
     /// <summary>SIGTERM, then SIGKILL, each with its deadline; a cancelled token goes to SIGKILL at once.</summary>
@@ -86,7 +124,7 @@ internal sealed class QemuProcess : IDisposable
             _process.Signal(Native.SIGTERM);
             if (await HasExitedWithinAsync(terminate, cancel).ConfigureAwait(false)) return;
         }
-        _process.Signal(Native.SIGKILL);
+        SignalKill();
         if (await HasExitedWithinAsync(kill, CancellationToken.None).ConfigureAwait(false)) return;
         throw new VmFailedException(new VmFailure(VmFailureKind.Host,
             $"process {Identity.Pid} did not end within {kill.TotalSeconds:0.#} s of SIGKILL: it hangs in the kernel",
@@ -111,11 +149,16 @@ internal sealed class QemuProcess : IDisposable
     {
         _watch.Dispose();
         _process.Dispose();
+        _guard?.Dispose();
     }
 
     private async Task<string> ObserveAsync()
     {
         await _watch.Ended.ConfigureAwait(false);
+        // A guard ends with what it guards, and as it did.
+        if (_guard is not null) return await _guard.Exited.ConfigureAwait(false);
+        // One that was ended while it started its program may have left that. Until its exit is taken, the group is no other.
+        if (_isGuard) _ = Native.Kill(-Identity.Pid, Native.SIGKILL);
         return _process.IsClosed ? "is gone" : _process.TakeExit();
     }
 }

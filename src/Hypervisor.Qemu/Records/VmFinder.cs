@@ -87,8 +87,10 @@ internal sealed class VmFinder(QemuHypervisorOptions options)
         return process is null ? FoundProcess.Gone : FoundProcess.Alive;
     }
 
-    /// <summary>The QEMU that wrote this VM's pid file; null when there is none.</summary>
-    public QemuProcess? AdoptByPidFile(VmId id)
+    /// <summary>The QEMU of a VM without a record, which may not have written its pid file yet; null when there is none.</summary>
+    public QemuProcess? AdoptByPidFile(VmId id) => Written(id) ?? AdoptAstray(id);
+
+    private QemuProcess? Written(VmId id)
     {
         try
         {

@@ -5,33 +5,18 @@ using VmCacheCluster.Hypervisor.Qemu.Vm;
 namespace VmCacheCluster.Hypervisor.Qemu.Templates;
 
 /// <summary>Boots what becomes a template, and proves templates, whoever made them.</summary>
-internal sealed class TemplateMaker(QemuHypervisorOptions options, VmStarter starter)
+internal sealed class TemplateMaker(QemuHypervisorOptions options, ThrowAwayVms vms)
 {
     private const long MiB = 1024 * 1024;
 
     /// <summary>Boots a VM in memory that is kept, and saves it when its agent has settled.</summary>
     /// <exception cref="VmFailedException"/>
-    public async Task<(MemoryFile Memory, byte[] State)> SaveAsync(VmSpec spec, string stateFile, CancellationToken cancel)
+    public async Task<(MemoryFile Memory, byte[] State)> SaveAsync(VmSpec spec, string stateFile, TimeSpan limit, CancellationToken cancel)
     {
         var memory = TemplateFailures.OnHost(() => MemoryFile.Create("vmcache-template", spec.MemoryMiB * MiB));
         try
         {
-            var vm = await starter.BootInAsync(VmId.New(), spec, memory, cancel).ConfigureAwait(false);
-            await using (vm.ConfigureAwait(false))
-            {
-                try
-                {
-                    await vm.WaitForAgentAsync(cancel).ConfigureAwait(false);
-                    await SettleAsync(vm, cancel).ConfigureAwait(false);
-                    await vm.PauseAsync(cancel).ConfigureAwait(false);
-                    await vm.SaveTemplateAsync(stateFile, cancel).ConfigureAwait(false);
-                }
-                finally
-                {
-                    await vm.StopAsync(CancellationToken.None).ConfigureAwait(false);
-                }
-            }
-
+            await vms.BootInAsync(memory, spec, limit, SaveAsync, cancel).ConfigureAwait(false);
             // Only now nobody has it mapped for writing.
             await Task.Run(() => TemplateFailures.OnHost(() =>
             {
@@ -46,27 +31,25 @@ internal sealed class TemplateMaker(QemuHypervisorOptions options, VmStarter sta
             memory.Dispose();
             throw;
         }
+
+        async Task SaveAsync(QemuVm vm, CancellationToken within)
+        {
+            await vm.WaitForAgentAsync(within).ConfigureAwait(false);
+            await SettleAsync(vm, within).ConfigureAwait(false);
+            await vm.PauseAsync(within).ConfigureAwait(false);
+            await vm.SaveTemplateAsync(stateFile, within).ConfigureAwait(false);
+        }
     }
 
     /// <summary>A clone of it runs, and its agent answers.</summary>
     /// <exception cref="VmFailedException">It does not.</exception>
-    public async Task ProveAsync(VmSpec spec, MemoryFile memory, MemoryFile state, CancellationToken cancel)
-    {
-        var clone = await starter.CloneAsync(VmId.New(), spec, memory, state, VmPriority.Background, cancel).ConfigureAwait(false);
-        await using (clone.ConfigureAwait(false))
+    public Task ProveAsync(VmSpec spec, MemoryFile memory, MemoryFile state, TimeSpan limit, CancellationToken cancel) =>
+        vms.CloneAsync(memory, state, spec, limit, static async (clone, within) =>
         {
-            try
-            {
-                await clone.ResumeAsync(cancel).ConfigureAwait(false);
-                var guest = await clone.OpenGuestAsync(cancel).ConfigureAwait(false);
-                await guest.DisposeAsync().ConfigureAwait(false);
-            }
-            finally
-            {
-                await clone.StopAsync(CancellationToken.None).ConfigureAwait(false);
-            }
-        }
-    }
+            await clone.ResumeAsync(within).ConfigureAwait(false);
+            var guest = await clone.OpenGuestAsync(within).ConfigureAwait(false);
+            await guest.DisposeAsync().ConfigureAwait(false);
+        }, cancel);
 
     /// <summary>A new client of its channel has an answer: the agent has seen the last one leave, and waits for the next.</summary>
     private async Task SettleAsync(QemuVm vm, CancellationToken cancel)

@@ -8,14 +8,15 @@ using VmCacheCluster.Hypervisor.Qemu.Vm;
 namespace VmCacheCluster.Hypervisor.Qemu.Templates;
 
 /// <summary>Templates as files that outlive the daemon, each loaded once into sealed memory that all its clones map.</summary>
-public sealed class TemplateStore(string directory, QemuHypervisorOptions options, IHostClock clock, TimeProvider time) : ITemplates, ITemplateLender, IDisposable
+public sealed class TemplateStore(
+    string directory, QemuHypervisorOptions options, ThrowAwayVms vms, IHostClock clock, TimeProvider time) : ITemplates, ITemplateLender, IDisposable
 {
     private const long MiB = 1024 * 1024;
 
     private readonly TemplateDirectory _directory = new(directory);
     private readonly TemplateKey _key = new();
     private readonly VmStarter _starter = new(options, clock);
-    private readonly TemplateMaker _maker = new(options, new VmStarter(options, clock));
+    private readonly TemplateMaker _maker = new(options, vms);
     private readonly ConcurrentDictionary<TemplateDigest, LoadedTemplate> _loaded = new();
     /// <summary>What each pool's clones start from; it stays so until there is a successor.</summary>
     private readonly ConcurrentDictionary<PoolName, TemplateDigest> _wanted = new();
@@ -58,21 +59,22 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
     }
 
     /// <inheritdoc/>
-    public async Task<Template> MakeAsync(VmSpec spec, CancellationToken cancel)
+    public async Task<Template> MakeAsync(VmSpec spec, TimeSpan limit, CancellationToken cancel)
     {
         var digest = await KeyAsync(spec, cancel).ConfigureAwait(false);
-        return (await OnceAsync(spec, digest, draft => MakeAsync(spec, digest, draft, cancel), cancel).ConfigureAwait(false)).Template;
+        return (await OnceAsync(spec, digest, draft => MakeAsync(spec, digest, draft, limit, cancel), cancel).ConfigureAwait(false)).Template;
     }
 
-    private async Task<LoadedTemplate> MakeAsync(VmSpec spec, TemplateDigest digest, string draft, CancellationToken cancel)
+    private async Task<LoadedTemplate> MakeAsync(
+        VmSpec spec, TemplateDigest digest, string draft, TimeSpan limit, CancellationToken cancel)
     {
-        var (memory, bytes) = await _maker.SaveAsync(spec, TemplateFiles.State(draft), cancel).ConfigureAwait(false);
+        var (memory, bytes) = await _maker.SaveAsync(spec, TemplateFiles.State(draft), limit, cancel).ConfigureAwait(false);
         MemoryFile? state = null;
         try
         {
             state = OnHost(() => TemplateFiles.InMemory(bytes));
             var madeAt = time.GetUtcNow();
-            await ProveAsync(spec, digest, memory, state, cancel).ConfigureAwait(false);
+            await ProveAsync(spec, digest, memory, state, limit, cancel).ConfigureAwait(false);
             var description = await Task.Run(() => OnHost(() => TemplateFiles.Write(draft, digest, madeAt, memory, bytes, cancel)), cancel).ConfigureAwait(false);
             return new LoadedTemplate(description, memory, state);
         }
@@ -85,7 +87,8 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
     }
 
     /// <inheritdoc/>
-    public async Task<TakenTemplate?> TakeAsync(VmSpec spec, ITemplatePeers peers, DateTimeOffset notBefore, CancellationToken cancel)
+    public async Task<TakenTemplate?> TakeAsync(
+        VmSpec spec, ITemplatePeers peers, DateTimeOffset notBefore, TimeSpan limit, CancellationToken cancel)
     {
         var digest = await KeyAsync(spec, cancel).ConfigureAwait(false);
         var holders = await peers.FindAsync(digest, cancel).ConfigureAwait(false);
@@ -93,7 +96,7 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
         var (from, told) = (time.GetTimestamp(), "taken by another pool of this host");
         var taken = await OnceAsync(spec, digest, async draft =>
         {
-            var (loaded, wire) = await TakeAsync(spec, digest, draft, holders, notBefore, cancel).ConfigureAwait(false);
+            var (loaded, wire) = await TakeAsync(spec, digest, draft, holders, notBefore, limit, cancel).ConfigureAwait(false);
             told = string.Create(CultureInfo.InvariantCulture, $"taken from {loaded.Description.From} in {time.GetElapsedTime(from).TotalSeconds:0.0} s, {wire / (double)MiB:0.0} MiB over the wire");
             return loaded;
         }, cancel).ConfigureAwait(false);
@@ -101,7 +104,8 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
     }
 
     private async Task<(LoadedTemplate Loaded, long WireBytes)> TakeAsync(
-        VmSpec spec, TemplateDigest digest, string draft, IReadOnlyList<ITemplatePeer> holders, DateTimeOffset notBefore, CancellationToken cancel)
+        VmSpec spec, TemplateDigest digest, string draft, IReadOnlyList<ITemplatePeer> holders, DateTimeOffset notBefore, TimeSpan limit,
+        CancellationToken cancel)
     {
         var transfer = new TemplateTransfer(digest, spec.MemoryMiB * MiB, notBefore, draft, time);
         var sent = await transfer.RunAsync(holders, cancel).ConfigureAwait(false);
@@ -114,7 +118,7 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
         }), cancel).ConfigureAwait(false);
         try
         {
-            await ProveAsync(spec, digest, loaded.Memory, loaded.State, cancel).ConfigureAwait(false);
+            await ProveAsync(spec, digest, loaded.Memory, loaded.State, limit, cancel).ConfigureAwait(false);
             return (loaded, sent.WireBytes);
         }
         catch
@@ -136,11 +140,12 @@ public sealed class TemplateStore(string directory, QemuHypervisorOptions option
         }
     }
 
-    private async Task ProveAsync(VmSpec spec, TemplateDigest digest, MemoryFile memory, MemoryFile state, CancellationToken cancel)
+    private async Task ProveAsync(
+        VmSpec spec, TemplateDigest digest, MemoryFile memory, MemoryFile state, TimeSpan limit, CancellationToken cancel)
     {
         if (await KeyAsync(spec, cancel).ConfigureAwait(false) != digest)
             throw new VmFailedException(new VmFailure(VmFailureKind.Cancelled, "a file that shapes the template was replaced while it was being made"));
-        await _maker.ProveAsync(spec, memory, state, cancel).ConfigureAwait(false);
+        await _maker.ProveAsync(spec, memory, state, limit, cancel).ConfigureAwait(false);
     }
 
     private Task<TemplateDigest> KeyAsync(VmSpec spec, CancellationToken cancel) => Task.Run(() => OnHost(() => _key.Of(spec)), cancel);

@@ -18,6 +18,9 @@ internal sealed class Companions(VmPaths paths, IReadOnlyList<Companion> all) : 
     /// <summary>Those that an earlier process of the daemon started.</summary>
     public static Companions Adopt(VmPaths paths) => new(paths, [.. Names.Select(name => Companion.Adopt(name, paths)).OfType<Companion>()]);
 
+    /// <summary>The same of a VM whose start was interrupted: those that are not on record, too.</summary>
+    public static Companions FindAll(VmPaths paths) => new(paths, Companion.FindAll(paths));
+
     /// <summary>A VM whose companion ends is of no use, as Kata has it: its QEMU is ended too.</summary>
     /// <param name="qemu">That QEMU.</param>
     /// <param name="told">Told how it ended, before it does.</param>

@@ -10,12 +10,14 @@ internal static class KataProxy
 
     /// <summary>Returns once it listens; QEMU's end of the agent's channel is there already.</summary>
     /// <exception cref="VmFailedException">It cannot be executed, ends, or does not listen in time. It is ended then.</exception>
-    public static async Task<Companion> StartAsync(KataShape shape, VmPaths paths, VmId id, QemuHypervisorOptions options, CancellationToken cancel)
+    /// <param name="lifetime">See <see cref="Companion.Start"/>.</param>
+    public static async Task<Companion> StartAsync(
+        KataShape shape, VmPaths paths, VmId id, QemuHypervisorOptions options, TimeSpan? lifetime, CancellationToken cancel)
     {
         Companion proxy;
         try
         {
-            proxy = Companion.Start(Companions.Proxy, shape.ProxyPath, Arguments(shape, paths, id), paths);
+            proxy = Companion.Start(Companions.Proxy, shape.ProxyPath, Arguments(shape, paths, id), paths, lifetime: lifetime);
         }
         catch (IOException fault)
         {

@@ -9,7 +9,8 @@ internal static class VirtioFsServer
 {
     /// <summary>It listens before QEMU is there: the socket is made for it.</summary>
     /// <exception cref="IOException">It cannot be executed, or the socket not be made.</exception>
-    public static Companion Start(KataShape shape, VmPaths paths)
+    /// <param name="lifetime">See <see cref="Companion.Start"/>.</param>
+    public static Companion Start(KataShape shape, VmPaths paths, TimeSpan? lifetime)
     {
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
@@ -25,7 +26,7 @@ internal static class VirtioFsServer
             throw new IOException($"cannot listen on {QemuPaths.VirtioFs(paths)}: {fault.Message}", fault);
         }
 
-        return Companion.Start(Companions.VirtioFs, shape.VirtioFsDaemon, Arguments(shape, paths), paths, listener.SafeHandle);
+        return Companion.Start(Companions.VirtioFs, shape.VirtioFsDaemon, Arguments(shape, paths), paths, listener.SafeHandle, lifetime);
     }
 
     internal static IReadOnlyList<string> Arguments(KataShape shape, VmPaths paths) =>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu.CommandLine;
@@ -21,13 +22,22 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
     public Task<QemuVm> BootAsync(VmId id, VmSpec spec, VmPriority priority, CancellationToken cancel) =>
         StartAsync(id, spec, new Origin(VmSource.Boot, null, null, priority), cancel);
 
-    /// <summary>Boots a VM whose guest's memory is a file that is kept, in the background.</summary>
-    public Task<QemuVm> BootInAsync(VmId id, VmSpec spec, MemoryFile memory, CancellationToken cancel) =>
-        StartAsync(id, spec, new Origin(VmSource.Template, memory, null, VmPriority.Background), cancel);
+    /// <summary>Boots a VM that ends by itself, also without the daemon.</summary>
+    /// <param name="lifetime">From the start of its processes.</param>
+    public Task<QemuVm> BootForAsync(VmId id, VmSpec spec, TimeSpan lifetime, CancellationToken cancel) =>
+        StartAsync(id, spec, new Origin(VmSource.Boot, null, null, VmPriority.Normal) { Lifetime = lifetime }, cancel);
+
+    /// <summary>The same with its guest's memory in a file that is kept, in the background.</summary>
+    public Task<QemuVm> BootInAsync(VmId id, VmSpec spec, MemoryFile memory, TimeSpan lifetime, CancellationToken cancel) =>
+        StartAsync(id, spec, new Origin(VmSource.Template, memory, null, VmPriority.Background) { Lifetime = lifetime }, cancel);
 
     /// <summary>Starts a clone, which is paused then.</summary>
     public Task<QemuVm> CloneAsync(VmId id, VmSpec spec, MemoryFile memory, MemoryFile state, VmPriority priority, CancellationToken cancel) =>
         StartAsync(id, spec, new Origin(VmSource.Clone, memory, state, priority), cancel);
+
+    /// <summary>The same in the background, of one that ends by itself, also without the daemon.</summary>
+    public Task<QemuVm> CloneForAsync(VmId id, VmSpec spec, MemoryFile memory, MemoryFile state, TimeSpan lifetime, CancellationToken cancel) =>
+        StartAsync(id, spec, new Origin(VmSource.Clone, memory, state, VmPriority.Background) { Lifetime = lifetime }, cancel);
 
     private async Task<QemuVm> StartAsync(VmId id, VmSpec spec, Origin origin, CancellationToken cancel)
     {
@@ -53,7 +63,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             VmDirectories.Create(paths);
             state = OnHost($"cannot write {QemuPaths.State(paths)}", () => StateFile.Create(
                 QemuPaths.State(paths), new VmMark(VmOwnership.Making, HandOutPath.None, Served.Unknown, clock.Now)));
-            if (spec.Kata is { Share: SharedFileSystem.VirtioFs } shape) companions.Add(Serve(shape, paths));
+            if (spec.Kata is { Share: SharedFileSystem.VirtioFs } shape) companions.Add(Serve(shape, paths, origin.Lifetime));
             process = Launch(spec, origin, paths, id);
             var facts = new VmFacts(id, spec, paths, process.Identity, origin.Source == VmSource.Clone ? MadeBy.Clone : MadeBy.Boot)
             {
@@ -61,10 +71,17 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             };
             Record(facts);
             monitor = await ConnectAsync(facts, process, cancel).ConfigureAwait(false);
+            if (origin.Lifetime is not null)
+            {
+                process = await GuardedAsync(facts, process).ConfigureAwait(false);
+                facts = facts with { Process = process.Identity };
+                Record(facts);
+            }
+
             if (origin.State is { } saved) await StateLoader.LoadAsync(monitor, process, saved, QemuPaths.Log(paths), cancel).ConfigureAwait(false);
             if (spec.Kata is { ProxyPath.Length: > 0 } proxied)
             {
-                companions.Add(await KataProxy.StartAsync(proxied, paths, id, options, cancel).ConfigureAwait(false));
+                companions.Add(await KataProxy.StartAsync(proxied, paths, id, options, origin.Lifetime, cancel).ConfigureAwait(false));
                 facts = facts with { ProxyPid = companions[^1].Pid };
                 Record(facts);
             }
@@ -85,8 +102,11 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
     {
         try
         {
-            return QemuProcess.Start(spec.Qemu, QemuCommandLine.Build(spec, paths, id, origin.Source), QemuPaths.Log(paths), origin.Memory?.Handle,
-                smallPages: origin.Source == VmSource.Clone, priority: origin.Priority);
+            var (arguments, log) = (QemuCommandLine.Build(spec, paths, id, origin.Source), QemuPaths.Log(paths));
+            var (memory, smallPages) = (origin.Memory?.Handle, origin.Source == VmSource.Clone);
+            return origin.Lifetime is { } lifetime
+                ? QemuProcess.StartGuarded(spec.Qemu, arguments, log, lifetime, memory, smallPages, origin.Priority)
+                : QemuProcess.Start(spec.Qemu, arguments, log, memory, smallPages, origin.Priority);
         }
         catch (IOException fault)
         {
@@ -101,11 +121,22 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         return true;
     });
 
-    private static Companion Serve(KataShape shape, VmPaths paths)
+    /// <summary>What was started is the guard; QEMU, whose monitor has greeted, has written its pid.</summary>
+    private static async Task<QemuProcess> GuardedAsync(VmFacts facts, QemuProcess guard)
+    {
+        var text = OnHost($"cannot read {QemuPaths.PidFile(facts.Paths)}", () => File.ReadAllText(QemuPaths.PidFile(facts.Paths)).Trim());
+        var found = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var pid) ? guard.Guarded(facts.Id, pid) : null;
+        if (found is not null) return found;
+        if (await guard.HasExitedWithinAsync(Soon, CancellationToken.None).ConfigureAwait(false)) throw NotStarted(facts, await guard.Exited.ConfigureAwait(false));
+        throw new VmFailedException(new VmFailure(VmFailureKind.Start, $"QEMU's pid file says '{text}', which is no process of its VM",
+            "check that the pool's qemu is a QEMU that stays in the foreground"));
+    }
+
+    private static Companion Serve(KataShape shape, VmPaths paths, TimeSpan? lifetime)
     {
         try
         {
-            return VirtioFsServer.Start(shape, paths);
+            return VirtioFsServer.Start(shape, paths, lifetime);
         }
         catch (IOException fault)
         {
@@ -177,7 +208,11 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         }
     }
 
-    private sealed record Origin(VmSource Source, MemoryFile? Memory, MemoryFile? State, VmPriority Priority);
+    private sealed record Origin(VmSource Source, MemoryFile? Memory, MemoryFile? State, VmPriority Priority)
+    {
+        /// <summary>After which its processes end by themselves; null: never.</summary>
+        public TimeSpan? Lifetime { get; init; }
+    }
 
     private static T OnHost<T>(string what, Func<T> action)
     {

@@ -70,6 +70,16 @@ internal sealed class House : IAsyncDisposable
         return daemon;
     }
 
+    /// <summary>Starts a daemon on a host as <see cref="KvmStandIn"/> makes it.</summary>
+    public DaemonProcess StartWithKvm(string settings)
+    {
+        var config = Write($"{_daemons.Count}.conf", $"vmcache {{\nstate-dir = \"{At("state")}\"\n{settings}\n}}\n");
+        string[] all = [.. KvmStandIn.Before(At("dev")), Dist.Daemon, .. Flags(config, Endpoint, [])];
+        var daemon = DaemonProcess.StartProgram(all[0], Endpoint, Patience, all[1..]);
+        _daemons.Add(daemon);
+        return daemon;
+    }
+
     /// <summary>Starts a daemon that kills itself at a step, such as "after:Record:Reserved".</summary>
     public DaemonProcess StartDoomed(string settings, string step)
     {

@@ -22,11 +22,14 @@ public sealed class HypervisorHouse : IAsyncDisposable
             ClientDirectory = Path.Combine(_root.FullName, "client"),
         };
         Hypervisor = Another();
+        ThrowAways = new ThrowAwayVms(Options, new LinuxHostClock());
     }
 
     public QemuHypervisorOptions Options { get; }
 
     public QemuHypervisor Hypervisor { get; }
+
+    public ThrowAwayVms ThrowAways { get; }
 
     public string Root => _root.FullName;
 

@@ -240,7 +240,7 @@ public sealed class QemuHypervisorSpecs
     public async Task Proves_that_kvm_runs_the_guest_or_says_why_not_and_leaves_nothing(string cpuModel)
     {
         await using var house = new HypervisorHouse();
-        var proof = new KvmProof(house.Options, house.Hypervisor, new LinuxHostClock());
+        var proof = new KvmProof(house.Options, house.ThrowAways, new LinuxHostClock());
         var spec = HypervisorHouse.Spec() with { CpuModel = cpuModel };
         using var limit = new CancellationTokenSource(HypervisorHouse.Patience);
 
@@ -248,7 +248,7 @@ public sealed class QemuHypervisorSpecs
 
         Assert.NotEmpty(verdict.Reason);
         house.AssertEmpty();
-        var remembered = new KvmProof(house.Options, house.Hypervisor, new LinuxHostClock()).Remembered(spec);
+        var remembered = new KvmProof(house.Options, house.ThrowAways, new LinuxHostClock()).Remembered(spec);
         if (File.Exists("/dev/kvm")) Assert.Equal(verdict, remembered);
         Assert.Null(proof.Remembered(spec with { KernelParameters = "other" }));
         if (verdict.Accelerator == Accelerator.Kvm)

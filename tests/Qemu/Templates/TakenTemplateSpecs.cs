@@ -23,7 +23,7 @@ public sealed class TakenTemplateSpecs : IDisposable
     {
         _house = house;
         _root = Path.Combine(house.House.Root, Guid.NewGuid().ToString("N"));
-        _store = new TemplateStore(_root, house.House.Options, new LinuxHostClock(), TimeProvider.System);
+        _store = new TemplateStore(_root, house.House.Options, house.House.ThrowAways, new LinuxHostClock(), TimeProvider.System);
     }
 
     public void Dispose() => _store.Dispose();
@@ -43,7 +43,7 @@ public sealed class TakenTemplateSpecs : IDisposable
             await clone.StopAsync(None);
         }
 
-        using var later = new TemplateStore(_root, _house.House.Options, new LinuxHostClock(), TimeProvider.System);
+        using var later = new TemplateStore(_root, _house.House.Options, _house.House.ThrowAways, new LinuxHostClock(), TimeProvider.System);
         Assert.Equal(taken.Template, await later.FindAsync(TemplateHouse.Spec(), None));
         _house.House.AssertEmpty();
         Assert.Empty(Drafts());
@@ -91,7 +91,7 @@ public sealed class TakenTemplateSpecs : IDisposable
         var failure = (await Assert.ThrowsAsync<VmFailedException>(() => TakeAsync(new FakePeer("beta", _house.Store), _house.Template.MadeAt.AddSeconds(1)))).Failure;
 
         Assert.Contains("which is too old", failure.Message, StringComparison.Ordinal);
-        Assert.Null(await _store.TakeAsync(TemplateHouse.Spec(), new FakePeers(), DateTimeOffset.MinValue, None));
+        Assert.Null(await _store.TakeAsync(TemplateHouse.Spec(), new FakePeers(), DateTimeOffset.MinValue, HypervisorHouse.Patience, None));
         AssertNothing();
     }
 
@@ -101,12 +101,12 @@ public sealed class TakenTemplateSpecs : IDisposable
         using var given = new CancellationTokenSource();
         var held = new TaskCompletionSource();
         var slow = new FakePeer("beta", _house.Store) { Holding = async cancel => { held.TrySetResult(); await Task.Delay(Timeout.Infinite, cancel); } };
-        var giving = _store.TakeAsync(TemplateHouse.Spec(), new FakePeers(slow), DateTimeOffset.MinValue, given.Token);
+        var giving = _store.TakeAsync(TemplateHouse.Spec(), new FakePeers(slow), DateTimeOffset.MinValue, HypervisorHouse.Patience, given.Token);
         await held.Task;
-        using var process = new TemplateStore(_root, _house.House.Options, new LinuxHostClock(), TimeProvider.System);
+        using var process = new TemplateStore(_root, _house.House.Options, _house.House.ThrowAways, new LinuxHostClock(), TimeProvider.System);
 
         // Another process is kept out, another pool waits.
-        var refused = (await Assert.ThrowsAsync<VmFailedException>(() => process.TakeAsync(TemplateHouse.Spec(), new FakePeers(new FakePeer("beta", _house.Store)), DateTimeOffset.MinValue, None))).Failure;
+        var refused = (await Assert.ThrowsAsync<VmFailedException>(() => process.TakeAsync(TemplateHouse.Spec(), new FakePeers(new FakePeer("beta", _house.Store)), DateTimeOffset.MinValue, HypervisorHouse.Patience, None))).Failure;
         Assert.Contains("another process is making the template", refused.Message, StringComparison.Ordinal);
         var (one, other) = (TakeAsync(new FakePeer("gamma", _house.Store)), TakeAsync(new FakePeer("delta", _house.Store)));
         await given.CancelAsync();
@@ -119,7 +119,7 @@ public sealed class TakenTemplateSpecs : IDisposable
     }
 
     private Task<TakenTemplate?> TakeAsync(ITemplatePeer peer, DateTimeOffset notBefore = default)
-        => _store.TakeAsync(TemplateHouse.Spec(), new FakePeers(peer), notBefore, None);
+        => _store.TakeAsync(TemplateHouse.Spec(), new FakePeers(peer), notBefore, HypervisorHouse.Patience, None);
 
     private IEnumerable<string> Drafts() => Directory.EnumerateDirectories(_root, ".new-*", SearchOption.AllDirectories);
 

@@ -28,14 +28,14 @@ public sealed class TemplateHouse : IAsyncLifetime
     public static VmSpec Spec() => SharedVm.Spec();
 
     /// <summary>The same directory, as a later process of the daemon would have it.</summary>
-    public TemplateStore Another() => new(Directory, House.Options, new LinuxHostClock(), TimeProvider.System);
+    public TemplateStore Another() => new(Directory, House.Options, House.ThrowAways, new LinuxHostClock(), TimeProvider.System);
 
     public async Task InitializeAsync()
     {
         Store = Another();
         using var limit = new CancellationTokenSource(HypervisorHouse.Patience);
         Assert.Null(await Store.FindAsync(Spec(), limit.Token));
-        Template = await Store.MakeAsync(Spec(), limit.Token);
+        Template = await Store.MakeAsync(Spec(), HypervisorHouse.Patience, limit.Token);
         House.AssertEmpty();
     }
 

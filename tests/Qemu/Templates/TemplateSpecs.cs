@@ -172,11 +172,11 @@ public sealed class TemplateSpecs(TemplateHouse house)
     {
         var spec = TemplateHouse.Spec() with { KernelParameters = TemplateHouse.Spec().KernelParameters + " made_by=one" };
         using var given = new CancellationTokenSource();
-        var making = house.Store.MakeAsync(spec, given.Token);
+        var making = house.Store.MakeAsync(spec, HypervisorHouse.Patience, given.Token);
         await Tests.TestSupport.Eventually.Async(() => HypervisorHouse.ProcessesNaming(house.House.Root).Count > 0, "QEMU runs");
         using var other = house.Another();
 
-        var refused = (await Assert.ThrowsAsync<VmFailedException>(() => other.MakeAsync(spec, None))).Failure;
+        var refused = (await Assert.ThrowsAsync<VmFailedException>(() => other.MakeAsync(spec, HypervisorHouse.Patience, None))).Failure;
         await given.CancelAsync();
         await Assert.ThrowsAnyAsync<Exception>(() => making);
 
@@ -197,7 +197,7 @@ public sealed class TemplateSpecs(TemplateHouse house)
         await copy.Store.SweepAsync(new TemplateLimits(TimeSpan.Zero, null), None);
         Assert.True(Directory.Exists(copy.Of));
         // Another daemon's pools are of another shape.
-        using var later = new TemplateStore(copy.Root, house.House.Options, new VmCacheCluster.Hypervisor.Qemu.LinuxHostClock(), TimeProvider.System);
+        using var later = new TemplateStore(copy.Root, house.House.Options, house.House.ThrowAways, new VmCacheCluster.Hypervisor.Qemu.LinuxHostClock(), TimeProvider.System);
         await later.SweepAsync(new TemplateLimits(TimeSpan.Zero, null), None);
         Assert.False(Directory.Exists(copy.Of));
     }
@@ -229,7 +229,7 @@ public sealed class TemplateSpecs(TemplateHouse house)
             _version = Path.Combine(Of, Path.GetFileName(version));
             Directory.CreateDirectory(_version);
             foreach (var file in Directory.GetFiles(version)) File.Copy(file, Path.Combine(_version, Path.GetFileName(file)));
-            Store = new TemplateStore(Root, house.House.Options, new VmCacheCluster.Hypervisor.Qemu.LinuxHostClock(), TimeProvider.System);
+            Store = new TemplateStore(Root, house.House.Options, house.House.ThrowAways, new VmCacheCluster.Hypervisor.Qemu.LinuxHostClock(), TimeProvider.System);
         }
 
         private readonly string _version;

@@ -41,14 +41,15 @@ public sealed class FakeTemplates(FakeHypervisor host) : ITemplates
         return Stored;
     }
 
-    public async Task<Template> MakeAsync(VmSpec spec, CancellationToken cancel)
+    public async Task<Template> MakeAsync(VmSpec spec, TimeSpan limit, CancellationToken cancel)
     {
         Interlocked.Increment(ref _made);
         await Making(spec, cancel);
         return Stored = Some("b");
     }
 
-    public async Task<TakenTemplate?> TakeAsync(VmSpec spec, ITemplatePeers peers, DateTimeOffset notBefore, CancellationToken cancel)
+    public async Task<TakenTemplate?> TakeAsync(
+        VmSpec spec, ITemplatePeers peers, DateTimeOffset notBefore, TimeSpan limit, CancellationToken cancel)
     {
         Asked.Enqueue(notBefore);
         var taken = await Taking(spec, cancel);
