@@ -14,11 +14,15 @@ internal sealed class MemberStarter(PoolSettings settings, PoolSurroundings arou
     public Member Start(VmId id, VmSpec spec, FoundVm? found, Template? template, VmPriority priority)
     {
         var options = settings.Options;
-        var plan = new VmPlan(id, spec, found, options.GracePeriod, options.BootTimeout, options.Lease, door, template, options.Prime, priority);
+        var plan = new VmPlan(id, spec, found, options.GracePeriod, options.BootTimeout, options.Lease, door, template, options.Prime, priority) { HeldLimit = options.HeldLimit };
         var ports = around.Ports;
         var actor = context.Watch(context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value));
         var life = found is null ? template is null ? VmLife.New : VmLife.NewClone : VmLifecycle.WhileTakenOver(found.Mark!);
-        var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.HeldBy, Size = found?.Size, WarmBefore = WarmBefore(found) };
+        var member = new Member(id, actor, spec, life)
+        {
+            Facts = found?.Facts, Lease = found?.HeldBy, Size = found?.Size, WarmBefore = WarmBefore(found),
+            MadeBy = found?.Facts?.MadeBy ?? (template is null ? MadeBy.Boot : MadeBy.Clone),
+        };
         if (found is { HeldBy: { } known, Mark: { } mark })
         {
             var held = new HeldLease(known);

@@ -31,6 +31,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private readonly PoolRollout _rollout;
     private readonly PoolCallers _callers;
     private readonly PoolGate _gate;
+    private readonly PoolAges _ages;
     private readonly Dictionary<VmId, Member> _members = [];
     private readonly WarmShelf _shelf = new();
 
@@ -50,6 +51,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _starter = new MemberStarter(_settings, around, Context, new PoolDoor(Self, _shelf));
         _making = new PoolMaking(_members, around.BootSlots);
         _gate = new PoolGate(plan.Closed);
+        _ages = new PoolAges(_settings, () => Timers);
         _rollout = new PoolRollout(_settings, _gate, _refill, _events, Self, Context.Parent, () => Timers, _log);
         _endings = new PoolEndings(_settings.Name, _refill, _template, _rollout, _events, () => Timers, around, _log);
         _views = new PoolViews(_settings, _members, _template.Source, _refill, _gate, _events, around.Ports.Time);
@@ -165,7 +167,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
             if (refused.Failure is null && member is { Life.Phase: VmPhase.Warm, Lost: false, Offer: null }) PutOnShelf(member);
         }
 
-        _callers.ServeAnew(refused.Failure is null ? refused.Caller : refused.Caller with { Failures = refused.Caller.Failures + 1 }, refused.Failure);
+        _callers.ServeAnew(refused);
         Balance();
     }
 
@@ -189,7 +191,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         member.Life = changed.Life;
         member.Facts = changed.Facts;
         member.ConfirmBefore = changed.ConfirmBefore;
-        (member.Lease, member.ExpiresAt, member.Size) = (changed.Lease, changed.ExpiresAt, changed.Size);
+        (member.Lease, member.ExpiresAt, member.Size, member.HeldAt) = (changed.Lease, changed.ExpiresAt, changed.Size, changed.HeldAt);
         if (member.Lease is { } lease && !changed.Life.Ended) _callers.Keys.Leased(changed.Id, lease);
         if (before.Making && !changed.Life.Making) _making.Done(member);
         if (before.Phase != changed.Life.Phase) OnPhase(member, before);
@@ -202,10 +204,14 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void OnPhase(Member member, VmLife before)
     {
         if (before.Phase == VmPhase.Warm) _shelf.Withdraw(member.Id);
+        if (before.Phase == VmPhase.Unresponsive) _endings.DoubtOver();
         switch (member.Life.Phase)
         {
             case VmPhase.Warm:
                 OnWarm(member, before);
+                break;
+            case VmPhase.Unresponsive:
+                _endings.Doubted(member);
                 break;
             case VmPhase.Leased:
                 member.Offer = null;
@@ -224,19 +230,15 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (before.Making) _refill.Succeeded(member.BegunAt is { } begun ? _around.Ports.Time.GetElapsedTime(begun) : _refill.Took);
         if (before.Making && member.Facts?.MadeBy == MadeBy.Clone) _template.Source.CloneSucceeded();
         if (before.Making) _rollout.Made(member);
-        if (_settings.Options.MaxAge is { } age && !member.MaxAgeRuns)
-        {
-            member.MaxAgeRuns = true;
-            var left = age - member.WarmBefore;
-            Timers.StartSingleTimer((nameof(TooOld), member.Id), new TooOld(member.Id), left > TimeSpan.Zero ? left : TimeSpan.FromTicks(1));
-        }
-
+        _ages.Watch(member);
         if (_gate.GivenUp is { } reason)
         {
             member.Actor.Tell(new StopVm(member.Id, reason));
             return;
         }
 
+        // Claimed while it did not answer: it answers that caller yet, or refuses it.
+        if (before.Phase == VmPhase.Unresponsive && member.Offer is { Caller.Ticket.Settled: false }) return;
         var made = before.Making && before.Phase != VmPhase.Adopting;
         if (_callers.TakeNext(made) is { } caller)
         {
@@ -259,7 +261,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         // Last of all: whatever was sent to it until now has its answer.
         member.Actor.Tell(PoisonPill.Instance);
         _callers.Keys.Ended(member.Id);
-        if (member.MaxAgeRuns) Timers.Cancel((nameof(TooOld), member.Id));
+        _ages.Forget(member);
         // A caller who claimed it when its actor took no more messages had no answer.
         if (member.TakeCaller() is { } caller) _callers.ServeAnew(caller);
         foreach (var delayed in member.TakeAfterwards()) _callers.ServeAnew(delayed);
@@ -304,7 +306,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void TakeBack(Member lost, FoundVm found)
     {
         _members.Remove(lost.Id);
-        if (lost.MaxAgeRuns) Timers.Cancel((nameof(TooOld), lost.Id));
+        _ages.Forget(lost);
         _releases.Recovered(lost.Id);
         Spawn(lost.Id, found.Facts!.Spec, found);
     }
@@ -392,8 +394,6 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         var (fresh, outdated) = _shelf.Count;
         return new PoolCount(
-            _settings.Options.VmCacheNumber, _callers.Waiting, _refill.FailuresInARow, _refill.BackingOff, _making.Count, fresh, outdated, _gate.Cordoned is not null, _rollout.Limits);
+            _settings.Options.VmCacheNumber, _callers.Waiting, _refill.FailuresInARow, _refill.BackingOff, _making.Count, fresh, outdated, _gate.Cordoned is not null, _rollout.Limits, _endings.Unresponsive);
     }
-
-    private sealed record TooOld(VmId Id);
 }
