@@ -137,9 +137,10 @@ public sealed record NodeView(IReadOnlyList<PoolView> Pools, bool Starting);
 
 /// <summary>A pool, as its status shows it.</summary>
 /// <param name="Reason">Why it is not at its target; empty when it is.</param>
+/// <param name="Accelerator">Null: not known yet.</param>
 public sealed record PoolView(
     PoolName Name, string? Endpoint, int Target, int Warm, int Warming, int Leased, int Waiting, string Reason,
-    Accelerator Accelerator, string AcceleratorReason, IReadOnlyList<VmView> Vms, IReadOnlyList<PoolEvent> Events)
+    Accelerator? Accelerator, string AcceleratorReason, IReadOnlyList<VmView> Vms, IReadOnlyList<PoolEvent> Events)
 {
     /// <summary>How its next VM is made.</summary>
     public MadeBy Refill { get; init; }

@@ -15,7 +15,7 @@ internal sealed class PoolViews(
     private PoolView Pool(PoolOptions options, int making, PoolCallers callers, AcceleratorVerdict? accelerator) => new(
         settings.Name, options.Endpoint, options.VmCacheNumber, Warm, making, members.Values.Count(m => m.Shown.Held), callers.Waiting,
         gate.GivenUp ?? (gate.Cordoned is { } cordoned && Warm < options.VmCacheNumber ? cordoned : WhyNotFull(options.VmCacheNumber, making)),
-        accelerator?.Accelerator ?? Accelerator.Tcg, accelerator?.Reason ?? "not resolved yet",
+        accelerator?.Accelerator, accelerator?.Reason ?? "not resolved yet",
         [.. members.Values.Select(Vm)], events.Snapshot())
     {
         Refill = source.Wanted && source.Template is not null ? MadeBy.Clone : MadeBy.Boot,
