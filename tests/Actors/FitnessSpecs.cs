@@ -61,6 +61,39 @@ public class FitnessSpecs : NodeFixture
     }
 
     [Fact]
+    public async Task Says_what_was_wrong_with_the_agent_though_the_deadline_ended_its_preparation()
+    {
+        Hypervisor.Script = async (_, step, cancel) =>
+        {
+            if (step != VmStep.Prepare) return;
+            await Never(cancel).ContinueWith(_ => { }, TaskScheduler.Default);
+            throw new VmFailedException(new VmFailure(VmFailureKind.Agent, "its answer has begun and is not complete"));
+        };
+        await StartAsync(Pool(number: 1));
+
+        var refused = Assert.IsType<AcquireRefused>(await AskAsync(AcquireV1(seconds: 1)));
+
+        Assert.Equal(RefusalKind.Exhausted, refused.Kind);
+        Assert.Contains("its answer has begun and is not complete", refused.Reason);
+    }
+
+    [Fact]
+    public async Task Says_that_a_vm_is_still_being_prepared_when_the_deadline_of_a_key_comes_first()
+    {
+        Hypervisor.Script = (_, step, cancel) => step == VmStep.Prepare ? Never(cancel) : Task.CompletedTask;
+        await StartAsync(Pool(number: 1));
+        var id = (await UntilAsync(p => p.Warm == 1)).Vms[0].Id;
+        var acquire = AcquireV1(Wish(key: "k"));
+        Gateway.Tell(acquire);
+        await UntilAsync(p => p.Vms.Any(v => v.Id == id && v.Life.Phase == VmPhase.Preparing));
+
+        Time.Advance(TimeSpan.FromSeconds(30));
+
+        var refused = Assert.IsType<AcquireRefused>(await acquire.Ticket.Answer.WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.Contains($"VM {id} was still being prepared for it", refused.Reason);
+    }
+
+    [Fact]
     public async Task Has_one_back_that_was_only_late()
     {
         await StartAsync(Pool(number: 1));
