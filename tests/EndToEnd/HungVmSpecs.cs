@@ -45,6 +45,17 @@ public sealed class HungVmSpecs : HouseSpecs
     }
 
     [Fact]
+    public async Task Says_what_did_not_answer_when_no_vm_could_be_resumed()
+    {
+        var daemon = House.Start($"{House.Fakes(3, "hang-on=cont")}\nstop {{ quit = 200ms, term = 2s, kill = 10s }}");
+        await daemon.WarmAsync();
+
+        var fault = await Assert.ThrowsAsync<VmCacheException>(() => LeaseAsync(daemon.Client));
+
+        Assert.Contains("3 VMs could not be prepared for this request, the last because: QEMU did not answer 'cont' within 1 s", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Is_warm_again_when_it_hung_for_a_moment_only()
     {
         var daemon = House.Start(House.Fakes(1));
