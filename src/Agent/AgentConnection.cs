@@ -25,10 +25,12 @@ public static class AgentConnection
     /// <exception cref="TtrpcConnectionException">Nobody listens there, or connections keep ending.</exception>
     /// <exception cref="TtrpcTimeoutException">No answer within <paramref name="limit"/>.</exception>
     /// <exception cref="TtrpcStatusException">The agent answered with an error.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled before anything was wrong; what was wrong is told else.</exception>
     public static async Task<(IAgentChannel Channel, T Answer)> OpenAsync<T>(
         AgentDial dial, Func<AgentClient, TimeSpan, Task<T>> ask, TimeSpan limit, CancellationToken cancel)
     {
         var asked = Stopwatch.StartNew();
+        TtrpcException? before = null;
         for (var patience = FirstPatience; ;)
         {
             var left = limit - asked.Elapsed;
@@ -37,17 +39,32 @@ public static class AgentConnection
             {
                 return await AskAsync(dial, ask, patience < left ? patience : left, cancel).ConfigureAwait(false);
             }
-            catch (TtrpcTimeoutException) when (patience < left)
+            catch (TtrpcTimeoutException fault) when (patience < left)
             {
                 patience *= 2;
+                before = fault;
             }
             catch (TtrpcConnectionException fault) when (left > Pause && MayHold(fault))
             {
                 // Ended by garbage that was still on its way to the last client, or taken up by nobody yet.
+                before = fault;
             }
-            await Task.Delay(Pause, cancel).ConfigureAwait(false);
+            catch (TtrpcTimeoutException) when (before is not null && left < FirstPatience)
+            {
+                // The last question had hardly any time: the one before says more.
+                throw new TtrpcTimeoutException($"{before.Message}; it was asked for {asked.Elapsed.TotalSeconds:0.#} s");
+            }
+            catch (OperationCanceledException fault) when (before is not null)
+            {
+                throw GivenUp(before, asked.Elapsed, fault);
+            }
+            // Cancelled meanwhile, the next question ends at once.
+            await Task.Delay(Pause, CancellationToken.None).ConfigureAwait(false);
         }
     }
+
+    private static TtrpcConnectionException GivenUp(TtrpcException last, TimeSpan after, Exception cause) =>
+        new($"{last.Message}; it was given up after {after.TotalSeconds:0.#} s", cause);
 
     private static async Task<(IAgentChannel, T)> AskAsync<T>(
         AgentDial dial, Func<AgentClient, TimeSpan, Task<T>> ask, TimeSpan timeout, CancellationToken cancel)

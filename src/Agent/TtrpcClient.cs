@@ -66,7 +66,7 @@ public sealed class TtrpcClient : IAgentChannel
         catch (OperationCanceledException) when (deadline.IsCancellationRequested)
         {
             cancel.ThrowIfCancellationRequested();
-            throw new TtrpcTimeoutException($"{service}/{method} got no answer within {timeout?.TotalSeconds:0.###} s");
+            throw new TtrpcTimeoutException($"{service}/{method} got no answer within {timeout?.TotalSeconds:0.###} s{(_reader.Unfinished is { Length: > 0 } some ? $"; its answer has begun and is not complete: {some}" : "")}");
         }
         catch (TtrpcStatusException e) when (e.Code == TtrpcStatusCode.DeadlineExceeded && timeout is not null)
         {

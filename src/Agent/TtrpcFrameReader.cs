@@ -15,6 +15,10 @@ public sealed class TtrpcFrameReader(Stream stream, int maxPayload = TtrpcFrame.
     private readonly byte[] _buffer = new byte[4096];
     private int _start;
     private int _end;
+    private (int Have, int Of, bool Header)? _unfinished;
+
+    /// <summary>How much there is of a frame that has begun and is not complete, for a person; empty when there is none. To be read at any time.</summary>
+    public string Unfinished => _unfinished is var (have, of, header) ? $"{have} of {of} bytes {(header ? "of its header " : "")}have come" : "";
 
     /// <summary>The next frame, or null when the stream ended between two frames.</summary>
     /// <exception cref="TtrpcMalformedException">Garbage, a frame cut short by the end, or one that came too slowly.</exception>
@@ -41,12 +45,15 @@ public sealed class TtrpcFrameReader(Stream stream, int maxPayload = TtrpcFrame.
     {
         while (_end - _start < TtrpcFrame.HeaderLength)
         {
+            _unfinished = (_end - _start, TtrpcFrame.HeaderLength, true);
             if (!await FillAsync(cancel).ConfigureAwait(false)) throw CutShort(TtrpcFrame.HeaderLength, _end - _start);
         }
 
         var (length, frame) = ParseHeader();
         _start += TtrpcFrame.HeaderLength;
-        return frame with { Payload = await ReadPayloadAsync(length, cancel).ConfigureAwait(false) };
+        frame = frame with { Payload = await ReadPayloadAsync(length, cancel).ConfigureAwait(false) };
+        _unfinished = null;
+        return frame;
     }
 
     /// <returns>The next frame when all of it has been read already.</returns>
@@ -83,6 +90,7 @@ public sealed class TtrpcFrameReader(Stream stream, int maxPayload = TtrpcFrame.
         _start += have;
         while (have < length)
         {
+            _unfinished = (have, length, false);
             var read = await stream.ReadAsync(payload.AsMemory(have), cancel).ConfigureAwait(false);
             if (read == 0) throw CutShort(length, have);
             have += read;

@@ -9,6 +9,8 @@ public static class Processes
 {
     public const int Sigterm = 15;
     public const int Sigkill = 9;
+    public const int Sigcont = 18;
+    public const int Sigstop = 19;
 
     /// <summary>A zombie is dead, once its last thread has ended.</summary>
     public static bool IsAlive(long pid)

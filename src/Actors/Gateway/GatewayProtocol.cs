@@ -11,7 +11,14 @@ namespace VmCacheCluster.Actors.Gateway;
 /// <param name="Wish">What a caller of vmcache.v1 asks for; null for Kata's callers, who take a VM as it is.</param>
 /// <param name="Failures">VMs that were to be its and failed while they were prepared.</param>
 public sealed record AcquireBaseVm(
-    AcquireTicket Ticket, PoolName Pool, HandOutPath Path, TimeSpan Wait, LeaseWish? Wish = null, int Failures = 0);
+    AcquireTicket Ticket, PoolName Pool, HandOutPath Path, TimeSpan Wait, LeaseWish? Wish = null, int Failures = 0)
+{
+    /// <summary>What was wrong with the last VM that was to be its; null: there was none, or nothing was.</summary>
+    public VmFailure? Trouble { get; init; }
+
+    /// <summary>The end of its wait (a timestamp); null: nobody has begun to count.</summary>
+    public long? Until { get; init; }
+}
 
 /// <summary>To the gateway: the caller has left and abandoned its ticket.</summary>
 public sealed record AcquireAbandoned(AcquireTicket Ticket, PoolName Pool);
@@ -132,9 +139,10 @@ public sealed record NodeView(IReadOnlyList<PoolView> Pools, bool Starting);
 
 /// <summary>A pool, as its status shows it.</summary>
 /// <param name="Reason">Why it is not at its target; empty when it is.</param>
+/// <param name="Accelerator">Null: not known yet.</param>
 public sealed record PoolView(
     PoolName Name, string? Endpoint, int Target, int Warm, int Warming, int Leased, int Waiting, string Reason,
-    Accelerator Accelerator, string AcceleratorReason, IReadOnlyList<VmView> Vms, IReadOnlyList<PoolEvent> Events)
+    Accelerator? Accelerator, string AcceleratorReason, IReadOnlyList<VmView> Vms, IReadOnlyList<PoolEvent> Events)
 {
     /// <summary>How its next VM is made.</summary>
     public MadeBy Refill { get; init; }
@@ -176,7 +184,14 @@ public sealed record PoolView(
 /// <param name="Size">As it is now; null: as it was started.</param>
 public sealed record VmView(
     VmId Id, PoolName Pool, VmLife Life, VmSpec Spec, VmFacts? Facts, DateTimeOffset? ConfirmBefore, TimeSpan Grace,
-    LeaseRecord? Lease = null, DateTimeOffset? ExpiresAt = null, VmSize? Size = null);
+    LeaseRecord? Lease = null, DateTimeOffset? ExpiresAt = null, VmSize? Size = null)
+{
+    /// <summary>How it is or was made.</summary>
+    public MadeBy MadeBy { get; init; }
+
+    /// <summary>When it was handed out; null: it is not.</summary>
+    public DateTimeOffset? HeldAt { get; init; }
+}
 
 /// <summary>Something worth telling an operator. Equal ones in a row are counted, not listed.</summary>
 /// <param name="At">When it last happened.</param>

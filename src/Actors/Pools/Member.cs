@@ -18,6 +18,10 @@ internal sealed class Member(VmId id, IActorRef actor, VmSpec spec, VmLife life)
     public LeaseRecord? Lease { get; set; }
     public DateTimeOffset? ExpiresAt { get; set; }
     public VmSize? Size { get; set; }
+    /// <summary>When it was handed out; null: it is not.</summary>
+    public DateTimeOffset? HeldAt { get; set; }
+    /// <summary>As it is made, while nothing else is known of it.</summary>
+    public MadeBy MadeBy { get; init; }
     /// <summary>How long it had been warm when it was adopted.</summary>
     public TimeSpan WarmBefore { get; init; }
     /// <summary>When it was begun to be made here (a timestamp); null: it was adopted.</summary>

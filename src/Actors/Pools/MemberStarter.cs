@@ -15,13 +15,20 @@ internal sealed class MemberStarter(PoolSettings settings, PoolSurroundings arou
     public Member Start(VmId id, VmSpec spec, FoundVm? found, Template? template, VmPriority priority, VmEnding? ending)
     {
         var options = settings.Options;
-        var plan = new VmPlan(id, spec, found, options.GracePeriod, options.BootTimeout, options.Lease, door, template, options.Prime, priority, ending);
+        var plan = new VmPlan(id, spec, found, options.GracePeriod, options.BootTimeout, options.Lease, door, template, options.Prime, priority, ending)
+        {
+            HeldLimit = options.HeldLimit,
+        };
         var ports = around.Ports;
         var actor = context.Watch(context.ActorOf(Props.Create(() => new VmActor(plan, ports)), id.Value));
         // What is in the way is told by its actor.
         var life = ending is not null ? new VmLife(VmPhase.Stopping, Ending: ending with { Obstacle = null })
             : found is null ? template is null ? VmLife.New : VmLife.NewClone : VmLifecycle.WhileTakenOver(found.Mark!);
-        var member = new Member(id, actor, spec, life) { Facts = found?.Facts, Lease = found?.HeldBy, Size = found?.Size, WarmBefore = WarmBefore(found) };
+        var member = new Member(id, actor, spec, life)
+        {
+            Facts = found?.Facts, Lease = found?.HeldBy, Size = found?.Size, WarmBefore = WarmBefore(found),
+            MadeBy = found?.Facts?.MadeBy ?? (template is null ? MadeBy.Boot : MadeBy.Clone),
+        };
         if (found is { HeldBy: { } known, Mark: { } mark })
         {
             var held = new HeldLease(known);

@@ -32,7 +32,7 @@ internal sealed class PoolCallers(
     {
         // No VM is spent on one who has left.
         if (caller.Ticket.Settled) return;
-        if (caller.Wish is { } wish) Admit(caller, wish);
+        if (caller.Wish is { } wish) caller = Admit(caller, wish);
         if (caller.Wish is { IdempotencyKey.Length: > 0 } again && !gate.Stopping && Keys.VmOf(again.IdempotencyKey) is { } known) Repeated(caller, again, known);
         else if (gate.Closed is { } reason) Refuse(caller, RefusalKind.Unavailable, reason);
         else if (caller.Wish is { } wished) ServeWish(caller, wished);
@@ -40,6 +40,14 @@ internal sealed class PoolCallers(
     }
 
     /// <summary>Whoever was to have a VM that turned out to be unfit comes before those who wait.</summary>
+    public void ServeAnew(ReserveRefused refused)
+    {
+        var (caller, failure) = (refused.Caller, refused.Failure);
+        if (failure is not null) caller = caller with { Trouble = failure, Failures = caller.Failures + (refused.Spent ? 1 : 0) };
+        if (_admitted.ContainsKey(caller.Ticket)) _admitted[caller.Ticket] = caller;
+        ServeAnew(caller, refused.Spent ? failure : null);
+    }
+
     public void ServeAnew(AcquireBaseVm caller, VmFailure? failure = null)
     {
         if (caller.Ticket.Settled) return;
@@ -49,8 +57,8 @@ internal sealed class PoolCallers(
             if (!shelf.TryServe(caller, Served.Warm)) _any.AddFirst(caller);
         }
         else if (failure is { Kind: VmFailureKind.Configuration }) Refuse(caller, RefusalKind.Invalid, failure.ToString());
-        else if (caller.Failures >= MostFailures)
-            Refuse(caller, RefusalKind.Exhausted, $"{caller.Failures} VMs could not be prepared for this request, the last because: {failure}");
+        else if (caller.Failures >= MostFailures) Refuse(caller, RefusalKind.Exhausted, Failed(caller)!);
+        else if (failure is not null && IsLate(caller)) Refuse(caller, RefusalKind.Exhausted, $"no VM was ready in time: {Failed(caller)}");
         else Acquire(caller);
     }
 
@@ -66,7 +74,7 @@ internal sealed class PoolCallers(
     public bool WaitedInVain(AcquireTicket ticket)
     {
         if (Remove(ticket) is not { } caller) return false;
-        Refuse(caller, RefusalKind.Exhausted, $"no VM became warm in time: {host.WhyEmpty()}");
+        Refuse(caller, RefusalKind.Exhausted, $"no VM became warm in time: {Why(caller)}");
         return true;
     }
 
@@ -74,7 +82,7 @@ internal sealed class PoolCallers(
     public bool Overdue(AcquireTicket ticket)
     {
         if (!_admitted.TryGetValue(ticket, out var caller)) return false;
-        Refuse(caller, RefusalKind.Exhausted, $"no VM was ready in time: {host.WhyEmpty()}");
+        Refuse(caller, RefusalKind.Exhausted, $"no VM was ready in time: {Why(caller)}");
         return Left(ticket);
     }
 
@@ -101,12 +109,15 @@ internal sealed class PoolCallers(
     private AcquireBaseVm? Remove(AcquireTicket ticket) => _any.Remove(ticket) ?? _new.Remove(ticket);
 
     /// <summary>A caller with a wish may stand in many places before it has its VM: its deadline is kept here.</summary>
-    private void Admit(AcquireBaseVm caller, LeaseWish wish)
+    private AcquireBaseVm Admit(AcquireBaseVm caller, LeaseWish wish)
     {
-        if (!_admitted.TryAdd(caller.Ticket, caller)) return;
+        if (_admitted.ContainsKey(caller.Ticket)) return caller;
+        caller = caller with { Until = host.Time.GetTimestamp() + (long)(caller.Wait.TotalSeconds * host.Time.TimestampFrequency) };
+        _admitted[caller.Ticket] = caller;
         host.Timers().StartSingleTimer((nameof(WishOverdue), caller.Ticket), new WishOverdue(caller.Ticket), caller.Wait);
         var (pool, settled) = (host.Pool, new WishSettled(caller.Ticket, wish.IdempotencyKey));
         caller.Ticket.Answer.ContinueWith(_ => pool.Tell(settled), TaskScheduler.Default);
+        return caller;
     }
 
     /// <summary>Also when the pool takes no new callers: what it means is its caller's already.</summary>
@@ -172,6 +183,25 @@ internal sealed class PoolCallers(
         if (Waiting + Keys.Others >= settings.Options.MaxWaiting) Refuse(caller, RefusalKind.Exhausted, $"its queue is full ({Waiting} callers wait)");
         else queue.Add(caller);
     }
+
+    private bool IsLate(AcquireBaseVm caller)
+        => caller.Until is { } until && PreparationTime.IsOver(host.Time.GetElapsedTime(host.Time.GetTimestamp(), until));
+
+    /// <summary>Why it has no VM: what went wrong with those that were to be its, before what holds for all callers.</summary>
+    private string Why(AcquireBaseVm caller)
+        => Failed(caller)
+            ?? (members.Values.FirstOrDefault(m => m.Offer?.Caller?.Ticket == caller.Ticket && m.Shown.Held) is { } member
+                ? $"VM {member.Id} was still being prepared for it"
+                : host.WhyEmpty());
+
+    /// <returns>Null: nothing went wrong.</returns>
+    private static string? Failed(AcquireBaseVm caller) => caller switch
+    {
+        { Trouble: null } => null,
+        { Failures: 0 } => $"the VM that it was to have was not fit: {caller.Trouble}",
+        { Failures: 1 } => $"a VM could not be prepared for this request: {caller.Trouble}",
+        _ => $"{caller.Failures} VMs could not be prepared for this request, the last because: {caller.Trouble}",
+    };
 
     private void Refuse(AcquireBaseVm caller, RefusalKind kind, string reason)
         => caller.Ticket.TryAnswer(new AcquireRefused(

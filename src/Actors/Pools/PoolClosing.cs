@@ -24,7 +24,8 @@ internal sealed class PoolClosing(
     {
         if (!gate.Stopping || template.Stopping) return;
         // What cannot be ended now is ended by the next daemon.
-        if (members.Values.Where(m => m.Life.Ending?.Obstacle is null).Any(m => !m.Life.Held && (gate.GivenUp is not null || m.Life.Phase is not (VmPhase.Warm or VmPhase.Adopting)))) return;
+        if (members.Values.Where(m => m.Life.Ending?.Obstacle is null)
+            .Any(m => !m.Life.Held && (gate.GivenUp is not null || (!m.Life.Pooled && m.Life.Phase != VmPhase.Adopting)))) return;
         gate.StopAsker!.Tell(new PoolStopped(pool));
     }
 
@@ -60,8 +61,10 @@ internal sealed class PoolClosing(
         callers.RefuseWaiting(reason);
         var offers = shelf.Withdraw(int.MaxValue);
         foreach (var offer in offers) offer.Vm.Tell(new StopVm(offer.Id, reason));
+        var silent = members.Values.Where(m => m.Life.Phase == VmPhase.Unresponsive).ToList();
+        foreach (var member in silent) member.Actor.Tell(new StopVm(member.Id, reason));
         // What is being adopted is ended as soon as it is warm.
         template.Stop();
-        return offers.Count + making.End(reason) + members.Values.Count(m => m.Life.Phase == VmPhase.Adopting);
+        return offers.Count + silent.Count + making.End(reason) + members.Values.Count(m => m.Life.Phase == VmPhase.Adopting);
     }
 }

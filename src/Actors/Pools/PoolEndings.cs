@@ -8,6 +8,18 @@ namespace VmCacheCluster.Actors.Pools;
 internal sealed class PoolEndings(
     PoolName pool, Refill refill, PoolTemplate template, PoolRollout rollout, PoolReleases releases, EventLog events, Func<ITimerScheduler> timers, PoolSurroundings around, ILoggingAdapter log)
 {
+    /// <summary>How many VMs do not answer.</summary>
+    public int Unresponsive { get; private set; }
+
+    public void Doubted(Member member)
+    {
+        Unresponsive++;
+        events.Add(member.Id, $"does not answer, and is handed to nobody until it does: {member.Life.Doubt!.Message}");
+    }
+
+    /// <summary>It answers again, or ends.</summary>
+    public void DoubtOver() => Unresponsive--;
+
     public void Begun(Member member)
     {
         var (id, ending) = (member.Id, member.Life.Ending!);

@@ -31,6 +31,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private readonly PoolRollout _rollout;
     private readonly PoolCallers _callers;
     private readonly PoolGate _gate;
+    private readonly PoolAges _ages;
     private readonly Dictionary<VmId, Member> _members = [];
     private readonly WarmShelf _shelf = new();
 
@@ -50,6 +51,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _starter = new MemberStarter(_settings, around, Context, new PoolDoor(Self, _shelf));
         _making = new PoolMaking(_members, around.BootSlots);
         _gate = new PoolGate(plan.Closed);
+        _ages = new PoolAges(_settings, () => Timers);
         _rollout = new PoolRollout(_settings, _gate, _refill, _events, Self, Context.Parent, () => Timers, _log);
         _endings = new PoolEndings(_settings.Name, _refill, _template, _rollout, _releases, _events, () => Timers, around, _log);
         _views = new PoolViews(_settings, _members, _template.Source, _refill, _gate, _events, around.Ports.Time);
@@ -167,7 +169,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
             if (refused.Failure is null && member is { Life.Phase: VmPhase.Warm, Lost: false, Offer: null }) PutOnShelf(member);
         }
 
-        _callers.ServeAnew(refused.Failure is null ? refused.Caller : refused.Caller with { Failures = refused.Caller.Failures + 1 }, refused.Failure);
+        _callers.ServeAnew(refused);
         Balance();
     }
 
@@ -192,7 +194,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         member.Life = changed.Life;
         member.Facts = changed.Facts;
         member.ConfirmBefore = changed.ConfirmBefore;
-        (member.Lease, member.ExpiresAt, member.Size) = (changed.Lease, changed.ExpiresAt, changed.Size);
+        (member.Lease, member.ExpiresAt, member.Size, member.HeldAt) = (changed.Lease, changed.ExpiresAt, changed.Size, changed.HeldAt);
         if (member.Lease is { } lease && !changed.Life.Ended) _callers.Keys.Leased(changed.Id, lease);
         if (before.Making && !changed.Life.Making) _making.Done(member);
         if (before.Phase != changed.Life.Phase) OnPhase(member, before);
@@ -206,12 +208,22 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void OnPhase(Member member, VmLife before)
     {
         if (before.Phase == VmPhase.Warm) _shelf.Withdraw(member.Id);
-        if (member.Life.Phase == VmPhase.Warm) OnWarm(member, before);
-        if (member.Life.Phase == VmPhase.Leased) member.Offer = null;
-        if (member.Life.Ended && !before.Ended)
+        if (before.Phase == VmPhase.Unresponsive) _endings.DoubtOver();
+        switch (member.Life.Phase)
         {
-            if (!member.Lost) _callers.Keys.Ended(member.Id);
-            _endings.Begun(member);
+            case VmPhase.Warm:
+                OnWarm(member, before);
+                break;
+            case VmPhase.Unresponsive:
+                _endings.Doubted(member);
+                break;
+            case VmPhase.Leased:
+                member.Offer = null;
+                break;
+            case VmPhase.Failed or VmPhase.Stopping or VmPhase.Gone when !before.Ended:
+                if (!member.Lost) _callers.Keys.Ended(member.Id);
+                _endings.Begun(member);
+                break;
         }
 
         if (member.Life.Phase == VmPhase.Gone) OnGone(member);
@@ -222,13 +234,15 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (before.Making) _refill.Succeeded(member.BegunAt is { } begun ? _around.Ports.Time.GetElapsedTime(begun) : _refill.Took);
         if (before.Making && member.Facts?.MadeBy == MadeBy.Clone) _template.Source.CloneSucceeded();
         if (before.Making) _rollout.Made(member);
-        MemberAge.Watch(member, _settings.Options.MaxAge, Timers);
+        _ages.Watch(member);
         if (_gate.GivenUp is { } reason)
         {
             member.Actor.Tell(new StopVm(member.Id, reason));
             return;
         }
 
+        // Claimed while it did not answer: it answers that caller yet, or refuses it.
+        if (before.Phase == VmPhase.Unresponsive && member.Offer is { Caller.Ticket.Settled: false }) return;
         var made = before.Making && before.Phase != VmPhase.Adopting;
         if (_callers.TakeNext(made) is { } caller)
         {
@@ -251,7 +265,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         // Last of all: whatever was sent to it until now has its answer.
         member.Actor.Tell(PoisonPill.Instance);
         _callers.Keys.Ended(member.Id);
-        MemberAge.Forget(member, Timers);
+        _ages.Forget(member);
         // A caller who claimed it when its actor took no more messages had no answer.
         if (member.TakeCaller() is { } caller) _callers.ServeAnew(caller);
         foreach (var delayed in member.TakeAfterwards()) _callers.ServeAnew(delayed);
@@ -296,7 +310,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void TakeBack(Member lost, Refound refound)
     {
         _members.Remove(lost.Id);
-        MemberAge.Forget(lost, Timers);
+        _ages.Forget(lost);
         if (refound.Unended is { } unended) EndFound(unended);
         if (refound.Found is not { } found) return;
         _releases.Recovered(lost.Id);
@@ -391,6 +405,6 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         var (fresh, outdated) = _shelf.Count;
         return new PoolCount(
-            _settings.Options.VmCacheNumber, _callers.Waiting, _refill.FailuresInARow, _refill.BackingOff, _making.Count, fresh, outdated, _gate.Cordoned is not null, _rollout.Limits);
+            _settings.Options.VmCacheNumber, _callers.Waiting, _refill.FailuresInARow, _refill.BackingOff, _making.Count, fresh, outdated, _gate.Cordoned is not null, _rollout.Limits, _endings.Unresponsive);
     }
 }

@@ -15,7 +15,7 @@ internal sealed class PoolViews(
     private PoolView Pool(PoolOptions options, int making, PoolCallers callers, AcceleratorVerdict? accelerator) => new(
         settings.Name, options.Endpoint, options.VmCacheNumber, Warm, making, members.Values.Count(m => m.Shown.Held), callers.Waiting,
         gate.GivenUp ?? (gate.Cordoned is { } cordoned && Warm < options.VmCacheNumber ? cordoned : WhyNotFull(options.VmCacheNumber, making)),
-        accelerator?.Accelerator ?? Accelerator.Tcg, accelerator?.Reason ?? "not resolved yet",
+        accelerator?.Accelerator, accelerator?.Reason ?? "not resolved yet",
         [.. members.Values.Select(Vm)], events.Snapshot())
     {
         Refill = source.Wanted && source.Template is not null ? MadeBy.Clone : MadeBy.Boot,
@@ -32,7 +32,7 @@ internal sealed class PoolViews(
     };
 
     public VmView Vm(Member m) => new(m.Id, settings.Name, m.Shown, m.Spec, m.Facts, m.ConfirmBefore, settings.Options.GracePeriod,
-        m.Lease, m.ExpiresAt, m.Size);
+        m.Lease, m.ExpiresAt, m.Size) { MadeBy = m.MadeBy, HeldAt = m.HeldAt };
 
     /// <summary>Why no VM is to be had now.</summary>
     public string WhyEmpty(int making)
@@ -47,7 +47,18 @@ internal sealed class PoolViews(
     private string WhyNotFull(int target, int making)
     {
         var reason = refill.Reason(target, Warm, making, time.GetUtcNow());
-        return reason.Length > 0 && !source.MayMake && making == 0 && refill is { LastFailure: null, Withheld: null } ? source.Obstacle : reason;
+        // The pool waits for what keeps it from making VMs; else for those that do not answer.
+        if (reason.Length == 0 || making > 0 || refill is not { LastFailure: null, Withheld: null }) return Also(reason);
+        return !source.MayMake ? Also(source.Obstacle) : Silent() is { Length: > 0 } silent ? silent : reason;
+
+        string Also(string first) => string.Join("; ", new[] { first, Silent() }.Where(r => r.Length > 0));
+    }
+
+    /// <summary>Empty: all answer.</summary>
+    private string Silent()
+    {
+        var silent = members.Values.Where(m => m.Life.Phase == VmPhase.Unresponsive).ToList();
+        return silent.Count == 0 ? "" : $"{silent.Count} {(silent.Count == 1 ? "does" : "do")} not answer: VM {silent[0].Id}: {silent[0].Life.Doubt!.Message}";
     }
 
     private string Rollout()

@@ -34,6 +34,12 @@ internal interface IVmWork
     /// <summary>For what goes on beside the VM's life, whose end ends it too.</summary>
     CancellationToken Within(TimeSpan limit);
 
+    /// <summary>Ends with the actor.</summary>
+    CancellationToken Whole { get; }
+
+    /// <summary>Asks the VM whether it is fit, when its last answer is not enough for a hand-out. False: it is.</summary>
+    bool Prove(HandOutPath path);
+
     /// <summary>Its lease expires when it says, as it is now.</summary>
     void StartLease();
 }

@@ -17,7 +17,7 @@ internal static class Preparation
     {
         var clock = new StageClock(time);
         if (wish.Sandbox is { } sandbox) await clock.RunAsync("assign", () => vm.AssignAsync(sandbox, cancel)).ConfigureAwait(false);
-        await clock.RunAsync("resume", () => vm.ResumeAsync(cancel)).ConfigureAwait(false);
+        await clock.RunAsync("resume", () => vm.ResumeAsync(cancel, FitnessRules.Limit)).ConfigureAwait(false);
         var preparation = new GuestPreparation(IdentityOf(id, wish.Binding.Hostname), wish.Binding);
         var guest = await clock.RunAsync("prepare", () => vm.PrepareGuestAsync(preparation, cancel)).ConfigureAwait(false);
         try

@@ -18,11 +18,12 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
     private readonly VmState _state;
     private readonly VmHandOut _handOut;
     private readonly VmHolder _holder;
+    private readonly VmGrace _grace;
+    private readonly VmFitnessCheck _fitness;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Holdings _holdings = new();
     private readonly CancellationTokenSource _whole = new();
 
-    private HostTime? _handedOutBefore;
     private int _operation;
     private bool _hurried;
     private CancellationTokenSource _cancel = new();
@@ -32,6 +33,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
         _state = new VmState(plan, ports);
         _handOut = new VmHandOut(_state, this);
         _holder = new VmHolder(_state, this);
+        _grace = new VmGrace(_state, this, () => Timers);
+        _fitness = new VmFitnessCheck(_state, _handOut, this, () => Timers);
 
         Receive<OperationDone>(done => { if (done.Operation == _operation) Apply(done.Input); });
         Receive<VmMade>(OnMade);
@@ -42,6 +45,10 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
         Receive<VmPrepared>(_handOut.Prepared);
         Receive<CommandDone>(_holder.Performed);
         Receive<GuestOpened>(_holder.GuestOpened);
+        Receive<FitnessDue>(_ => _fitness.Due());
+        Receive<FitnessKnown>(_fitness.Known);
+        Receive<HeldDue>(_ => _grace.Due());
+        Receive<ClientKnown>(_grace.Known);
         Receive<VmInput>(Apply);
         Receive<VmEvent>(happened => { if (VmEvents.InputOf(happened) is { } input) Apply(input); });
 
@@ -74,6 +81,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
         _ = _holdings.LetGoOfAllAsync();
         _holder.GiveUp();
         _handOut.GiveUp();
+        _fitness.LetOthersEnd();
     }
 
     /// <summary>While a VM of an earlier daemon is being taken over, its holders wait.</summary>
@@ -108,7 +116,14 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
 
         // The pool hears that the VM ends before it serves anew whoever was to have it.
         if (changed) Told();
+        if (changed) Watch();
         _handOut.TellRefusals();
+    }
+
+    private void Watch()
+    {
+        _fitness.Watch();
+        _grace.Watch();
     }
 
     private void Told()
@@ -149,11 +164,10 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
                 _ = RecordAside(VmOwnership.Warm);
                 break;
             case VmEffect.StartGrace:
-                StartGrace();
+                _grace.Start();
                 break;
             case VmEffect.CancelGrace:
-                _state.ConfirmBefore = null;
-                Timers.Cancel(nameof(VmEffect.StartGrace));
+                _grace.Cancel();
                 break;
             case VmEffect.StartLease:
                 StartLease();
@@ -165,6 +179,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
                 Stop();
                 break;
             case VmEffect.RetryStopLater:
+                _fitness.LetOthersEnd();
                 Timers.StartSingleTimer(nameof(VmEffect.RetryStopLater), new VmInput.StopRetryDue(), StopRetry);
                 break;
             case VmEffect.AnswerReserved:
@@ -223,9 +238,10 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
         var mark = _state.Plan.Found!.Mark!;
         _state.GuestCpu = mark.GuestCpu;
         // Of a warm one, that is when it became warm.
-        if (_state.Life.Held) _handedOutBefore = mark.Since;
+        if (_state.Life.Held) _grace.GoesOn(mark.Since);
         Adopt(VmLifecycle.Resume(mark, AdoptionRules.Consider(mark, taken.Condition, taken.GuestCpu)));
         if (taken.Condition == VmCondition.Saving) RecordGuestCpu();
+        Watch();
         Report();
         Stash.UnstashAll();
     }
@@ -260,26 +276,11 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
         }
     }
 
-    // ---- grace, lease, records ----
+    // ---- lease, records ----
 
     private void StartLease()
     {
         if (_state.Lease?.Left(_state.Ports) is { } left) Timers.StartSingleTimer(nameof(VmEffect.StartLease), new VmInput.LeaseExpired(), left);
-    }
-
-    private void StartGrace()
-    {
-        var left = _state.Plan.Grace;
-        if (_handedOutBefore is { } since)
-        {
-            _handedOutBefore = null;
-            var now = _state.Ports.Clock.Now;
-            var spent = now.BootId == since.BootId ? now.SinceBoot - since.SinceBoot : _state.Plan.Grace;
-            left = TimeSpan.FromTicks(Math.Clamp((_state.Plan.Grace - spent).Ticks, 1, _state.Plan.Grace.Ticks));
-        }
-
-        _state.ConfirmBefore = _state.Ports.Time.GetUtcNow() + left;
-        Timers.StartSingleTimer(nameof(VmEffect.StartGrace), new VmInput.GraceExpired(_state.Plan.Grace), left);
     }
 
     private void Pause(IVm vm)
@@ -294,6 +295,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
     {
         if (stilled.Operation != _operation || _state.Life.Phase != VmPhase.Pausing) return;
         _state.GuestCpu = stilled.GuestCpu;
+        _state.AnsweredAt = _state.Ports.Time.GetTimestamp();
         Start(_state.RecordAsync(VmOwnership.Warm), new VmInput.Paused());
     }
 
@@ -365,6 +367,10 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
         var budget = new CancellationTokenSource(limit, _state.Ports.Time);
         return CancellationTokenSource.CreateLinkedTokenSource(budget.Token, _whole.Token).Token;
     }
+
+    CancellationToken IVmWork.Whole => _whole.Token;
+
+    bool IVmWork.Prove(HandOutPath path) => _fitness.Prove(path);
 
     private void Report() => Context.Parent.Tell(_state.Change());
 

@@ -12,6 +12,9 @@ internal sealed class VmHandOut(VmState state, IVmWork work)
     private readonly List<ReserveRefused> _refusals = [];
     private ReserveVm? _reserving;
 
+    /// <summary>It is reserved, and asked whether it is fit; nothing was done to it yet.</summary>
+    public bool Proving { get; private set; }
+
     public void Ask(ReserveVm reserve)
     {
         // Its pool serves anew whoever was still to have it when it hears that it is gone.
@@ -26,6 +29,7 @@ internal sealed class VmHandOut(VmState state, IVmWork work)
             _reserving = reserve;
             work.Apply(new VmInput.Reserve(reserve.Caller.Path, reserve.Served));
         }
+        else if (state.Life.Doubt is { } doubt) work.Pool.Tell(new ReserveRefused(reserve.Id, reserve.Caller, doubt.Message, doubt));
         else if (!IsSameCaller(reserve)) work.Pool.Tell(new ReserveRefused(reserve.Id, reserve.Caller, $"it is {state.Life.Phase}"));
         else if (state.Life.Phase == VmPhase.Leased) reserve.Caller.Ticket.TryAnswer(Grant());
         else if (state.Life is { Phase: VmPhase.Reserved, Interrupted: true })
@@ -50,10 +54,31 @@ internal sealed class VmHandOut(VmState state, IVmWork work)
     /// <returns>What comes next, when it is known at once.</returns>
     public VmInput? Reserve()
     {
-        var vm = state.Vm!;
-        var liveness = vm.Probe();
-        if (!liveness.Fit) return new VmInput.OperationFailed(new VmFailure(VmFailureKind.Exited, liveness.Detail));
+        if (state.Vm!.Probe() is { Fit: false } unfit) return Unfit(unfit);
+        if (!work.Prove(state.Life.Path)) return Record();
+        Proving = true;
+        return null;
+    }
 
+    /// <summary>It has said that it is fit.</summary>
+    public void Proved()
+    {
+        if (!Proving) return;
+        var next = state.Vm!.Probe() is { Fit: false } unfit ? Unfit(unfit) : Record();
+        if (next is not null) work.Apply(next);
+    }
+
+    private VmInput.Unfit Unfit(VmLiveness liveness)
+    {
+        Proving = true;
+        return new VmInput.Unfit(new VmFailure(liveness.Missing is null ? VmFailureKind.Exited : VmFailureKind.Host, liveness.Detail));
+    }
+
+    private VmInput? Record()
+    {
+        var vm = state.Vm!;
+        Proving = false;
+        state.HeldSince = state.Ports.Clock.Now;
         Task? lease = null;
         if (_reserving!.Caller.Wish is { } wish)
         {
@@ -70,12 +95,21 @@ internal sealed class VmHandOut(VmState state, IVmWork work)
 
     public void Prepare()
     {
-        var (number, plan) = (work.NewOperation(), state.Plan);
+        var (number, plan, caller) = (work.NewOperation(), state.Plan, _reserving!.Caller);
+        var limit = LimitFor(caller);
         var preparing = PrepareAsync(
-            state.RecordAsync(VmOwnership.Preparing), state.Vm!, plan.Id, _reserving!.Caller.Wish!, state.Ports.Time, work.NewCancellation(plan.BootTimeout));
+            state.RecordAsync(VmOwnership.Preparing), state.Vm!, plan.Id, caller.Wish!, state.Ports.Time, work.NewCancellation(limit));
         work.Holdings.KeepAsync(preparing, prepared => prepared.Guest).PipeTo(work.Self,
             success: prepared => new VmPrepared(number, prepared),
-            failure: e => new OperationDone(number, new VmInput.OperationFailed(Failures.From(e, plan.BootTimeout))));
+            failure: e => new OperationDone(number, new VmInput.OperationFailed(Failures.From(e, limit))));
+    }
+
+    /// <summary>What was begun for a caller without a key is of no use after its deadline; ended before, the caller hears what went
+    /// wrong. Whoever has a key may come back for it.</summary>
+    private TimeSpan LimitFor(AcquireBaseVm caller)
+    {
+        if (caller is not { Until: { } until, Wish.IdempotencyKey: "" }) return state.Plan.BootTimeout;
+        return PreparationTime.Limit(state.Ports.Time.GetElapsedTime(state.Ports.Time.GetTimestamp(), until), state.Plan.BootTimeout);
     }
 
     private static async Task<PreparedVm> PrepareAsync(Task recorded, IVm vm, VmId id, LeaseWish wish, TimeProvider time, CancellationToken cancel)
@@ -112,9 +146,11 @@ internal sealed class VmHandOut(VmState state, IVmWork work)
     /// <summary>Whoever was to have it is refused; the pool hears it by <see cref="TellRefusals"/>.</summary>
     public void Refuse()
     {
-        var reason = state.Life.Ending?.Reason ?? $"it is {state.Life.Phase}";
+        var failure = state.Life.Ending?.Failure ?? state.Life.Doubt;
+        var reason = state.Life.Ending?.Reason ?? failure?.Message ?? $"it is {state.Life.Phase}";
         foreach (var reserve in _also.Prepend(_reserving).OfType<ReserveVm>())
-            _refusals.Add(new ReserveRefused(reserve.Id, reserve.Caller, reason, state.Life.Ending?.Failure));
+            _refusals.Add(new ReserveRefused(reserve.Id, reserve.Caller, reason, failure, Spent: failure is not null && !Proving));
+        Proving = false;
         _reserving = null;
         _also.Clear();
     }

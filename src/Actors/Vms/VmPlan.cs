@@ -16,7 +16,11 @@ namespace VmCacheCluster.Actors.Vms;
 /// <param name="Ending">The found VM is nobody's, and is to be ended: with what was in the way when that was tried; null: it is adopted.</param>
 public sealed record VmPlan(
     VmId Id, VmSpec Spec, FoundVm? Found, TimeSpan Grace, TimeSpan BootTimeout, LeaseLimits Lease, PoolDoor Door, Template? Template = null, bool Prime = true,
-    VmPriority Priority = VmPriority.Background, VmEnding? Ending = null);
+    VmPriority Priority = VmPriority.Background, VmEnding? Ending = null)
+{
+    /// <summary>How long it may be held through Kata's call when nobody is connected to it; null: for ever.</summary>
+    public TimeSpan? HeldLimit { get; init; }
+}
 
 /// <summary>The outside world, as VmActors reach it.</summary>
 /// <param name="Templates">Null: this host makes none, and its VMs boot.</param>
@@ -27,6 +31,9 @@ public sealed record VmPorts(IHypervisor Hypervisor, IHostClock Clock, TimeProvi
 
     /// <summary>The other hosts, from which templates come; null: there are none.</summary>
     public ITemplatePeers? Peers { get; init; }
+
+    /// <summary>Shared by the VMs of a host.</summary>
+    public SilentEnds SilentEnds { get; } = new();
 
     /// <summary>Shared by the VMs of a host: a take-over waits for the monitor, and hundreds at once would all be slow.</summary>
     public SemaphoreSlim TakeOvers { get; } = new(TakeOversAtOnce);

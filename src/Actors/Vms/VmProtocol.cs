@@ -17,7 +17,8 @@ public sealed record ReserveVm(VmId Id, AcquireBaseVm Caller, Served Served) : I
 
 /// <summary>From a VmActor to its pool: the VM could not be handed out; the caller is to be served otherwise.</summary>
 /// <param name="Failure">What went wrong with the VM; null: it was only not to be had.</param>
-public sealed record ReserveRefused(VmId Id, AcquireBaseVm Caller, string Reason, VmFailure? Failure = null) : IVmMessage;
+/// <param name="Spent">Something was done to it for the caller, whose request may be what it failed for.</param>
+public sealed record ReserveRefused(VmId Id, AcquireBaseVm Caller, string Reason, VmFailure? Failure = null, bool Spent = false) : IVmMessage;
 
 /// <summary>To a VmActor: the call that the VM was handed to ended before it was answered.</summary>
 public sealed record ReturnVm(VmId Id) : IVmMessage;
@@ -49,4 +50,8 @@ public sealed record VmPerformed(VmId Id, VmSize Size, HotPlug? Plugged, VmFailu
 /// <param name="Size">Null until the process runs.</param>
 public sealed record VmChanged(
     VmId Id, VmLife Life, VmSpec Spec, VmFacts? Facts, DateTimeOffset? ConfirmBefore,
-    LeaseRecord? Lease = null, DateTimeOffset? ExpiresAt = null, VmSize? Size = null) : IVmMessage;
+    LeaseRecord? Lease = null, DateTimeOffset? ExpiresAt = null, VmSize? Size = null) : IVmMessage
+{
+    /// <summary>When it was handed out; null: it is not.</summary>
+    public DateTimeOffset? HeldAt { get; init; }
+}

@@ -42,6 +42,12 @@ internal sealed class VmState
     /// <summary>While it is handed out and unconfirmed: when its grace period ends.</summary>
     public DateTimeOffset? ConfirmBefore { get; set; }
 
+    /// <summary>When it was handed out, while it is; known no better than its state file says when an earlier daemon did it.</summary>
+    public HostTime? HeldSince { get; set; }
+
+    /// <summary>When QEMU last answered (a timestamp).</summary>
+    public long AnsweredAt { get; set; }
+
     /// <summary>Ends when everything that was decided so far is on record, or could not be.</summary>
     public Task Recorded => _marks?.Last ?? Task.CompletedTask;
 
@@ -50,6 +56,7 @@ internal sealed class VmState
         Vm = vm;
         _marks = new MarkWriter(vm);
         Facts = vm.Facts;
+        AnsweredAt = Ports.Time.GetTimestamp();
     }
 
     /// <param name="first">What is to be on disk before.</param>
@@ -58,5 +65,8 @@ internal sealed class VmState
 
     public VmRefused Refused(RefusalKind kind, string reason) => new(Plan.Id, kind, reason);
 
-    public VmChanged Change() => new(Plan.Id, Life, Plan.Spec, Facts, ConfirmBefore, Lease?.Record, Lease?.ExpiresAt, Vm?.Size ?? Plan.Found?.Size);
+    public VmChanged Change() => new(Plan.Id, Life, Plan.Spec, Facts, ConfirmBefore, Lease?.Record, Lease?.ExpiresAt, Vm?.Size ?? Plan.Found?.Size)
+    {
+        HeldAt = Life.Held && HeldSince is { } since ? Ports.Time.GetUtcNow() - (Ports.Clock.Now.SinceBoot - since.SinceBoot) : null,
+    };
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace VmCacheCluster.Cli.Output;
 
 /// <summary><c>vmcache get-base-vm</c> as text.</summary>
@@ -10,15 +8,15 @@ internal static class BaseVmText
         List<(string Name, string Value)> rows =
         [
             ("id", vm.Id),
-            ("pool", vm.Pool),
-            ("pid", vm.Pid.ToString(CultureInfo.InvariantCulture)),
-            ("cpus", vm.Cpus.ToString(CultureInfo.InvariantCulture)),
-            ("memory", $"{vm.MemoryMiB} MiB"),
-            ("made by", vm.MadeBy),
-            ("served", vm.Served),
+            ("pool", vm.Pool ?? "-"),
+            ("pid", ListText.Number(vm.Pid)),
+            ("cpus", ListText.Number(vm.Cpus)),
+            ("memory", ListText.Memory(vm.MemoryMiB)),
+            ("made by", vm.MadeBy ?? "-"),
+            ("served", vm.Served ?? "-"),
             ("qmp", vm.Qmp),
-            ("agent", vm.Agent),
-            ("console", vm.Console),
+            ("agent", vm.Agent ?? "-"),
+            ("console", vm.Console ?? "-"),
         ];
         if (wide)
         {

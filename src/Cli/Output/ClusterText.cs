@@ -25,7 +25,7 @@ internal static class ClusterText
             Func<string, string> paint = host.State switch { "up" => style.Good, "unreachable" => style.Bad, _ => style.Warn };
             Table.Cell[] cells =
             [
-                host.Node, new(host.State, paint), Number(host.Pools.Sum(p => p.Warm)), Number(host.Pools.Sum(p => p.Leased)), $"{host.MemoryMiB} MiB", host.Gateway ?? "-",
+                host.Node, new(host.State, paint), Number(host.Pools.Sum(p => p.Warm)), Number(host.Pools.Sum(p => p.Leased)), host.MemoryMiB is null ? "-" : $"{host.MemoryMiB} MiB", host.Gateway ?? "-",
             ];
             var labels = host.Labels is null ? "-" : string.Join(",", host.Labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => $"{l.Key}={l.Value}"));
             table.Add(wide ? [.. cells, host.Address ?? "-", host.Version ?? "-", labels] : cells);
@@ -42,7 +42,7 @@ internal static class ClusterText
         {
             Func<string, string> paint = pool.Warm >= pool.Target ? style.Good : pool.Warm == 0 ? style.Bad : style.Warn;
             Table.Cell[] cells = [pool.Pool, node, new($"{pool.Warm}/{pool.Target}", paint), Number(pool.Warming), Number(pool.Leased), Number(pool.Waiting)];
-            table.Add(wide ? [.. cells, pool.RefillMilliseconds is { } took ? Durations.Exact(TimeSpan.FromMilliseconds(took)) : "-", pool.Revision] : cells);
+            table.Add(wide ? [.. cells, pool.RefillMilliseconds is { } took ? Durations.Exact(TimeSpan.FromMilliseconds(took)) : "-", pool.Revision ?? "-"] : cells);
         }
 
         return table;

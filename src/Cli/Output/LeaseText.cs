@@ -12,17 +12,17 @@ internal static class LeaseText
             ("id", lease.Id),
             ("token", lease.Token),
             ("expires", $"{Durations.Moment(lease.ExpiresAt)} ({Durations.Exact(TimeSpan.FromSeconds(lease.TtlSeconds))} after each renewal)"),
-            ("pool", lease.Pool),
-            ("cpus", lease.Cpus.ToString(CultureInfo.InvariantCulture)),
-            ("memory", $"{lease.MemoryMiB} MiB"),
-            ("served", lease.Served),
+            ("pool", lease.Pool ?? "-"),
+            ("cpus", ListText.Number(lease.Cpus)),
+            ("memory", ListText.Memory(lease.MemoryMiB)),
+            ("served", lease.Served ?? "-"),
         ];
         if (wide)
         {
             rows.AddRange(
             [
-                ("made by", lease.MadeBy), ("pid", lease.Pid.ToString(CultureInfo.InvariantCulture)), ("host", lease.Host), ("gateway", lease.Gateway ?? "-"), ("qmp", lease.Qmp),
-                ("agent", lease.Agent), ("console", lease.Console), ("share", lease.Share ?? "-"),
+                ("made by", lease.MadeBy ?? "-"), ("pid", ListText.Number(lease.Pid)), ("host", lease.Host ?? "-"), ("gateway", lease.Gateway ?? "-"), ("qmp", lease.Qmp ?? "-"),
+                ("agent", lease.Agent ?? "-"), ("console", lease.Console ?? "-"), ("share", lease.Share ?? "-"),
             ]);
             rows.AddRange(lease.Timeline.Select(s => ("stage", string.Create(CultureInfo.InvariantCulture, $"{s.Stage}, {s.Milliseconds:0.###} ms"))));
         }

@@ -18,10 +18,10 @@ internal static class ListText
         {
             Table.Cell[] cells =
             [
-                vm.Id, vm.Pool ?? "-", new(vm.State, StatusText.Paint(vm.State, style)), Number(vm.Cpus), $"{vm.MemoryMiB} MiB",
+                vm.Id, vm.Pool ?? "-", new(vm.State, StatusText.Paint(vm.State, style)), Number(vm.Cpus), Memory(vm.MemoryMiB),
                 Expiry(vm, now), vm.SandboxId ?? "-",
             ];
-            table.Add(wide ? [.. cells, Number(vm.Pid), vm.MadeBy, vm.Served ?? "-", Labels(vm), vm.Qmp ?? "-"] : cells);
+            table.Add(wide ? [.. cells, Number(vm.Pid), vm.MadeBy ?? "-", vm.Served ?? "-", Labels(vm), vm.Qmp ?? "-"] : cells);
         }
 
         return table.ToString();
@@ -33,5 +33,7 @@ internal static class ListText
     internal static string Labels(VmView vm) =>
         vm.Labels is { Count: > 0 } labels ? string.Join(",", labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => $"{l.Key}={l.Value}")) : "-";
 
-    private static string Number(long value) => value > 0 ? value.ToString(CultureInfo.InvariantCulture) : "-";
+    internal static string Number(long? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "-";
+
+    internal static string Memory(uint? mebibytes) => mebibytes is null ? "-" : $"{mebibytes} MiB";
 }

@@ -17,7 +17,7 @@ internal static class PoolText
         {
             var settings = Settings(pool);
             table.Add(
-                pool.Pool, Durations.Age(now - pool.AppliedAt), Target(settings, pool.Share), settings.Count.ToString(CultureInfo.InvariantCulture),
+                pool.Pool, pool.AppliedAt is { } at ? Durations.Age(now - at) : "-", Target(settings, pool.Share ?? 0), settings.Count.ToString(CultureInfo.InvariantCulture),
                 new Table.Cell(pool.Undone is { } why ? $"undone here: {why}" : "", style.Warn));
         }
 
@@ -27,10 +27,15 @@ internal static class PoolText
     internal static string File(AppliedPoolView pool)
         => $"vmcache.pools.{pool.Pool} {{\n{string.Concat(pool.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => $"  {l}\n"))}}}\n";
 
+    /// <summary>All hosts together keep so many.</summary>
+    internal static bool HasTotal(string text) => Settings(text).ContainsKey("total");
+
     private static string Target(Dictionary<string, string> settings, uint share)
         => settings.TryGetValue("total", out var total) ? $"{total} together, {share} here"
             : settings.TryGetValue("vm-cache-number", out var each) ? $"{each} each" : "as each host says";
 
-    private static Dictionary<string, string> Settings(AppliedPoolView pool)
-        => pool.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split(" = ", 2)).Where(p => p.Length == 2).ToDictionary(p => p[0], p => p[1].Trim('"'));
+    private static Dictionary<string, string> Settings(AppliedPoolView pool) => Settings(pool.Text);
+
+    private static Dictionary<string, string> Settings(string text)
+        => text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split(" = ", 2)).Where(p => p.Length == 2).ToDictionary(p => p[0], p => p[1].Trim('"'));
 }

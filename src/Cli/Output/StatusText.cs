@@ -14,7 +14,7 @@ internal static class StatusText
         if (wide)
         {
             var up = node.StartedAt is { } start ? $", up {Durations.Age(now - start)}" : "";
-            text.Append($"vmcached {node.Version ?? Words.Unknown}, pid {node.Pid}{up}, {node.Endpoint}\n\n");
+            text.Append($"vmcached {node.Version ?? Words.Unknown}, pid {ListText.Number(node.Pid)}{up}, {node.Endpoint}\n\n");
         }
 
         text.Append(node.Pools.Count > 0 ? Pools(node.Pools, wide, style) : "no pools\n");
@@ -22,6 +22,7 @@ internal static class StatusText
         if (vms.Count > 0)
         {
             text.Append('\n').Append(Vms(vms, wide, now, style));
+            text.Append(HeldText.Of([.. vms.Select(v => v.v)], now, style));
         }
 
         var events = Recent(node.Pools);
@@ -63,32 +64,24 @@ internal static class StatusText
         {
             Table.Cell[] cells =
             [
-                vm.Id, pool, new(vm.State, Paint(vm.State, style)), vm.Pid > 0 ? vm.Pid.ToString(CultureInfo.InvariantCulture) : "-",
-                Number(vm.Cpus), $"{vm.MemoryMiB} MiB", vm.MadeBy,
+                vm.Id, pool, new(vm.State, Paint(vm.State, style)), ListText.Number(vm.Pid),
+                ListText.Number(vm.Cpus), ListText.Memory(vm.MemoryMiB), vm.MadeBy ?? "-",
             ];
             Table.Cell reason = vm.Obstacle is { } obstacle ? new Table.Cell($"its end cannot be completed and is tried again: {obstacle}", style.Warn) : "-";
             Table.Cell[] end = hindered ? [reason] : [];
             table.Add(wide
-                ? [.. cells, vm.PssMiB is { } pss ? $"{pss.ToString("0", CultureInfo.InvariantCulture)} MiB" : "-", vm.Served ?? "-", Holder(vm, now), ListText.Expiry(vm, now), ListText.Labels(vm), vm.Qmp ?? "-", vm.Agent ?? "-", vm.Console ?? "-", .. end]
+                ? [.. cells, vm.PssMiB is { } pss ? $"{pss.ToString("0", CultureInfo.InvariantCulture)} MiB" : "-", vm.Served ?? "-",
+                    HeldText.Holder(vm, now), ListText.Expiry(vm, now), ListText.Labels(vm), vm.Qmp ?? "-", vm.Agent ?? "-", vm.Console ?? "-", .. end]
                 : [.. cells, .. end]);
         }
 
         return table;
     }
 
-    /// <summary>Whether the one who was given the VM has acted; an unconfirmed VM is destroyed after its grace period.</summary>
-    private static string Holder(VmView vm, DateTimeOffset now) => (vm.Confirmed, vm.ConfirmBefore) switch
-    {
-        (true, _) => "confirmed",
-        (false, { } before) => before > now ? $"unconfirmed, {Durations.Age(before - now)} left" : "unconfirmed, overdue",
-        (false, null) => "unconfirmed",
-        _ => "-",
-    };
-
     internal static Func<string, string>? Paint(string state, Style style) => state switch
     {
         "warm" => style.Good,
-        "failed" => style.Bad,
+        "failed" or "unresponsive" => style.Bad,
         "leased" or "reserved" or "preparing" => style.Strong,
         _ => null,
     };

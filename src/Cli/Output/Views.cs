@@ -1,28 +1,32 @@
 namespace VmCacheCluster.Cli.Output;
 
-// What `-o json` prints. Scripts rely on these names: fields are only ever added. What is null is left out.
+// What `-o json` prints. Scripts rely on these names: fields are only ever added. What is null is left out, and what is not known is null:
+// a script may act on a 0, an empty text or a time of 1970.
 
 internal sealed record StatusView(
-    long Pid, string Endpoint, string? Version, DateTimeOffset? StartedAt, IReadOnlyList<PoolView> Pools);
+    long? Pid, string Endpoint, string? Version, DateTimeOffset? StartedAt, IReadOnlyList<PoolView> Pools);
 
 internal sealed record PoolView(
     string Name, uint Target, uint Warm, uint Warming, uint Leased, uint Waiting, string Reason,
     string? Accelerator, string? AcceleratorReason, string? Endpoint,
     IReadOnlyList<VmView> Vms, IReadOnlyList<EventView> Events, string? Refill = null, string? RefillReason = null, string? Revision = null, string? Rollout = null);
 
+/// <param name="Pid">Null: its process is not known yet.</param>
+/// <param name="HeldBy">Leased VMs: <c>kata</c> or <c>v1</c>.</param>
+/// <param name="ClientConnected">Leased VMs that are held through Kata's call, in <c>status</c>: somebody is connected to one of its sockets.</param>
 internal sealed record VmView(
-    string Id, string State, long Pid, uint Cpus, uint MemoryMiB, string MadeBy,
+    string Id, string State, long? Pid, uint? Cpus, uint? MemoryMiB, string? MadeBy,
     string? Served, bool? Confirmed, DateTimeOffset? ConfirmBefore, string? Qmp, string? Agent, string? Console, string? Share,
     string? Pool = null, string? SandboxId = null, DateTimeOffset? ExpiresAt = null, IReadOnlyDictionary<string, string>? Labels = null,
-    double? PssMiB = null, string? Obstacle = null);
+    double? PssMiB = null, string? HeldBy = null, DateTimeOffset? HeldSince = null, bool? ClientConnected = null, string? Obstacle = null);
 
 internal sealed record EventView(DateTimeOffset? At, string? Vm, string What);
 
 /// <param name="GracePeriodSeconds">The VM is destroyed when it has not been resumed by then; left out when vmcached named none.</param>
 /// <param name="Resumed">Only after <c>--resume</c>.</param>
 internal sealed record BaseVmView(
-    string Id, long Pid, string Qmp, string Agent, string Console, uint Cpus, uint MemoryMiB, string MadeBy, string Served,
-    string Pool, string State, string? Share, double? GracePeriodSeconds, DateTimeOffset? ConfirmBefore, ResumedView? Resumed);
+    string Id, long? Pid, string Qmp, string? Agent, string? Console, uint? Cpus, uint? MemoryMiB, string? MadeBy, string? Served,
+    string? Pool, string State, string? Share, double? GracePeriodSeconds, DateTimeOffset? ConfirmBefore, ResumedView? Resumed);
 
 /// <summary>How long each step of a resume took, in milliseconds; <paramref name="Total"/> until the agent had answered.</summary>
 internal sealed record ResumedView(double Cont, double Reseed, double Clock, double Total);
@@ -31,8 +35,8 @@ internal sealed record ResumeView(string Id, ResumedView Resumed);
 
 /// <summary>A VM that was acquired. <paramref name="ExpiresAt"/> moves with each renewal.</summary>
 internal sealed record LeaseView(
-    string Id, string Token, DateTimeOffset ExpiresAt, double TtlSeconds, string Pool, uint Cpus, uint MemoryMiB, string MadeBy, string Served,
-    long Pid, string Host, string? Gateway, string Qmp, string Agent, string Console, string? Share, string? SandboxId,
+    string Id, string Token, DateTimeOffset ExpiresAt, double TtlSeconds, string? Pool, uint? Cpus, uint? MemoryMiB, string? MadeBy, string? Served,
+    long? Pid, string? Host, string? Gateway, string? Qmp, string? Agent, string? Console, string? Share, string? SandboxId,
     IReadOnlyDictionary<string, string>? Labels, IReadOnlyList<StageView> Timeline);
 
 internal sealed record StageView(string Stage, double Milliseconds);
@@ -50,11 +54,11 @@ internal sealed record WatchEventView(
 internal sealed record ClusterView(string? Name, string? Id, string Node, string? Reason, IReadOnlyList<HostView> Hosts);
 
 internal sealed record HostView(
-    string Node, string? Address, string? Gateway, string State, string? Version, ulong MemoryMiB, IReadOnlyDictionary<string, string>? Labels,
+    string Node, string? Address, string? Gateway, string State, string? Version, ulong? MemoryMiB, IReadOnlyDictionary<string, string>? Labels,
     IReadOnlyList<HostPoolView> Pools);
 
 internal sealed record HostPoolView(
-    string Pool, uint Warm, uint Warming, uint Leased, uint Target, uint Waiting, double? RefillMilliseconds, string Revision);
+    string Pool, uint Warm, uint Warming, uint Leased, uint Target, uint Waiting, double? RefillMilliseconds, string? Revision);
 
 internal sealed record CordonView(bool Cordoned);
 
@@ -70,7 +74,8 @@ internal sealed record PoolChangeView(string Pool, string Kind);
 internal sealed record AppliedPoolsView(IReadOnlyList<AppliedPoolView> Pools, string? Problem);
 
 /// <param name="Undone">Why the host that was asked went back to what it made before.</param>
-internal sealed record AppliedPoolView(string Pool, DateTimeOffset AppliedAt, string Text, string? Undone, uint Share);
+/// <param name="Share">Of its total; null: it has none.</param>
+internal sealed record AppliedPoolView(string Pool, DateTimeOffset? AppliedAt, string Text, string? Undone, uint? Share);
 
 internal sealed record ReleaseView(IReadOnlyList<string> Released);
 

@@ -23,6 +23,7 @@ internal static class Words
         VmState.Failed => "failed",
         VmState.Preparing => "preparing",
         VmState.Adopting => "adopting",
+        VmState.Unresponsive => "unresponsive",
         _ => Unknown,
     };
 
@@ -55,15 +56,27 @@ internal static class Words
         _ => Unknown,
     };
 
-    internal static string Of(MadeBy madeBy) => madeBy switch
+    /// <summary>Null: it is not known.</summary>
+    internal static string? Of(MadeBy madeBy) => madeBy switch
     {
+        MadeBy.Unspecified => null,
         MadeBy.Boot => "boot",
         MadeBy.Clone => "clone",
         _ => Unknown,
     };
 
-    internal static string Of(Served served) => served switch
+    /// <summary>Null: nobody holds it, or it is not known.</summary>
+    internal static string? Of(HeldBy held) => held switch
     {
+        HeldBy.Kata => "kata",
+        HeldBy.V1 => "v1",
+        _ => null,
+    };
+
+    /// <summary>Null: it is not known.</summary>
+    internal static string? Of(Served served) => served switch
+    {
+        Served.Unspecified => null,
         Served.Warm => "warm",
         Served.OnDemand => "on-demand",
         _ => Unknown,

@@ -34,6 +34,9 @@ public sealed record PoolOptions
     /// <summary>Of leases of vmcache.v1; a VM that was handed to Kata's client has no such limit.</summary>
     public required LeaseLimits Lease { get; init; }
 
+    /// <summary>How long a VM may be held through Kata's call when nobody is connected to it; null: for ever.</summary>
+    public TimeSpan? HeldLimit { get; init; }
+
     /// <summary>How its VMs are made.</summary>
     public RefillChoice Refill { get; init; } = RefillChoice.Boot;
 

@@ -7,8 +7,10 @@ namespace VmCacheCluster.Domain;
 /// <param name="BackingOff">The pool waits before it tries again.</param>
 /// <param name="Cordoned">It keeps no more warm than it has: VMs are only made for callers.</param>
 /// <param name="Rolling">It goes over to VMs of another shape; null: it does not.</param>
+/// <param name="Unresponsive">VMs that did not answer, and are asked again: they count as warm to come, and never for a caller.</param>
 public readonly record struct PoolCount(
-    int Target, int Waiting, int Failures, bool BackingOff, int Making, int Fresh, int Outdated, bool Cordoned = false, RollingLimits? Rolling = null);
+    int Target, int Waiting, int Failures, bool BackingOff, int Making, int Fresh, int Outdated, bool Cordoned = false, RollingLimits? Rolling = null,
+    int Unresponsive = 0);
 
 /// <param name="Surge">How many VMs there may be above what is wanted.</param>
 /// <param name="Floor">How many stay warm.</param>
@@ -24,7 +26,7 @@ public static class PoolPolicy
     public static RefillPlan Plan(PoolCount count)
     {
         var wanted = (count.Cordoned ? Math.Min(count.Target, count.Fresh) : count.Target) + count.Waiting;
-        var missing = wanted - count.Fresh - count.Making;
+        var missing = wanted - count.Fresh - count.Making - Math.Min(count.Unresponsive, Math.Max(0, wanted - count.Waiting - count.Fresh));
         // One try at a time while boots fail: a broken pool must not fill the host's boot slots.
         var allowed = count.BackingOff ? 0 : count.Failures > 0 ? Math.Max(0, 1 - count.Making) : int.MaxValue;
         // An outdated VM serves until its successor is warm.

@@ -23,10 +23,22 @@ public interface IVm : IAsyncDisposable
     VmCondition Condition { get; }
 
     /// <summary>
-    /// Alive and paused at this moment: the process by its pidfd, the monitor open, the run state as its events told.
+    /// Alive and paused at this moment: the process by its pidfd, the monitor open, the run state as its events told, and what
+    /// its holder reaches it by is there.
     /// Takes microseconds and never blocks.
     /// </summary>
     VmLiveness Probe();
+
+    /// <summary>
+    /// Whether a paused VM is fit for its next holder: QEMU answers within the limit and says that it is paused, and what the
+    /// holder reaches it by is there. Never fails but by cancellation.
+    /// </summary>
+    Task<VmFitness> CheckFitAsync(TimeSpan limit, CancellationToken cancel);
+
+    /// <summary>
+    /// Whether somebody is connected to a Unix socket of its holder's. True when that cannot be known; a connection over vsock is not seen.
+    /// </summary>
+    Task<bool> HasClientAsync(CancellationToken cancel);
 
     /// <summary>Waits until the guest's agent answers that it serves; the deadline is the caller's token.</summary>
     Task WaitForAgentAsync(CancellationToken cancel);
@@ -38,7 +50,8 @@ public interface IVm : IAsyncDisposable
     Task PauseAsync(CancellationToken cancel);
 
     /// <summary>Starts the vCPUs again.</summary>
-    Task ResumeAsync(CancellationToken cancel);
+    /// <param name="limit">For QEMU's answer; null: as for every other command.</param>
+    Task ResumeAsync(CancellationToken cancel, TimeSpan? limit = null);
 
     /// <summary>
     /// CPU time that the guest has used since its start, vCPUs alone: it stands still while the VM is paused. Null when it
@@ -119,9 +132,10 @@ public enum VmCondition
 /// <param name="MonitorOpen">The supervisor monitor is connected.</param>
 /// <param name="Paused">The vCPUs are stopped, the guest neither shut down nor panicked.</param>
 /// <param name="Detail">What is wrong, for a person; empty when fit.</param>
-public readonly record struct VmLiveness(bool ProcessAlive, bool MonitorOpen, bool Paused, string Detail)
+/// <param name="Missing">Of what its holder reaches it by, the path that is not there; null: all is.</param>
+public readonly record struct VmLiveness(bool ProcessAlive, bool MonitorOpen, bool Paused, string Detail, string? Missing = null)
 {
-    public bool Fit => ProcessAlive && MonitorOpen && Paused;
+    public bool Fit => ProcessAlive && MonitorOpen && Paused && Missing is null;
 }
 
 /// <summary>Something that happened to a VM.</summary>

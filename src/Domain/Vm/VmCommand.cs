@@ -35,7 +35,7 @@ public static class VmCommands
     {
         ({ Phase: VmPhase.Leased, Path: HandOutPath.V1 }, _) => null,
         ({ Phase: VmPhase.Leased }, _) => "its holder controls it",
-        ({ Phase: VmPhase.Warm }, _) => "it is warm, and must stay as it is for whoever gets it",
+        ({ Pooled: true }, _) => "it is warm, and must stay as it is for whoever gets it",
         _ => $"it is {life.Phase.ToString().ToLowerInvariant()}",
     };
 }

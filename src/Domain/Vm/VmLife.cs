@@ -1,7 +1,7 @@
 namespace VmCacheCluster.Domain;
 
 /// <summary>Where a VM is in its life.</summary>
-public enum VmPhase { Creating, Loading, Priming, Booting, Checking, Pausing, Adopting, Warm, Reserved, Preparing, Leased, Failed, Stopping, Gone }
+public enum VmPhase { Creating, Loading, Priming, Booting, Checking, Pausing, Adopting, Warm, Unresponsive, Reserved, Preparing, Leased, Failed, Stopping, Gone }
 
 /// <summary>A VM's state, as its actor keeps it.</summary>
 /// <param name="Phase">Where it is in its life.</param>
@@ -10,13 +10,15 @@ public enum VmPhase { Creating, Loading, Priming, Booting, Checking, Pausing, Ad
 /// <param name="Confirmed">Its holder has acted.</param>
 /// <param name="Interrupted">Its preparation was cut off by the end of a daemon: it waits for its caller to ask again.</param>
 /// <param name="Ending">Why it ends or ended; null while it lives.</param>
+/// <param name="Doubt">What an unresponsive one did not answer; else null.</param>
 public sealed record VmLife(
     VmPhase Phase,
     HandOutPath Path = HandOutPath.None,
     Served Served = Served.Unknown,
     bool Confirmed = false,
     bool Interrupted = false,
-    VmEnding? Ending = null)
+    VmEnding? Ending = null,
+    VmFailure? Doubt = null)
 {
     public static readonly VmLife New = new(VmPhase.Creating);
 
@@ -28,6 +30,9 @@ public sealed record VmLife(
 
     /// <summary>Its process is being started; a start that fails leaves nothing behind.</summary>
     public bool Starting => Phase is VmPhase.Creating or VmPhase.Loading;
+
+    /// <summary>The pool's, made and given to nobody.</summary>
+    public bool Pooled => Phase is VmPhase.Warm or VmPhase.Unresponsive;
 
     /// <summary>Somebody's: handed out, or being made ready for whoever it was promised to.</summary>
     public bool Held => Phase is VmPhase.Reserved or VmPhase.Preparing or VmPhase.Leased;
@@ -66,6 +71,15 @@ public abstract record VmInput
     public sealed record StopRetryDue : VmInput;
     public sealed record GraceExpired(TimeSpan Grace) : VmInput;
     public sealed record LeaseExpired : VmInput;
+    /// <summary>It was asked whether it is fit, and is.</summary>
+    public sealed record Answers : VmInput;
+    /// <summary>It was asked whether it is fit, and did not answer in time.</summary>
+    /// <param name="MayEnd">It may be ended for that: no other one of the host is being ended for the same.</param>
+    public sealed record Silent(VmFailure Failure, bool MayEnd) : VmInput;
+    /// <summary>It was asked whether it is fit, and is not.</summary>
+    public sealed record Unfit(VmFailure Failure) : VmInput;
+    /// <summary>It has been held through Kata's call for longer than its pool allows, and nobody is connected to it.</summary>
+    public sealed record HeldTooLong(TimeSpan Limit) : VmInput;
 
     // What is asked of it.
     public sealed record Reserve(HandOutPath Path, Served Served) : VmInput;

@@ -101,6 +101,18 @@ public static class VmLifecycle
             ? End(life, "its lease expired", VmEffect.CancelGrace, VmEffect.Stop)
             : Ignore(life),
 
+        VmInput.HeldTooLong held => life is { Phase: VmPhase.Leased, Path: HandOutPath.Kata, Confirmed: true }
+            ? End(life, $"it was held through Kata's call for longer than held-limit ({held.Limit.TotalSeconds:0.###} s), and no client was connected to it", VmEffect.Stop)
+            : Ignore(life),
+
+        VmInput.Answers => life.Phase is VmPhase.Unresponsive ? To(VmLife.New with { Phase = VmPhase.Warm }) : Ignore(life),
+        VmInput.Silent silent => OnSilent(life, silent),
+        VmInput.Unfit unfit => life switch
+        {
+            { Phase: VmPhase.Warm or VmPhase.Unresponsive } or { Phase: VmPhase.Reserved, Interrupted: false } => Fail(life, unfit.Failure),
+            _ => Ignore(life),
+        },
+
         VmInput.Stop stop => OnStop(life, stop.Reason),
         VmInput.OperationFailed { Left: { } left } failed when life.Starting || life is { Phase: VmPhase.Stopping, Ending.During: VmPhase.Creating or VmPhase.Loading }
             => OnLeft(life, failed.Failure, left),
@@ -114,10 +126,11 @@ public static class VmLifecycle
         VmInput.StopRetryDue => life.Phase is VmPhase.Stopping or VmPhase.Failed ? To(life, VmEffect.Stop) : Ignore(life),
 
         VmInput.Ran => OnRan(life),
-        VmInput.GuestStopped guest => life.Phase is VmPhase.Priming or VmPhase.Warm or VmPhase.Reserved or VmPhase.Preparing
+        VmInput.GuestStopped guest => life.Phase is VmPhase.Priming or VmPhase.Warm or VmPhase.Unresponsive or VmPhase.Reserved or VmPhase.Preparing
             ? Fail(life, new VmFailure(VmFailureKind.GuestStopped, guest.How))
             : Ignore(life),
-        VmInput.MonitorLost lost => life.Phase is VmPhase.Priming or VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Warm or VmPhase.Reserved or VmPhase.Preparing
+        VmInput.MonitorLost lost => life.Phase is VmPhase.Priming or VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Warm or VmPhase.Unresponsive
+            or VmPhase.Reserved or VmPhase.Preparing
             ? Fail(life, new VmFailure(VmFailureKind.Monitor, lost.Reason))
             : Ignore(life),
         VmInput.Exited exited => OnExited(life, exited),
@@ -130,7 +143,7 @@ public static class VmLifecycle
         VmPhase.Creating or VmPhase.Loading => End(life, reason, VmEffect.CancelOperation),
         VmPhase.Priming or VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Adopting
             => End(life, reason, VmEffect.CancelOperation, VmEffect.Stop),
-        VmPhase.Warm => End(life, reason, VmEffect.Stop),
+        VmPhase.Warm or VmPhase.Unresponsive => End(life, reason, VmEffect.Stop),
         VmPhase.Reserved when life.Interrupted => End(life, reason, VmEffect.CancelGrace, VmEffect.Stop),
         VmPhase.Reserved => End(life, reason, VmEffect.AnswerRefused, VmEffect.Stop),
         VmPhase.Preparing => End(life, reason, VmEffect.CancelOperation, VmEffect.AnswerRefused, VmEffect.Stop),
@@ -154,11 +167,24 @@ public static class VmLifecycle
         return To(life with { Phase = life.Ended ? life.Phase : VmPhase.Failed, Ending = ending with { Obstacle = left } }, VmEffect.RetryStopLater);
     }
 
+    /// <summary>A question left unanswered takes it out of the callers' reach; a second one ends it. A host under load has VMs that answer late:
+    /// these must not end, and least of all together.</summary>
+    private static VmDecision OnSilent(VmLife life, VmInput.Silent silent) => life switch
+    {
+        { Phase: VmPhase.Warm } => To(Doubtful(silent.Failure)),
+        // Nothing was done to it yet: another one is its caller's.
+        { Phase: VmPhase.Reserved, Interrupted: false } => To(Doubtful(silent.Failure), VmEffect.AnswerRefused),
+        { Phase: VmPhase.Unresponsive } when silent.MayEnd => Fail(life, silent.Failure),
+        _ => Ignore(life),
+    };
+
+    private static VmLife Doubtful(VmFailure failure) => VmLife.New with { Phase = VmPhase.Unresponsive, Doubt = failure };
+
     private static VmDecision OnRan(VmLife life) => life switch
     {
         { Phase: VmPhase.Leased, Path: HandOutPath.Kata, Confirmed: false } => To(life with { Confirmed = true }, VmEffect.CancelGrace, VmEffect.RecordConfirmed),
         // Nobody was given it: whoever ran it, it is no base VM any more.
-        { Phase: VmPhase.Warm or VmPhase.Reserved } => Fail(life, new VmFailure(VmFailureKind.GuestStopped, "it was resumed by somebody while in the pool")),
+        { Phase: VmPhase.Warm or VmPhase.Unresponsive or VmPhase.Reserved } => Fail(life, new VmFailure(VmFailureKind.GuestStopped, "it was resumed by somebody while in the pool")),
         _ => Ignore(life),
     };
 

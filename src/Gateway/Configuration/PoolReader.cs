@@ -57,6 +57,7 @@ internal sealed class PoolReader(HostFacts host, NodeDefaults node, ICollection<
             Endpoint = endpoint?.Value,
             GracePeriod = section.Time("grace-period", "inherit").Value ?? node.GracePeriod,
             Lease = Lease(section),
+            HeldLimit = section.Time("held-limit", "off", "0").Value,
             Refill = refill.Value,
             Prime = prime.Value,
             TemplateMaxAge = section.Time("template-max-age", "off", "0").Value,

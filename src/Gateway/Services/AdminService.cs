@@ -32,8 +32,17 @@ public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptio
             StartedAt = Timestamp.FromDateTimeOffset(start.At),
         };
         status.Pools.AddRange(node.Pools.Select(p => V1Mapping.ToPool(p, options.Endpoint)));
+        if (HeldByKata(status).Any()) await Task.Run(() => AddClients(status), context.CancellationToken);
         if (request.Memory) await Task.Run(() => AddMemory(status), context.CancellationToken);
         return status;
+    }
+
+    private static IEnumerable<Vm> HeldByKata(NodeStatus status) => status.Pools.SelectMany(p => p.Vms).Where(v => v.HeldBy == HeldBy.Kata);
+
+    private static void AddClients(NodeStatus status)
+    {
+        if (UnixConnections.Read() is not { } connections) return;
+        foreach (var vm in HeldByKata(status)) vm.ClientConnected = connections.Any(vm.Qmp, vm.Agent, vm.Console);
     }
 
     private static void AddMemory(NodeStatus status)

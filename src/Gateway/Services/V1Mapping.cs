@@ -17,7 +17,7 @@ public static class V1Mapping
             State = StateOf(view.Life.Phase),
             Cpus = (uint)(view.Size?.Cpus ?? view.Spec.Cpus),
             MemoryMib = (uint)(view.Size?.MemoryMiB ?? view.Spec.MemoryMiB),
-            MadeBy = Contracts.V1.MadeBy.Boot,
+            MadeBy = (view.Facts?.MadeBy ?? view.MadeBy) == Domain.MadeBy.Clone ? Contracts.V1.MadeBy.Clone : Contracts.V1.MadeBy.Boot,
             Served = view.Life.Served switch
             {
                 Domain.Served.Warm => Contracts.V1.Served.Warm,
@@ -29,6 +29,8 @@ public static class V1Mapping
             Obstacle = view.Life.Ending?.Obstacle?.ToString() ?? "",
         };
         if (view.ConfirmBefore is { } before) vm.ConfirmBefore = Timestamp.FromDateTimeOffset(before);
+        if (view.HeldAt is { } held) vm.HeldSince = Timestamp.FromDateTimeOffset(held);
+        if (view.Life.Phase == VmPhase.Leased) vm.HeldBy = view.Life.Path == HandOutPath.Kata ? HeldBy.Kata : HeldBy.V1;
         if (view.ExpiresAt is { } expires) vm.ExpiresAt = Timestamp.FromDateTimeOffset(expires);
         if (view.Lease is { } lease)
         {
@@ -40,7 +42,6 @@ public static class V1Mapping
 
         vm.Pid = facts.Process.Pid;
         vm.StartTime = facts.Process.StartTime;
-        vm.MadeBy = facts.MadeBy == Domain.MadeBy.Clone ? Contracts.V1.MadeBy.Clone : Contracts.V1.MadeBy.Boot;
         (vm.Qmp, vm.Agent, vm.Console, vm.Share) = (facts.Paths.Qmp, facts.Paths.Agent, facts.Paths.Console, facts.Paths.Share);
         return vm;
     }
@@ -56,7 +57,7 @@ public static class V1Mapping
             Leased = (uint)view.Leased,
             Waiting = (uint)view.Waiting,
             Reason = view.Reason,
-            Accelerator = view.Accelerator == Accelerator.Kvm ? "kvm" : "tcg",
+            Accelerator = view.Accelerator switch { Accelerator.Kvm => "kvm", Accelerator.Tcg => "tcg", _ => "" },
             AcceleratorReason = view.AcceleratorReason,
             Refill = view.Refill == Domain.MadeBy.Clone ? "clone" : "boot",
             RefillReason = view.RefillReason,
@@ -84,6 +85,7 @@ public static class V1Mapping
         VmPhase.Pausing => VmState.Pausing,
         VmPhase.Adopting => VmState.Adopting,
         VmPhase.Warm => VmState.Warm,
+        VmPhase.Unresponsive => VmState.Unresponsive,
         VmPhase.Reserved => VmState.Reserved,
         VmPhase.Preparing => VmState.Preparing,
         VmPhase.Leased => VmState.Leased,

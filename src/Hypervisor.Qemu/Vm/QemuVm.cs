@@ -29,6 +29,7 @@ internal sealed class QemuVm : IVm
     private readonly StateSaver _saver;
     private readonly GuestCpuTime _guestCpu;
     private readonly Companions _companions;
+    private readonly Fitness _fitness;
     // A VM makes few events; if its owner sleeps all the same, the latest count, Exited above all.
     private readonly Channel<VmEvent> _events = Channel.CreateBounded<VmEvent>(
         new BoundedChannelOptions(256) { FullMode = BoundedChannelFullMode.DropOldest, SingleWriter = true });
@@ -52,6 +53,7 @@ internal sealed class QemuVm : IVm
         _saver = new StateSaver(monitor);
         _guestCpu = new GuestCpuTime(facts.Process.Pid);
         _companions = companions;
+        _fitness = new Fitness(facts, process, monitor, _run);
     }
 
     public VmFacts Facts { get; }
@@ -87,17 +89,12 @@ internal sealed class QemuVm : IVm
         return vm;
     }
 
-    public VmLiveness Probe()
-    {
-        var (alive, open, phase) = (_process.IsAlive, _monitor.IsOpen, _run.Phase);
-        var detail = !alive ? "its process is gone"
-            : !open ? "its monitor is closed"
-            : phase == VmCondition.Running ? "it is running"
-            : phase == VmCondition.Ended ? "its guest shut down or panicked"
-            : phase == VmCondition.Saving ? "it is being saved"
-            : "";
-        return new VmLiveness(alive, open, phase == VmCondition.Paused, detail);
-    }
+    public VmLiveness Probe() => _fitness.Probe();
+
+    public Task<VmFitness> CheckFitAsync(TimeSpan limit, CancellationToken cancel) => _fitness.CheckAsync(limit, cancel);
+
+    public Task<bool> HasClientAsync(CancellationToken cancel) =>
+        Task.Run(() => UnixConnections.Read()?.Any(Facts.Paths.Qmp, Facts.Paths.Agent, Facts.Paths.Console) ?? true, cancel);
 
     public async Task WaitForAgentAsync(CancellationToken cancel)
     {
@@ -148,7 +145,7 @@ internal sealed class QemuVm : IVm
         for (var looks = 0; looks < MostLooks && !_guestCpu.Asleep(certain: looks < CertainLooks); looks++) await Task.Delay(SettlePause, cancel).ConfigureAwait(false);
     }
 
-    public async Task ResumeAsync(CancellationToken cancel)
+    public async Task ResumeAsync(CancellationToken cancel, TimeSpan? limit = null)
     {
         ThrowIfEnded();
         if (Condition == VmCondition.Saving) await EndSavingAsync(cancel).ConfigureAwait(false);
@@ -156,7 +153,7 @@ internal sealed class QemuVm : IVm
         _run.ExpectResume();
         try
         {
-            await _monitor.ExecuteAsync("cont", null, cancel).ConfigureAwait(false);
+            await _monitor.ExecuteAsync("cont", null, cancel, limit).ConfigureAwait(false);
             await ReachAsync(running, "cont", cancel).ConfigureAwait(false);
         }
         catch (VmFailedException)
@@ -320,7 +317,7 @@ internal sealed class QemuVm : IVm
     {
         if (_process.IsAlive)
         {
-            if (_monitor.IsOpen && !cancel.IsCancellationRequested) await QuitAsync(cancel).ConfigureAwait(false);
+            if (_monitor.IsOpen && !_fitness.Silent && !cancel.IsCancellationRequested) await QuitAsync(cancel).ConfigureAwait(false);
             if (_process.IsAlive)
                 await _process.EndAsync(_options.TerminateDeadline, _options.KillDeadline, cancel).ConfigureAwait(false);
         }

@@ -75,9 +75,9 @@ internal sealed class SupervisorMonitor(QmpClient qmp) : IAsyncDisposable
     private static bool IsTaken(JsonElement place) => place.TryGetProperty("qom-path", out _);
 
     /// <summary>"running", "paused", "shutdown", ...</summary>
-    public async Task<string> StatusAsync(CancellationToken cancel)
+    public async Task<string> StatusAsync(CancellationToken cancel, TimeSpan? deadline = null)
     {
-        var answer = await ExecuteAsync("query-status", null, cancel).ConfigureAwait(false);
+        var answer = await ExecuteAsync("query-status", null, cancel, deadline).ConfigureAwait(false);
         return Text(answer, "status") ?? "unknown";
     }
 

@@ -24,6 +24,18 @@ public sealed class FakeMachine(VmFacts facts)
 
     public VmPriority Priority { get; set; }
 
+    /// <summary>False: QEMU answers no question.</summary>
+    public bool Answers { get; set; } = true;
+
+    /// <summary>How often it was asked whether it is fit.</summary>
+    public int Asked { get; private set; }
+
+    /// <summary>Of what its holder needs, the path that is gone.</summary>
+    public string? Missing { get; set; }
+
+    /// <summary>Somebody is connected to a socket of its holder's.</summary>
+    public bool ClientConnected { get; set; }
+
     /// <summary>It grows with each resume.</summary>
     public TimeSpan GuestCpu { get; private set; } = TimeSpan.FromSeconds(1);
 
@@ -49,6 +61,14 @@ public sealed class FakeMachine(VmFacts facts)
         Lease = Lease,
         GuestCpu = Alive ? GuestCpu : null,
     };
+
+    internal VmFitness Ask(TimeSpan limit, VmLiveness liveness)
+    {
+        Asked++;
+        return !Answers ? VmFitness.NoAnswer(new VmFailure(VmFailureKind.Monitor, $"QEMU did not answer 'query-status' within {limit.TotalSeconds:0.#} s"))
+            : liveness.Fit ? VmFitness.Fit
+            : VmFitness.Unfit(new VmFailure(VmFailureKind.Host, liveness.Detail));
+    }
 
     /// <summary>The client runs it, over its own monitor.</summary>
     public void RunByClient() => Happen(new VmEvent.Resumed(ByUs: false));

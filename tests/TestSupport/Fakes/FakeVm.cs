@@ -54,6 +54,10 @@ public sealed class FakeVm : IVm
 
     public VmLiveness Probe() => Liveness;
 
+    public Task<VmFitness> CheckFitAsync(TimeSpan limit, CancellationToken cancel) => Task.FromResult(Machine.Ask(limit, Liveness));
+
+    public Task<bool> HasClientAsync(CancellationToken cancel) => Task.FromResult(Machine.ClientConnected);
+
     public TimeSpan? ReadGuestCpu() => Machine.GuestCpu;
 
     public void RaisePriority() => Machine.Priority = VmPriority.Normal;
@@ -72,7 +76,7 @@ public sealed class FakeVm : IVm
         if (Condition == VmCondition.Running) Machine.Happen(new VmEvent.Stopped());
     }, cancel);
 
-    public Task ResumeAsync(CancellationToken cancel) => StepAsync(VmStep.Resume, () =>
+    public Task ResumeAsync(CancellationToken cancel, TimeSpan? limit = null) => StepAsync(VmStep.Resume, () =>
     {
         if (Condition != VmCondition.Running) Machine.Happen(new VmEvent.Resumed(ByUs: true));
     }, cancel);
@@ -177,6 +181,8 @@ public sealed class FakeVm : IVm
             VmCondition.Ended => "its guest shut down or panicked",
             _ => "",
         };
-        return new VmLiveness(Machine.Alive, Machine.Alive && !Disposed, Machine.Alive && Condition == VmCondition.Paused, detail);
+        return new VmLiveness(
+            Machine.Alive, Machine.Alive && !Disposed, Machine.Alive && Condition == VmCondition.Paused,
+            Machine.Missing is { } path ? $"{path} is gone" : detail, Machine.Missing);
     }
 }

@@ -16,6 +16,11 @@ internal sealed class ObservedVm(IVm inner, IStepObserver observer) : IVm
 
     public VmLiveness Probe() => inner.Probe();
 
+    // Asked in the background, at any time: no step that a test could count.
+    public Task<VmFitness> CheckFitAsync(TimeSpan limit, CancellationToken cancel) => inner.CheckFitAsync(limit, cancel);
+
+    public Task<bool> HasClientAsync(CancellationToken cancel) => inner.HasClientAsync(cancel);
+
     public TimeSpan? ReadGuestCpu() => inner.ReadGuestCpu();
 
     public void RaisePriority() => inner.RaisePriority();
@@ -28,7 +33,7 @@ internal sealed class ObservedVm(IVm inner, IStepObserver observer) : IVm
 
     public Task PauseAsync(CancellationToken cancel) => Step("Pause", () => inner.PauseAsync(cancel));
 
-    public Task ResumeAsync(CancellationToken cancel) => Step("Resume", () => inner.ResumeAsync(cancel));
+    public Task ResumeAsync(CancellationToken cancel, TimeSpan? limit = null) => Step("Resume", () => inner.ResumeAsync(cancel, limit));
 
     public Task<HotPlug> AddCpusAsync(int count, CancellationToken cancel) => Step("AddCpus", () => inner.AddCpusAsync(count, cancel));
 

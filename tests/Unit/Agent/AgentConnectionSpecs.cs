@@ -70,6 +70,42 @@ public sealed class AgentConnectionSpecs : IDisposable
         await Assert.ThrowsAsync<TtrpcTimeoutException>(() => OpenAsync(TimeSpan.FromMilliseconds(1500)));
     }
 
+    [Theory]
+    // Half of a header, and no more.
+    [InlineData(new byte[] { 0, 0, 0, 9, 0 }, "its answer has begun and is not complete: 5 of 10 bytes of its header have come")]
+    // A whole one, and two bytes of what it announces.
+    [InlineData(new byte[] { 0, 0, 0, 9, 0, 0, 0, 1, 2, 0, 7, 7 }, "its answer has begun and is not complete: 2 of 9 bytes have come")]
+    [InlineData(new byte[] { 0x7f, 0, 0, 0, 0, 0, 0, 1, 2, 0 }, "a frame announces 2130706432 bytes")]
+    public async Task Says_what_came_instead_of_an_answer(byte[] bytes, string reason)
+    {
+        Listen();
+        using var over = new CancellationTokenSource();
+        var answering = AnswerAllAsync(bytes, over.Token);
+
+        var fault = await Assert.ThrowsAnyAsync<TtrpcException>(() => OpenAsync(TimeSpan.FromMilliseconds(1500)));
+
+        Assert.Contains(reason, fault.Message, StringComparison.Ordinal);
+        await over.CancelAsync();
+        await answering;
+    }
+
+    /// <summary>The deadline of whoever waits is not the agent's: what was wrong until then is told all the same.</summary>
+    [Fact]
+    public async Task Says_what_was_wrong_when_it_is_given_up()
+    {
+        Listen();
+        using var over = new CancellationTokenSource();
+        using var asker = new CancellationTokenSource();
+        var answering = AnswerAllAsync([0x7f, 0, 0, 0, 0, 0, 0, 1, 2, 0], over.Token, () => asker.CancelAfter(TimeSpan.FromMilliseconds(50)));
+
+        var fault = await Assert.ThrowsAnyAsync<TtrpcException>(() => OpenAsync(TtrpcPair.Generous, asker.Token));
+
+        Assert.Contains("a frame announces 2130706432 bytes", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("it was given up", fault.Message, StringComparison.Ordinal);
+        await over.CancelAsync();
+        await answering;
+    }
+
     [Fact]
     public async Task Fails_at_once_when_nobody_listens()
     {
@@ -116,6 +152,31 @@ public sealed class AgentConnectionSpecs : IDisposable
 
     private async Task<NetworkStream> AcceptAsync() =>
         new(await _listener.AcceptAsync().WaitAsync(TtrpcPair.Generous), ownsSocket: true);
+
+    /// <summary>Every connection is answered alike, and held.</summary>
+    private async Task AnswerAllAsync(byte[] bytes, CancellationToken over, Action? answered = null)
+    {
+        var all = new List<Socket>();
+        try
+        {
+            while (true)
+            {
+                var socket = await _listener.AcceptAsync(over);
+                all.Add(socket);
+                await socket.SendAsync(bytes, SocketFlags.None, over);
+                answered?.Invoke();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            all.ForEach(s => s.Dispose());
+        }
+        catch (SocketException)
+        {
+            // The asker left first.
+            all.ForEach(s => s.Dispose());
+        }
+    }
 
     private Task<(IAgentChannel Channel, VersionCheckResponse Answer)> OpenAsync(TimeSpan limit, CancellationToken cancel = default) =>
         AgentConnection.OpenAsync(async token => await TtrpcClient.ConnectAsync(Path, null, token), (agent, timeout) => agent.VersionAsync(cancel, timeout), limit, cancel);

@@ -23,6 +23,16 @@ public class PoolSpecs
             PoolPolicy.Plan(new PoolCount(target, waiting, 0, false, making, fresh, outdated)));
 
     [Theory]
+    [InlineData(3, 0, 0, 1, 2, 0)] // two that do not answer are asked again before others are made
+    [InlineData(3, 0, 0, 0, 2, 1)]
+    [InlineData(3, 4, 0, 0, 3, 4)] // ... but no caller waits for them
+    [InlineData(0, 2, 0, 0, 3, 2)]
+    [InlineData(3, 0, 0, 3, 2, 0)]
+    public void Makes_no_vm_in_the_place_of_one_that_may_answer_yet(int target, int waiting, int making, int fresh, int unresponsive, int start)
+        => Assert.Equal(
+            new RefillPlan(start, 0), PoolPolicy.Plan(new PoolCount(target, waiting, 0, false, making, fresh, 0, Unresponsive: unresponsive)));
+
+    [Theory]
     [InlineData(2, 0, 0, 0, 0, 0)] // empty: nothing
     [InlineData(2, 1, 0, 0, 0, 1)] // a caller is served all the same
     [InlineData(2, 1, 0, 1, 0, 1)]

@@ -29,6 +29,11 @@ public class VmLifecycleSpecs
         ["return"] = new VmInput.Return(),
         ["grace"] = new VmInput.GraceExpired(TimeSpan.FromSeconds(30)),
         ["expired"] = new VmInput.LeaseExpired(),
+        ["answers"] = new VmInput.Answers(),
+        ["silent"] = new VmInput.Silent(Boom, MayEnd: true),
+        ["silentnotitsturn"] = new VmInput.Silent(Boom, MayEnd: false),
+        ["unfit"] = new VmInput.Unfit(Boom),
+        ["heldtoolong"] = new VmInput.HeldTooLong(TimeSpan.FromHours(1)),
         ["stop"] = new VmInput.Stop("asked"),
         ["failed"] = new VmInput.OperationFailed(Boom),
         ["left"] = new VmInput.OperationFailed(Boom, Left: Busy),
@@ -51,6 +56,7 @@ public class VmLifecycleSpecs
         ["Pausing"] = new(Pausing),
         ["Adopting"] = new(Adopting),
         ["Warm"] = new(Warm),
+        ["Unresponsive"] = new(Unresponsive, Doubt: Boom),
         ["Reserved"] = new(Reserved, HandOutPath.Kata, Served.Warm),
         ["Unconfirmed"] = new(Leased, HandOutPath.Kata, Served.Warm),
         ["Confirmed"] = new(Leased, HandOutPath.Kata, Served.Warm, Confirmed: true),
@@ -105,6 +111,24 @@ public class VmLifecycleSpecs
         [("Warm", "guest")] = (Failed, [Stop]),
         [("Warm", "lost")] = (Failed, [Stop]),
         [("Warm", "exited")] = (Failed, [Stop]),
+        [("Warm", "silent")] = (Unresponsive, []),
+        [("Warm", "silentnotitsturn")] = (Unresponsive, []),
+        [("Warm", "unfit")] = (Failed, [Stop]),
+        [("Unresponsive", "answers")] = (Warm, []),
+        [("Unresponsive", "silent")] = (Failed, [Stop]),
+        [("Unresponsive", "unfit")] = (Failed, [Stop]),
+        [("Unresponsive", "stop")] = (Stopping, [Stop]),
+        [("Unresponsive", "ran")] = (Failed, [Stop]),
+        [("Unresponsive", "guest")] = (Failed, [Stop]),
+        [("Unresponsive", "lost")] = (Failed, [Stop]),
+        [("Unresponsive", "exited")] = (Failed, [Stop]),
+        [("Reserved", "silent")] = (Unresponsive, [AnswerRefused]),
+        [("Reserved", "silentnotitsturn")] = (Unresponsive, [AnswerRefused]),
+        [("Reserved", "unfit")] = (Failed, [AnswerRefused, Stop]),
+        [("ReservedV1", "silent")] = (Unresponsive, [AnswerRefused]),
+        [("ReservedV1", "silentnotitsturn")] = (Unresponsive, [AnswerRefused]),
+        [("ReservedV1", "unfit")] = (Failed, [AnswerRefused, Stop]),
+        [("Confirmed", "heldtoolong")] = (Stopping, [Stop]),
         [("Reserved", "recorded")] = (Leased, [StartGrace, AnswerReserved]),
         [("Reserved", "failed")] = (Failed, [AnswerRefused, Stop]),
         [("Reserved", "stop")] = (Stopping, [AnswerRefused, Stop]),
@@ -273,6 +297,14 @@ public class VmLifecycleSpecs
     [Fact]
     public void Forgets_the_caller_when_an_undelivered_vm_comes_back()
         => Assert.Equal(new VmLife(Warm), VmLifecycle.Decide(States["Unconfirmed"], new VmInput.Return()).Next);
+
+    [Fact]
+    public void Is_nobodys_when_it_did_not_answer_before_it_was_handed_out()
+        => Assert.Equal(new VmLife(Unresponsive, Doubt: Boom), VmLifecycle.Decide(States["ReservedV1"], Inputs["silent"]).Next);
+
+    [Fact]
+    public void Is_as_any_warm_one_when_it_answers_again()
+        => Assert.Equal(new VmLife(Warm), VmLifecycle.Decide(States["Unresponsive"], Inputs["answers"]).Next);
 
     [Theory]
     [InlineData("Unconfirmed", "ran", "Confirmed")]

@@ -17,4 +17,24 @@ public sealed class V1MappingSpecs
 
         Assert.Equal(name, V1Mapping.ToVm(ServiceHost.View(phase)).State.ToString());
     }
+
+    [Theory]
+    [InlineData(VmPhase.Loading, VmCacheCluster.Domain.MadeBy.Clone, VmCacheCluster.Contracts.V1.MadeBy.Clone)]
+    [InlineData(VmPhase.Creating, VmCacheCluster.Domain.MadeBy.Boot, VmCacheCluster.Contracts.V1.MadeBy.Boot)]
+    public void Says_how_a_vm_is_made_before_its_process_is_known(VmPhase phase, VmCacheCluster.Domain.MadeBy made, VmCacheCluster.Contracts.V1.MadeBy told)
+    {
+        var vm = V1Mapping.ToVm(ServiceHost.View(phase) with { Facts = null, MadeBy = made });
+
+        Assert.Equal((told, 0L), (vm.MadeBy, vm.Pid));
+    }
+
+    [Fact]
+    public void Says_by_which_call_a_leased_vm_is_held_and_since_when()
+    {
+        var since = new DateTimeOffset(2026, 5, 4, 12, 0, 0, TimeSpan.Zero);
+        var held = ServiceHost.View(VmPhase.Leased) with { Life = new VmLife(VmPhase.Leased, HandOutPath.Kata, VmCacheCluster.Domain.Served.Warm, Confirmed: true), HeldAt = since };
+
+        Assert.Equal((HeldBy.Kata, since), (V1Mapping.ToVm(held).HeldBy, V1Mapping.ToVm(held).HeldSince.ToDateTimeOffset()));
+        Assert.Equal((HeldBy.Unspecified, null), (V1Mapping.ToVm(ServiceHost.View(VmPhase.Warm)).HeldBy, V1Mapping.ToVm(ServiceHost.View(VmPhase.Warm)).HeldSince));
+    }
 }
