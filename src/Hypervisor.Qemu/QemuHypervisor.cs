@@ -80,7 +80,7 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
             await process.EndAsync(options.TerminateDeadline, options.KillDeadline, cancel).ConfigureAwait(false);
         var paths = facts?.Paths ?? QemuPaths.For(options.RunDirectory, options.ClientDirectory, found.Id);
         using (var companions = Companions.Adopt(paths)) await companions.EndAsync(options.KillDeadline).ConfigureAwait(false);
-        VmDirectories.Remove(paths);
+        await VmDirectories.RemoveAsync(paths, options.RemoveDeadline).ConfigureAwait(false);
     }
 
     private static StateFile OpenState(VmFacts facts)

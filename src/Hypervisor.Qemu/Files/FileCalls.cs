@@ -16,7 +16,7 @@ internal static unsafe partial class FileCalls
     private const int O_DIRECTORY = 0x10000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, O_PATH = 0x200000;
     private const ulong RESOLVE_NO_XDEV = 1, RESOLVE_NO_SYMLINKS = 4, RESOLVE_BENEATH = 8;
     private const int SYS_getdents64 = 217, SYS_openat2 = 437;
-    private const int AT_REMOVEDIR = 0x200, AT_EMPTY_PATH = 0x1000;
+    private const int AT_REMOVEDIR = 0x200, AT_EMPTY_PATH = 0x1000, AT_STATX_DONT_SYNC = 0x4000;
     private const uint STATX_MNT_ID = 0x1000;
     private const ulong MS_REC = 0x4000, MS_PRIVATE = 1 << 18;
     private const int MNT_DETACH = 2;
@@ -85,7 +85,8 @@ internal static unsafe partial class FileCalls
         var facts = stackalloc byte[256];
         byte empty = 0;
         mount = 0;
-        if (Statx(file, &empty, AT_EMPTY_PATH, STATX_MNT_ID, facts) != 0) return Marshal.GetLastPInvokeError();
+        // A server of files that hangs is not asked.
+        if (Statx(file, &empty, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, facts) != 0) return Marshal.GetLastPInvokeError();
         // Before Linux 5.8.
         if ((*(uint*)(facts + mask) & STATX_MNT_ID) == 0) return ENOSYS;
         mount = *(ulong*)(facts + mountId);

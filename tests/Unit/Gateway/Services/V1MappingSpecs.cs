@@ -17,4 +17,14 @@ public sealed class V1MappingSpecs
 
         Assert.Equal(name, V1Mapping.ToVm(ServiceHost.View(phase)).State.ToString());
     }
+
+    [Fact]
+    public void Says_what_is_in_the_way_of_an_end_and_what_to_do()
+    {
+        var view = ServiceHost.View(VmPhase.Stopping);
+        var obstacle = new VmFailure(VmFailureKind.Host, "it is mounted", "umount it");
+
+        Assert.Equal("it is mounted (umount it)", V1Mapping.ToVm(view with { Life = view.Life with { Ending = new VmEnding("asked", VmPhase.Leased, Obstacle: obstacle) } }).Obstacle);
+        Assert.Equal("", V1Mapping.ToVm(view).Obstacle);
+    }
 }
