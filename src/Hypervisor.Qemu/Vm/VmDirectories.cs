@@ -29,8 +29,8 @@ internal static class VmDirectories
     }
 
     /// <summary>
-    /// A directory that is gone already is as good: clients may delete theirs. Links are removed, not followed; what clients mounted below their
-    /// directory is detached.
+    /// A directory that is gone already is as good: clients may delete theirs. Links are removed, not followed; what clients mounted below
+    /// their directory is detached.
     /// </summary>
     /// <param name="deadline">How long is waited; the removal goes on after that, and may be waited for again.</param>
     /// <exception cref="VmFailedException">Something in it cannot be removed, or it takes longer.</exception>
@@ -44,7 +44,8 @@ internal static class VmDirectories
         catch (TimeoutException)
         {
             throw new VmFailedException(new VmFailure(VmFailureKind.Host,
-                $"its directories, {paths.ClientDirectory} and {paths.Directory}, are not removed within {deadline.TotalSeconds:0.#} s: they hold very much, or their file system hangs",
+                $"its directories, {paths.ClientDirectory} and {paths.Directory}, are not removed within {deadline.TotalSeconds:0.#} s: "
+                + "they hold very much, or their file system hangs",
                 "see by findmnt what is mounted there"));
         }
         finally
