@@ -79,8 +79,9 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
         if (process is not null)
             await process.EndAsync(options.TerminateDeadline, options.KillDeadline, cancel).ConfigureAwait(false);
         var paths = facts?.Paths ?? QemuPaths.For(options.RunDirectory, options.ClientDirectory, found.Id);
-        using (var companions = MayHaveCompanions(facts) ? Companions.FindAll(paths) : Companions.Adopt(paths)) await companions.EndAsync(options.KillDeadline).ConfigureAwait(false);
-        VmDirectories.Remove(paths);
+        using (var companions = MayHaveCompanions(facts) ? Companions.FindAll(paths) : Companions.Adopt(paths))
+            await companions.EndAsync(options.KillDeadline).ConfigureAwait(false);
+        await VmDirectories.RemoveAsync(paths, options.RemoveDeadline).ConfigureAwait(false);
     }
 
     /// <summary>Only then it is worth a look at each process: a VM without a record was interrupted in its start.</summary>

@@ -30,6 +30,9 @@ public sealed record QemuHypervisorOptions
     /// <summary>From SIGKILL until the process is given up (it hangs in the kernel).</summary>
     public TimeSpan KillDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>For the removal of a VM's directories, until it is told that it takes long.</summary>
+    public TimeSpan RemoveDeadline { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>How long a guest under KVM may take to its first kernel message.</summary>
     public TimeSpan ProofKernelDeadline { get; init; } = TimeSpan.FromSeconds(4);
 

@@ -220,7 +220,8 @@ public sealed class NodeActor : ReceiveActor
         var options = new ParallelOptions { MaxDegreeOfParallelism = ReapsAtOnce };
         await Parallel.ForEachAsync(nobodys, options, async (vm, cancel) =>
         {
-            if (await Recovery.EndAsync(_ports.Vms.Hypervisor, vm.Found, vm.Verdict.Reason, cancel).ConfigureAwait(false) is { } left) unended.Add(left);
+            var left = await Recovery.EndAsync(_ports.Vms.Hypervisor, vm.Found, vm.Verdict.Reason, cancel).ConfigureAwait(false);
+            if (left is not null) unended.Add(left);
             else if (vm.Found.Problem is { } problem) problems.Add($"VM {vm.Found.Id}: {problem}");
         }).ConfigureAwait(false);
         return new Reaped(nobodys.Count - unended.Count, [.. problems], [.. unended]);

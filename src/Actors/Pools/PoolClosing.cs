@@ -24,8 +24,8 @@ internal sealed class PoolClosing(
     {
         if (!gate.Stopping || template.Stopping) return;
         // What cannot be ended now is ended by the next daemon.
-        if (members.Values.Where(m => m.Life.Ending?.Obstacle is null)
-            .Any(m => !m.Life.Held && (gate.GivenUp is not null || (!m.Life.Pooled && m.Life.Phase != VmPhase.Adopting)))) return;
+        var going = members.Values.Where(m => !m.Life.Held && m.Life.Ending?.Obstacle is null);
+        if (going.Any(m => gate.GivenUp is not null || (!m.Life.Pooled && m.Life.Phase != VmPhase.Adopting))) return;
         gate.StopAsker!.Tell(new PoolStopped(pool));
     }
 

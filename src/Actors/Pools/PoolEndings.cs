@@ -6,7 +6,8 @@ namespace VmCacheCluster.Actors.Pools;
 
 /// <summary>What the end of one of its VMs means to a pool, and is told of it. Part of the pool's actor, and used by it alone.</summary>
 internal sealed class PoolEndings(
-    PoolName pool, Refill refill, PoolTemplate template, PoolRollout rollout, PoolReleases releases, EventLog events, Func<ITimerScheduler> timers, PoolSurroundings around, ILoggingAdapter log)
+    PoolName pool, Refill refill, PoolTemplate template, PoolRollout rollout, PoolReleases releases, EventLog events,
+    Func<ITimerScheduler> timers, PoolSurroundings around, ILoggingAdapter log)
 {
     /// <summary>How many VMs do not answer.</summary>
     public int Unresponsive { get; private set; }

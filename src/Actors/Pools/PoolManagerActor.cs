@@ -300,8 +300,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _events.Add(refound.Id, refound.Found is null ? "was ended or left alone, for its actor had failed" : "was taken over, for its actor had failed");
         // Who means this very VM is to find it again.
         var delayed = member.TakeAfterwards();
-        if (refound is { Found: null, Unended: null }) OnVmChanged(new VmChanged(refound.Id, member.Life with { Phase = VmPhase.Gone }, member.Spec, member.Facts, null));
-        else TakeBack(member, refound);
+        if (refound is not { Found: null, Unended: null }) TakeBack(member, refound);
+        else OnVmChanged(new VmChanged(refound.Id, member.Life with { Phase = VmPhase.Gone }, member.Spec, member.Facts, null));
         foreach (var caller in delayed) _callers.ServeAnew(caller);
         _closing.Finish();
     }

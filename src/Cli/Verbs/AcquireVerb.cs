@@ -114,6 +114,10 @@ internal static class AcquireVerb
         {
             // It has ended before.
         }
+        catch (VmCacheException fault) when (fault.Reason == "END_INCOMPLETE")
+        {
+            host.Error.WriteLine($"vmcache: {Table.OneLine(fault.Message)}; it is tried again");
+        }
         catch (VmCacheException fault)
         {
             host.Error.WriteLine($"vmcache: VM {vm.Id} was not released ({Table.OneLine(fault.Message)}); it ends with its lease");

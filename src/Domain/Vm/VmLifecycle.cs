@@ -114,8 +114,7 @@ public static class VmLifecycle
         },
 
         VmInput.Stop stop => OnStop(life, stop.Reason),
-        VmInput.OperationFailed { Left: { } left } failed when life.Starting || life is { Phase: VmPhase.Stopping, Ending.During: VmPhase.Creating or VmPhase.Loading }
-            => OnLeft(life, failed.Failure, left),
+        VmInput.OperationFailed { Left: { } left } failed when life.Starting || EndsUnmade(life) => OnLeft(life, failed.Failure, left),
         VmInput.OperationFailed failed => OnOperationFailed(life, failed.Failure),
         VmInput.StopDone => life.Phase is VmPhase.Stopping or VmPhase.Failed
             ? To(Hindered(life, null) with { Phase = VmPhase.Gone })
@@ -155,10 +154,12 @@ public static class VmLifecycle
     {
         // A creation that failed and does not say otherwise has left nothing behind (the port's promise).
         VmPhase.Creating or VmPhase.Loading => To(life with { Phase = VmPhase.Gone, Ending = new VmEnding(failure.ToString(), life.Phase, failure) }),
-        VmPhase.Stopping when life.Ending?.During is VmPhase.Creating or VmPhase.Loading => To(life with { Phase = VmPhase.Gone }),
+        VmPhase.Stopping when EndsUnmade(life) => To(life with { Phase = VmPhase.Gone }),
         VmPhase.Priming or VmPhase.Booting or VmPhase.Checking or VmPhase.Pausing or VmPhase.Adopting or VmPhase.Reserved or VmPhase.Preparing => Fail(life, failure),
         _ => Ignore(life),
     };
+
+    private static bool EndsUnmade(VmLife life) => life is { Phase: VmPhase.Stopping, Ending.During: VmPhase.Creating or VmPhase.Loading };
 
     /// <summary>A creation could not take back what it had begun.</summary>
     private static VmDecision OnLeft(VmLife life, VmFailure failure, VmFailure left)

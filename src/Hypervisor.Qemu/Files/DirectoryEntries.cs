@@ -40,7 +40,8 @@ internal sealed class DirectoryEntries(SafeFileHandle directory)
             var record = records[..BinaryPrimitives.ReadUInt16LittleEndian(records[size..])];
             var text = record[name..];
             text = text[..text.IndexOf((byte)0)];
-            if (!text.SequenceEqual("."u8) && !text.SequenceEqual(".."u8)) _read.Enqueue(new DirectoryEntry(FileNames.Of(text), record[type] != isDirectory));
+            if (!text.SequenceEqual("."u8) && !text.SequenceEqual(".."u8))
+                _read.Enqueue(new DirectoryEntry(FileNames.Of(text), record[type] != isDirectory));
             records = records[record.Length..];
         }
     }

@@ -4,19 +4,19 @@ using Microsoft.Win32.SafeHandles;
 namespace VmCacheCluster.Hypervisor.Qemu.Files;
 
 /// <summary>
-/// Linux's calls on directories by descriptor, and on mounts. Names are bytes, as Linux has them, and end with a NUL. An int that is returned
-/// is an errno, 0 when it went well. Layouts are those of x86-64.
+/// Linux's calls on directories by descriptor, and on mounts. Names are bytes, as Linux has them, and end with a NUL. An int that is
+/// returned is an errno, 0 when it went well. Layouts are those of x86-64.
 /// </summary>
 internal static unsafe partial class FileCalls
 {
-    public const int EPERM = 1, ENOENT = 2, EAGAIN = 11, EACCES = 13, EBUSY = 16, EXDEV = 18, ENOTDIR = 20, EISDIR = 21, EINVAL = 22, ENFILE = 23, EMFILE = 24,
-        EROFS = 30, ENOSYS = 38, ENOTEMPTY = 39, ELOOP = 40;
+    public const int EPERM = 1, ENOENT = 2, EAGAIN = 11, EACCES = 13, EBUSY = 16, EXDEV = 18, ENOTDIR = 20, EISDIR = 21, EINVAL = 22,
+        ENFILE = 23, EMFILE = 24, EROFS = 30, ENOSYS = 38, ENOTEMPTY = 39, ELOOP = 40;
 
     private const int OpenFollowing = O_PATH | O_DIRECTORY | O_CLOEXEC;
     private const int O_DIRECTORY = 0x10000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, O_PATH = 0x200000;
     private const ulong RESOLVE_NO_XDEV = 1, RESOLVE_NO_SYMLINKS = 4, RESOLVE_BENEATH = 8;
     private const int SYS_getdents64 = 217, SYS_openat2 = 437;
-    private const int AT_REMOVEDIR = 0x200, AT_EMPTY_PATH = 0x1000;
+    private const int AT_REMOVEDIR = 0x200, AT_EMPTY_PATH = 0x1000, AT_STATX_DONT_SYNC = 0x4000;
     private const uint STATX_MNT_ID = 0x1000;
     private const ulong MS_REC = 0x4000, MS_PRIVATE = 1 << 18;
     private const int MNT_DETACH = 2;
@@ -38,7 +38,7 @@ internal static unsafe partial class FileCalls
     public static int OpenChild(SafeFileHandle parent, byte[] name, out SafeFileHandle child) =>
         OpenAt(parent, name, O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH, out child);
 
-    /// <summary>Whatever a name in a directory leads to without following a link: the root of the mount, where something is mounted.</summary>
+    /// <summary>What a name in a directory leads to, no link followed: the root of the mount, where something is mounted.</summary>
     public static int OpenMounted(SafeFileHandle parent, byte[] name, out SafeFileHandle there) =>
         OpenAt(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH, out there);
 
@@ -85,14 +85,15 @@ internal static unsafe partial class FileCalls
         var facts = stackalloc byte[256];
         byte empty = 0;
         mount = 0;
-        if (Statx(file, &empty, AT_EMPTY_PATH, STATX_MNT_ID, facts) != 0) return Marshal.GetLastPInvokeError();
+        // A server of files that hangs is not asked.
+        if (Statx(file, &empty, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, facts) != 0) return Marshal.GetLastPInvokeError();
         // Before Linux 5.8.
         if ((*(uint*)(facts + mask) & STATX_MNT_ID) == 0) return ENOSYS;
         mount = *(ulong*)(facts + mountId);
         return 0;
     }
 
-    /// <summary>Takes a mount, whose root this is, and all that is mounted below it out of the tree. Busy ones go when their users have left.</summary>
+    /// <summary>Takes a mount, whose root this is, and all that is mounted below it out of the tree. Who is in it may stay.</summary>
     public static int Detach(SafeFileHandle mountRoot)
     {
         var path = OfDescriptor(mountRoot);

@@ -27,7 +27,8 @@ internal static class MountTable
             var (count, start) = (0, 0);
             for (var i = 0; i <= line.Length && count < fields.Length; i++)
                 if (i == line.Length || line[i] == ' ') (fields[count++], start) = (start..i, i + 1);
-            if (count <= point || !Utf8Parser.TryParse(line[fields[id]], out ulong number, out _) || !Utf8Parser.TryParse(line[fields[parent]], out ulong below, out _))
+            if (count <= point || !Utf8Parser.TryParse(line[fields[id]], out ulong number, out _)
+                || !Utf8Parser.TryParse(line[fields[parent]], out ulong below, out _))
                 throw new IOException($"{File} has a line that cannot be read");
             mounts.Add(new MountPoint(number, below, Plain(line[fields[point]])));
         }

@@ -28,6 +28,7 @@ internal sealed class NotRemovedException(string message, string remedy) : IOExc
     {
         var name = FileNames.Text(path);
         return new NotRemovedException(
-            $"{name} is a mount point that cannot be detached: {FileCalls.Text(errno)}; nothing that is mounted there was touched", $"umount {name}");
+            $"{name} is a mount point that cannot be detached: {FileCalls.Text(errno)}; nothing that is mounted there was touched",
+            $"umount {name}");
     }
 }

@@ -3,8 +3,8 @@ using Microsoft.Win32.SafeHandles;
 namespace VmCacheCluster.Hypervisor.Qemu.Files;
 
 /// <summary>
-/// Removes a directory and all that is in it, and nothing else: every step goes by the descriptor of the directory before it, follows no link
-/// and leaves no mount, judged by the mount and not by the device. What is mounted there is detached first. Everything may change meanwhile.
+/// Removes a directory and all that is in it, and nothing else: every step goes by the descriptor of the directory before it, follows no
+/// link and leaves no mount, judged by the mount and not by the device. What is mounted there is detached first. All may change meanwhile.
 /// </summary>
 internal sealed class TreeRemover : IDisposable
 {
@@ -139,7 +139,8 @@ internal sealed class TreeRemover : IDisposable
                     return;
                 default:
                     throw errno == FileCalls.ENOTEMPTY
-                        ? new NotRemovedException($"files are made in {FileNames.Text(PathOf(level.Name))} all the time", "end the program that writes there")
+                        ? new NotRemovedException(
+                            $"files are made in {FileNames.Text(PathOf(level.Name))} all the time", "end the program that writes there")
                         : NotRemovedException.Of(PathOf(level.Name), errno);
             }
         }

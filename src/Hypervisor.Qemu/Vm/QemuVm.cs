@@ -322,8 +322,7 @@ internal sealed class QemuVm : IVm
                 await _process.EndAsync(_options.TerminateDeadline, _options.KillDeadline, cancel).ConfigureAwait(false);
         }
         await _companions.EndAsync(_options.KillDeadline).ConfigureAwait(false);
-        // Whoever asks for the end must not wait for a tree that is large: of a process that is gone, nothing was waited for until here.
-        await Task.Run(() => VmDirectories.Remove(Facts.Paths), CancellationToken.None).ConfigureAwait(false);
+        await VmDirectories.RemoveAsync(Facts.Paths, _options.RemoveDeadline).ConfigureAwait(false);
     }
 
     private async Task QuitAsync(CancellationToken cancel)

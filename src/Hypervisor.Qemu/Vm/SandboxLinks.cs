@@ -82,7 +82,8 @@ internal static class SandboxLinks
     private static void Unlink(SafeFileHandle links, byte[] name, VmPaths paths)
     {
         var errno = FileCalls.Unlink(links, name, directory: false);
-        if (errno is not (0 or FileCalls.ENOENT)) throw NotRemovedException.Of([.. Encoding.UTF8.GetBytes($"{Root(paths)}/"), .. FileNames.Bytes(name)], errno);
+        if (errno is not (0 or FileCalls.ENOENT))
+            throw NotRemovedException.Of(FileNames.Join(Encoding.UTF8.GetBytes(Root(paths)), FileNames.Bytes(name)), errno);
     }
 
     private static string Root(VmPaths paths) => Path.Combine(Path.GetDirectoryName(paths.ClientDirectory)!, "sandbox");

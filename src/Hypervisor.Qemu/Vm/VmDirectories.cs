@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu.Files;
 
@@ -6,6 +7,9 @@ namespace VmCacheCluster.Hypervisor.Qemu.Vm;
 /// <summary>Makes and removes a VM's two directories.</summary>
 internal static class VmDirectories
 {
+    /// <summary>Removals that are under way: one that hangs with its file system is not begun again.</summary>
+    private static readonly ConcurrentDictionary<string, Task> Removals = new();
+
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <exception cref="VmFailedException">A directory cannot be made.</exception>
@@ -25,11 +29,34 @@ internal static class VmDirectories
     }
 
     /// <summary>
-    /// A directory that is gone already is as good: clients may delete theirs. Links are removed, not followed; what clients mounted below their
-    /// directory is detached. Waits for the disk.
+    /// A directory that is gone already is as good: clients may delete theirs. Links are removed, not followed; what clients mounted below
+    /// their directory is detached.
     /// </summary>
+    /// <param name="deadline">How long is waited; the removal goes on after that, and may be waited for again.</param>
+    /// <exception cref="VmFailedException">Something in it cannot be removed, or it takes longer.</exception>
+    public static async Task RemoveAsync(VmPaths paths, TimeSpan deadline)
+    {
+        var removal = Removals.GetOrAdd(paths.Directory, _ => Task.Run(() => Remove(paths)));
+        try
+        {
+            await removal.WaitAsync(deadline).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            throw new VmFailedException(new VmFailure(VmFailureKind.Host,
+                $"its directories, {paths.ClientDirectory} and {paths.Directory}, are not removed within {deadline.TotalSeconds:0.#} s: "
+                + "they hold very much, or their file system hangs",
+                "see by findmnt what is mounted there"));
+        }
+        finally
+        {
+            if (removal.IsCompleted) Removals.TryRemove(KeyValuePair.Create(paths.Directory, removal));
+        }
+    }
+
+    /// <summary>The same, however long it takes.</summary>
     /// <exception cref="VmFailedException">Something in it cannot be removed.</exception>
-    public static void Remove(VmPaths paths)
+    internal static void Remove(VmPaths paths)
     {
         try
         {

@@ -193,7 +193,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             if (monitor is not null) await monitor.DisposeAsync().ConfigureAwait(false);
             if (process is not null) await process.EndAsync(TimeSpan.Zero, options.KillDeadline, CancellationToken.None).ConfigureAwait(false);
             await companions.EndAsync(options.KillDeadline).ConfigureAwait(false);
-            VmDirectories.Remove(paths);
+            await VmDirectories.RemoveAsync(paths, options.RemoveDeadline).ConfigureAwait(false);
             return null;
         }
         catch (VmFailedException left)

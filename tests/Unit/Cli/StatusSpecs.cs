@@ -30,6 +30,26 @@ public sealed class StatusSpecs
             text);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Says_in_a_vms_row_why_its_end_cannot_be_completed(bool wide)
+    {
+        var node = Samples.Node();
+        var ending = Samples.Vm("vm-cc3", VmState.Stopping);
+        ending.Obstacle = "rootfs is a mount point (umount rootfs)";
+        node.Pools[0].Vms.Add(ending);
+
+        var lines = StatusText.Of(ViewOf.Status(node, "-"), wide, Samples.Now, Style.Plain).Split('\n');
+
+        Assert.EndsWith("REASON", Assert.Single(lines, l => l.StartsWith("ID ", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.EndsWith("its end cannot be completed and is tried again: rootfs is a mount point (umount rootfs)",
+            Assert.Single(lines, l => l.StartsWith("vm-cc3   default   stopping", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.EndsWith("-", Assert.Single(lines, l => l.StartsWith("vm-aa1", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Equal("rootfs is a mount point (umount rootfs)", ViewOf.Vm(ending).Obstacle);
+        Assert.Null(ViewOf.Vm(Samples.Vm("vm-aa1", VmState.Warm)).Obstacle);
+    }
+
     [Fact]
     public void Prints_more_columns_when_wide()
     {

@@ -78,6 +78,23 @@ public sealed class SandboxLinksSpecs : IDisposable
         Assert.Contains("108 bytes", failed.Failure.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Whoever may write to the client directory can put a link there.</summary>
+    [Fact]
+    public void Makes_and_removes_nothing_where_a_link_in_the_place_of_its_directory_leads()
+    {
+        var vm = Made();
+        var elsewhere = Directory.CreateDirectory(Path.Combine(_root.FullName, "elsewhere")).FullName;
+        File.CreateSymbolicLink(Path.Combine(elsewhere, "pod"), $"../{Path.GetFileName(vm.ClientDirectory)}");
+        File.CreateSymbolicLink(Path.Combine(_root.FullName, "client", "sandbox"), elsewhere);
+
+        var failed = Assert.Throws<VmFailedException>(() => SandboxLinks.Make(vm, Sandbox("other")));
+        VmDirectories.Remove(vm);
+
+        Assert.Contains("no plain directory", failed.Failure.Message, StringComparison.Ordinal);
+        Assert.Equal(["pod"], new DirectoryInfo(elsewhere).EnumerateFileSystemInfos().Select(i => i.Name));
+        Assert.False(Directory.Exists(vm.ClientDirectory));
+    }
+
     private VmPaths Made()
     {
         var paths = QemuPaths.For(Path.Combine(_root.FullName, "run"), Path.Combine(_root.FullName, "client"), VmId.New());

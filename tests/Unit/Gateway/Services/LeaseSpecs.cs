@@ -39,6 +39,7 @@ public sealed class LeaseSpecs
     [InlineData(RefusalKind.NotFound, StatusCode.NotFound, "UNKNOWN_VM")]
     [InlineData(RefusalKind.WrongState, StatusCode.FailedPrecondition, "WRONG_STATE")]
     [InlineData(RefusalKind.Invalid, StatusCode.InvalidArgument, "INVALID_WISH")]
+    [InlineData(RefusalKind.Unfinished, StatusCode.FailedPrecondition, "END_INCOMPLETE")]
     public async Task Tells_each_refusal(RefusalKind kind, StatusCode code, string reason)
     {
         await using var host = await ServiceHost.StartAsync(_ => new VmRefused(ServiceHost.Id, kind, "because"));

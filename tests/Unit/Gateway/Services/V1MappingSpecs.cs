@@ -37,4 +37,14 @@ public sealed class V1MappingSpecs
         Assert.Equal((HeldBy.Kata, since), (V1Mapping.ToVm(held).HeldBy, V1Mapping.ToVm(held).HeldSince.ToDateTimeOffset()));
         Assert.Equal((HeldBy.Unspecified, null), (V1Mapping.ToVm(ServiceHost.View(VmPhase.Warm)).HeldBy, V1Mapping.ToVm(ServiceHost.View(VmPhase.Warm)).HeldSince));
     }
+
+    [Fact]
+    public void Says_what_is_in_the_way_of_an_end_and_what_to_do()
+    {
+        var view = ServiceHost.View(VmPhase.Stopping);
+        var obstacle = new VmFailure(VmFailureKind.Host, "it is mounted", "umount it");
+
+        Assert.Equal("it is mounted (umount it)", V1Mapping.ToVm(view with { Life = view.Life with { Ending = new VmEnding("asked", VmPhase.Leased, Obstacle: obstacle) } }).Obstacle);
+        Assert.Equal("", V1Mapping.ToVm(view).Obstacle);
+    }
 }
