@@ -7,9 +7,23 @@ namespace VmCacheCluster.Tests.EndToEnd;
 [Trait("Category", "Fake")]
 public sealed class ThrowAwaySpecs
 {
-    private static readonly Moment[] All = Enum.GetValues<Moment>();
+    private static readonly Moment[] All = [.. Enum.GetValues<Moment>().Where(m => m != Moment.CloneLaunched)];
 
     public static TheoryData<Moment> Moments() => [.. All];
+
+    /// <summary>The node makes VMs from its first moment on, before the daemon's sockets are served.</summary>
+    [Fact]
+    public async Task Leaves_nothing_when_the_daemon_is_stopped_while_it_starts()
+    {
+        await using var house = new House();
+        var daemon = house.StartDoomed(house.Fakes(2, "agent=never"), "stop:Start");
+
+        var exit = await daemon.ExitedAsync();
+
+        Assert.True(exit == 0, daemon.Log);
+        Assert.DoesNotContain("   at ", daemon.Log, StringComparison.Ordinal);
+        house.AssertNothingLeft();
+    }
 
     [SkippableTheory]
     [MemberData(nameof(Moments))]

@@ -3,14 +3,15 @@ using VmCacheCluster.Tests.TestSupport;
 namespace VmCacheCluster.Tests.EndToEnd.Support;
 
 /// <summary>A moment in the life of a VM that is thrown away: one that proves KVM, or that is to become a template.</summary>
-public enum Moment { ProofLaunched, ProofSilent, ProofBooting, TemplateLaunched, TemplateSilent, TemplateBooting, TemplateSaving }
+public enum Moment { ProofLaunched, ProofSilent, ProofBooting, TemplateLaunched, TemplateSilent, TemplateBooting, TemplateSaving, CloneLaunched }
 
-/// <summary>A daemon that is at such a moment: its fake QEMU stays there.</summary>
-internal sealed class ThrowAway(House house, Moment moment)
+/// <summary>A daemon that is at such a moment. A fake QEMU stays there.</summary>
+/// <param name="real">With real QEMU, which proves KVM under TCG; a moment at which it does not stay is hit roughly.</param>
+internal sealed class ThrowAway(House house, Moment moment, bool real = false)
 {
     private bool Proof => moment is Moment.ProofLaunched or Moment.ProofSilent or Moment.ProofBooting;
 
-    private bool AtLaunch => moment is Moment.ProofLaunched or Moment.TemplateLaunched;
+    private bool AtLaunch => moment is Moment.ProofLaunched or Moment.TemplateLaunched or Moment.CloneLaunched;
 
     private string PidFile => house.At("pid");
 
@@ -30,20 +31,21 @@ internal sealed class ThrowAway(House house, Moment moment)
             daemon.Signal(signal);
         }
 
-        var status = await daemon.ExitedAsync();
-        Assert.Contains("listens on", daemon.Log, StringComparison.Ordinal);
-        return status;
+        return await daemon.ExitedAsync();
     }
 
     private string Settings(int signal, string bootTimeout)
     {
-        var settings = house.Fakes(Proof ? 0 : 1, Directives()).Replace("boot-timeout = 30s", $"boot-timeout = {bootTimeout}", StringComparison.Ordinal);
-        if (AtLaunch) settings = settings.Replace(Dist.FakeQemu, Signalling(signal), StringComparison.Ordinal);
-        return settings + $$"""
+        var number = Proof ? 0 : 1;
+        return (real ? House.RealVms(number) : house.Fakes(number, Directives())) + $$"""
 
-            stop { quit = 1s, term = 1s, kill = 1s }
+            stop { quit = 1s, term = 1s, kill = 5s }
             template-dir = "{{Templates}}"
-            pool-defaults { {{(Proof ? "accelerator = auto" : "refill = clone")}} }
+            boot-timeout = {{bootTimeout}}
+            pool-defaults {
+              {{(Proof ? "accelerator = auto" : "refill = clone")}}
+              qemu = "{{Qemu(signal)}}"
+            }
             """;
     }
 
@@ -55,14 +57,24 @@ internal sealed class ThrowAway(House house, Moment moment)
         _ => ["agent=never", "console=Linux version 6.1"],
     };
 
-    /// <summary>A QEMU that signals to the daemon before it does anything else: between its fork and its record.</summary>
-    private string Signalling(int signal) => house.Script("qemu", $"""
-        #!/bin/sh
-        until [ -s "{PidFile}" ]; do :; done
-        kill -{signal} "$(cat "{PidFile}")"
-        exec "{Dist.FakeQemu}" "$@"
+    /// <summary>At a launch it signals to the daemon before it does anything else: between its fork and its record.</summary>
+    private string Qemu(int signal)
+    {
+        var atLaunch = moment switch { Moment.CloneLaunched => "*-incoming*", _ => AtLaunch ? "*" : "never" };
+        return house.Script("qemu", $"""
+            #!/bin/sh
+            case "$*" in
+              {atLaunch}) until [ -s "{PidFile}" ]; do :; done; kill -{signal} "$(cat "{PidFile}")" ;;
+            esac
+            for word; do
+              shift
+              case "$word" in kvm) word=tcg ;; host) word=max ;; esac
+              set -- "$@" "$word"
+            done
+            exec "{(real ? "/usr/bin/qemu-system-x86_64" : Dist.FakeQemu)}" "$@"
 
-        """);
+            """);
+    }
 
     private bool IsThere() => house.VmProcesses().Count > 0 && moment switch
     {

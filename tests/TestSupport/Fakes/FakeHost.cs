@@ -18,7 +18,10 @@ public sealed class FakeProof : IAcceleratorProof
 
     public AcceleratorVerdict? Remembered(VmSpec spec) => Known;
 
-    public Task<AcceleratorVerdict> ProveAsync(VmSpec spec, CancellationToken cancel) => Proof.Task.WaitAsync(cancel);
+    /// <summary>The proof that was begun last.</summary>
+    public Task<AcceleratorVerdict>? Proving { get; private set; }
+
+    public Task<AcceleratorVerdict> ProveAsync(VmSpec spec, CancellationToken cancel) => Proving = Proof.Task.WaitAsync(cancel);
 }
 
 /// <summary>A host with as much memory as a test says.</summary>

@@ -40,6 +40,9 @@ public sealed class FakeHypervisor : IHypervisor
     /// <summary>Awaited before it is looked what there is.</summary>
     public Func<Task> Finding { get; set; } = () => Task.CompletedTask;
 
+    /// <summary>Awaited before a found VM is ended.</summary>
+    public Func<FoundVm, Task> Reaping { get; set; } = _ => Task.CompletedTask;
+
     public int MostAtOnce { get; private set; }
 
     public IEnumerable<FakeVm> Alive => Vms.Values.Where(v => v.Alive);
@@ -103,7 +106,7 @@ public sealed class FakeHypervisor : IHypervisor
         });
     }
 
-    public Task ReapAsync(FoundVm found, CancellationToken cancel)
+    public async Task ReapAsync(FoundVm found, CancellationToken cancel)
     {
         try
         {
@@ -115,13 +118,13 @@ public sealed class FakeHypervisor : IHypervisor
         }
 
         Reaped.Enqueue(found.Id);
+        await Reaping(found);
         if (Vms.TryRemove(found.Id, out var vm))
         {
             vm.Die("was reaped");
             vm.Machine.Remove();
         }
         lock (Found) Found.RemoveAll(f => f.Id == found.Id);
-        return Task.CompletedTask;
     }
 
     public static VmFacts FactsOf(VmId id, VmSpec spec, int pid)
