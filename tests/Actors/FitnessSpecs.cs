@@ -11,6 +11,22 @@ public class FitnessSpecs : NodeFixture
 {
     private static readonly TimeSpan Again = FitnessRules.Limit;
 
+    private readonly HeldClock _wall = new();
+
+    public FitnessSpecs() => Wall = _wall;
+
+    /// <summary>Its timestamps move when a test says so; its timers are the system's.</summary>
+    private sealed class HeldClock : TimeProvider
+    {
+        private long _ticks = 1;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Volatile.Read(ref _ticks);
+
+        public void Pass(TimeSpan time) => Interlocked.Add(ref _ticks, time.Ticks);
+    }
+
     [Theory]
     [InlineData(HandOutPath.Kata)]
     [InlineData(HandOutPath.V1)]
@@ -40,6 +56,31 @@ public class FitnessSpecs : NodeFixture
 
         // Nothing was done to them: they may answer yet.
         Assert.All(warm.Take(2), id => Assert.Equal([VmOwnership.Warm], Machine(id).Marks.Select(m => m.Ownership)));
+    }
+
+    /// <summary>The daemon was held up, or the host slept: the background has not asked in time.</summary>
+    [Fact]
+    public async Task Asks_first_when_its_last_answer_is_too_old()
+    {
+        await StartAsync(Pool(number: 2));
+        var warm = (await UntilAsync(p => p.Warm == 2)).Vms.Select(v => v.Id).ToList();
+        foreach (var id in warm) Machine(id).Answers = false;
+        _wall.Pass(FitnessRules.MostAge + TimeSpan.FromTicks(1));
+
+        var granted = await TakeAsync();
+
+        Assert.DoesNotContain(granted.Facts.Id, warm);
+        Assert.All(warm, id => Assert.Equal(1, Machine(id).Asked));
+    }
+
+    [Fact]
+    public async Task Asks_nothing_when_its_last_answer_is_young_enough()
+    {
+        await StartAsync(Pool(number: 1));
+        await UntilAsync(p => p.Warm == 1);
+        _wall.Pass(FitnessRules.MostAge);
+
+        Assert.Equal(0, Machine((await TakeAsync()).Facts.Id).Asked);
     }
 
     [Fact]

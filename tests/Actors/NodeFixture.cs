@@ -41,6 +41,9 @@ public abstract class NodeFixture : TestKit
 
     protected FakeMemory Memory { get; } = new();
 
+    /// <summary>By which the age of what is known is measured; not that of timers.</summary>
+    protected TimeProvider Wall { get; init; } = TimeProvider.System;
+
     protected FakeRollouts Rollouts { get; } = new();
 
     protected MemoryLimits Limits { get; init; } = new(0, null);
@@ -74,7 +77,7 @@ public abstract class NodeFixture : TestKit
 
     protected async Task StartAsync(int parallelism, params PoolOptions[] pools)
     {
-        var ports = new NodePorts(new VmPorts(Hypervisor.ForOneDaemon(), Clock, TimeProvider.System, Templates) { Peers = Peers }, Proof, () => 0.5) { Memory = Memory, Rollouts = Rollouts, WasCordoned = () => WasCordoned };
+        var ports = new NodePorts(new VmPorts(Hypervisor.ForOneDaemon(), Clock, Wall, Templates) { Peers = Peers }, Proof, () => 0.5) { Memory = Memory, Rollouts = Rollouts, WasCordoned = () => WasCordoned };
         var started = CreateTestProbe();
         _daemon = Sys.ActorOf(Props.Create(() => new Guardian(new NodePlan(pools, parallelism) { Memory = Limits }, ports, started)));
         Journal = ports.Journal;

@@ -128,8 +128,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
 
     private void Told()
     {
-        // The pool knows which VM Kata's callers have claimed; what it hears next is what became of it.
-        if (_state.Life is not { Phase: VmPhase.Reserved, Path: HandOutPath.Kata }) Report();
+        // The pool knows which VM Kata's callers have claimed, and which are asked first; what it hears next is what became of it.
+        if (_state.Life is not { Phase: VmPhase.Reserved, Path: HandOutPath.Kata } && !_handOut.Proving) Report();
     }
 
     /// <returns>What the effect had as its result at once; null when there is none, or it comes as a message.</returns>

@@ -66,6 +66,7 @@ internal sealed class VmHandOut(VmState state, IVmWork work)
         if (!Proving) return;
         var next = state.Vm!.Probe() is { Fit: false } unfit ? Unfit(unfit) : Record();
         if (next is not null) work.Apply(next);
+        else work.Report();
     }
 
     private VmInput.Unfit Unfit(VmLiveness liveness)
