@@ -1,4 +1,6 @@
+using Akka.Actor;
 using Akka.Event;
+using VmCacheCluster.Actors.Node;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 
@@ -8,21 +10,26 @@ namespace VmCacheCluster.Actors.Pools;
 internal static class Recovery
 {
     /// <summary>The VM's record if it is somebody's; else it is ended, and the answer is null.</summary>
-    public static async Task<FoundVm?> TakeAsync(IHypervisor hypervisor, VmId id, ILoggingAdapter log)
+    /// <param name="node">Told what cannot be known to be anybody's.</param>
+    public static async Task<FoundVm?> TakeAsync(IHypervisor hypervisor, VmId id, IActorRef node, ILoggingAdapter log)
     {
         // Without a pool to go back to a warm VM is nobody's: its actor has failed, and might do so again and again.
-        var taken = await TakeAsync(hypervisor, f => f.Id == id, wanted: null, log).ConfigureAwait(false);
+        var taken = await TakeAsync(hypervisor, f => f.Id == id, wanted: null, node, log).ConfigureAwait(false);
         return taken.FirstOrDefault();
     }
 
     /// <summary>The records of a pool's VMs that go on; its other VMs are ended.</summary>
-    public static Task<IReadOnlyList<FoundVm>> TakeAllAsync(IHypervisor hypervisor, VmSpec wanted, ILoggingAdapter log)
-        => TakeAsync(hypervisor, f => f.Facts?.Spec.Pool == wanted.Pool, wanted, log);
+    /// <param name="node">Told what cannot be known to be anybody's.</param>
+    public static Task<IReadOnlyList<FoundVm>> TakeAllAsync(IHypervisor hypervisor, VmSpec wanted, IActorRef node, ILoggingAdapter log)
+        => TakeAsync(hypervisor, f => f.Facts?.Spec.Pool == wanted.Pool, wanted, node, log);
 
-    private static async Task<IReadOnlyList<FoundVm>> TakeAsync(IHypervisor hypervisor, Func<FoundVm, bool> mine, VmSpec? wanted, ILoggingAdapter log)
+    private static async Task<IReadOnlyList<FoundVm>> TakeAsync(IHypervisor hypervisor, Func<FoundVm, bool> mine, VmSpec? wanted, IActorRef node, ILoggingAdapter log)
     {
-        var found = (await hypervisor.FindAsync(CancellationToken.None).ConfigureAwait(false)).Where(mine)
-            .ToLookup(f => AdoptionRules.Classify(f, wanted).What);
+        var judged = (await hypervisor.FindAsync(CancellationToken.None).ConfigureAwait(false)).Where(mine)
+            .Select(f => (Found: f, Verdict: AdoptionRules.Classify(f, wanted))).ToList();
+        var found = judged.ToLookup(j => j.Verdict.What, j => j.Found);
+        List<(FoundVm, string)> astray = [.. judged.Where(j => j.Verdict.What == Adoption.Quarantine).Select(j => (j.Found, j.Verdict.Reason))];
+        if (astray.Count > 0) node.Tell(new VmsFoundAstray(astray), ActorRefs.NoSender);
         foreach (var nobodys in found[Adoption.Reap])
         {
             try

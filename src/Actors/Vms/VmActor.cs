@@ -18,6 +18,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
     private readonly VmState _state;
     private readonly VmHandOut _handOut;
     private readonly VmHolder _holder;
+    private readonly VmRecordWatch _records;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Holdings _holdings = new();
     private readonly CancellationTokenSource _whole = new();
@@ -32,6 +33,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
         _state = new VmState(plan, ports);
         _handOut = new VmHandOut(_state, this);
         _holder = new VmHolder(_state, this);
+        _records = new VmRecordWatch(_state, this, () => Timers, _log);
 
         Receive<OperationDone>(done => { if (done.Operation == _operation) Apply(done.Input); });
         Receive<VmMade>(OnMade);
@@ -42,6 +44,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
         Receive<VmPrepared>(_handOut.Prepared);
         Receive<CommandDone>(_holder.Performed);
         Receive<GuestOpened>(_holder.GuestOpened);
+        Receive<RecordCheckDue>(_ => _records.Look());
+        Receive<RecordChecked>(_records.Checked);
         Receive<VmInput>(Apply);
         Receive<VmEvent>(happened => { if (VmEvents.InputOf(happened) is { } input) Apply(input); });
 
@@ -248,6 +252,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
     private void Hold(IVm vm)
     {
         _state.Hold(vm);
+        _records.Start();
         _ = ForwardEventsAsync(vm, Self);
     }
 

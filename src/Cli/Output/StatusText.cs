@@ -17,11 +17,17 @@ internal static class StatusText
             text.Append($"vmcached {node.Version ?? Words.Unknown}, pid {node.Pid}{up}, {node.Endpoint}\n\n");
         }
 
+        foreach (var problem in node.Problems ?? []) text.Append(style.Bad(Table.OneLine(problem))).Append('\n');
         text.Append(node.Pools.Count > 0 ? Pools(node.Pools, wide, style) : "no pools\n");
         var vms = node.Pools.SelectMany(p => p.Vms.Select(v => (p.Name, v))).ToList();
         if (vms.Count > 0)
         {
             text.Append('\n').Append(Vms(vms, wide, now, style));
+        }
+
+        if (node.Quarantined is { } left)
+        {
+            text.Append('\n').Append(Quarantined(left, style));
         }
 
         var events = Recent(node.Pools);
@@ -68,6 +74,14 @@ internal static class StatusText
                 : cells);
         }
 
+        return table;
+    }
+
+    private static Table Quarantined(IReadOnlyList<QuarantinedView> vms, Style style)
+    {
+        var table = new Table("QUARANTINED", "POOL", "PID", "REASON");
+        foreach (var vm in vms)
+            table.Add(vm.Id, vm.Pool ?? "-", vm.Pid is { } pid ? pid.ToString(CultureInfo.InvariantCulture) : "-", new Table.Cell(vm.Reason, style.Warn));
         return table;
     }
 

@@ -7,6 +7,7 @@ namespace VmCacheCluster.Gateway.Endpoints;
 public sealed class OwnedEndpoints : IDisposable
 {
     private readonly List<OwnedSocket> _sockets = [];
+    private readonly AddedSockets _added = new();
 
     private OwnedEndpoints()
     {
@@ -35,9 +36,15 @@ public sealed class OwnedEndpoints : IDisposable
     public void ListenOn(KestrelServerOptions kestrel)
     {
         foreach (var socket in _sockets) kestrel.ListenUnixSocket(socket.Path, listen => listen.Protocols = HttpProtocols.Http2);
+        kestrel.Configure(new ConfigurationBuilder().Add(_added).Build(), reloadOnChange: true);
     }
 
     public void Restrict() => _sockets.ForEach(s => s.Restrict());
+
+    /// <summary>Makes again what was removed, as far as that can be.</summary>
+    /// <param name="tell">Told what was found and done.</param>
+    /// <returns>What is wrong now, one for each socket that cannot be reached.</returns>
+    public IReadOnlyList<string> Keep(Action<string> tell) => [.. _sockets.Select(s => s.Keep(_added, tell)).OfType<string>()];
 
     public void Dispose() => _sockets.ForEach(s => s.Dispose());
 }

@@ -112,6 +112,19 @@ public sealed class FakeHypervisor : IHypervisor
         return Task.CompletedTask;
     }
 
+    /// <summary>What an operator had ended.</summary>
+    public ConcurrentQueue<FoundVm> Ended { get; } = new();
+
+    /// <summary>Called for each; throw to fail it.</summary>
+    public Func<FoundVm, Task> Ending { get; set; } = _ => Task.CompletedTask;
+
+    public async Task EndQuarantinedAsync(FoundVm found, CancellationToken cancel)
+    {
+        await Ending(found);
+        Ended.Enqueue(found);
+        lock (Found) Found.RemoveAll(f => f.Id == found.Id);
+    }
+
     public static VmFacts FactsOf(VmId id, VmSpec spec, int pid)
     {
         var (ours, theirs) = ($"/run/vm/{id}", $"/run/client/{id}");
@@ -159,5 +172,7 @@ public sealed class FakeHypervisor : IHypervisor
         public Task<IVm> AttachAsync(FoundVm found, CancellationToken cancel) => host.AttachAsync(found, life, cancel);
 
         public Task ReapAsync(FoundVm found, CancellationToken cancel) => host.InLife(life, () => host.ReapAsync(found, cancel));
+
+        public Task EndQuarantinedAsync(FoundVm found, CancellationToken cancel) => host.InLife(life, () => host.EndQuarantinedAsync(found, cancel));
     }
 }

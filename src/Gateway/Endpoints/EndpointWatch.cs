@@ -1,0 +1,34 @@
+namespace VmCacheCluster.Gateway.Endpoints;
+
+/// <summary>
+/// Looks every two seconds whether the daemon's sockets are still where clients look for them, and makes again what somebody (or a cleaner of
+/// temporary files) removed. Connections that there are go on.
+/// </summary>
+public sealed class EndpointWatch(
+    OwnedEndpoints endpoints, EndpointTroubles troubles, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<EndpointWatch> log) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
+
+    protected override async Task ExecuteAsync(CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        // Once it stops, Kestrel itself takes its sockets away.
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, lifetime.ApplicationStopping);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(either.Token)) Look();
+        }
+        catch (OperationCanceledException)
+        {
+            // The daemon ends.
+        }
+    }
+
+    private void Look()
+    {
+        var before = troubles.Now;
+        var now = endpoints.Keep(what => log.LogWarning("{What}", what));
+        foreach (var trouble in now.Except(before)) log.LogError("this daemon is not reachable: {Trouble}; trying again every two seconds", trouble);
+        troubles.Now = now;
+    }
+}
