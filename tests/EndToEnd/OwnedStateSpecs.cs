@@ -31,6 +31,7 @@ public sealed class OwnedStateSpecs : HouseSpecs
         await killed.WarmAsync();
         await killed.KillAsync();
 
+        File.Delete(House.Endpoint);
         await House.StartAt(House.At("other.sock"), House.Fakes(1)).WarmAsync();
     }
 }
