@@ -6,8 +6,10 @@ namespace VmCacheCluster.Hypervisor.Qemu.Records;
 /// <summary>Reads and writes vm.json.</summary>
 internal static class VmRecordFile
 {
-    public static void Write(VmFacts facts, VmSize size) => AtomicFile.Write(
-        QemuPaths.Record(facts.Paths), JsonSerializer.SerializeToUtf8Bytes(VmRecord.From(facts, size), RecordJson.Default.VmRecord));
+    public static void Write(VmFacts facts, VmSize size) => Write(facts, size, QemuPaths.Record(facts.Paths));
+
+    internal static void Write(VmFacts facts, VmSize size, string path) => AtomicFile.Write(
+        path, JsonSerializer.SerializeToUtf8Bytes(VmRecord.From(facts, size), RecordJson.Default.VmRecord));
 
     /// <summary>The facts, or null and what is wrong with the record.</summary>
     public static (VmFacts? Facts, VmSize? Size, string? Problem) Read(string path, VmId id, VmPaths expected)
