@@ -30,7 +30,7 @@ field() { grep -m1 -oE "\"$1\": \"[^\"]*\"" | cut -d'"' -f4; }
 fail() { printf '\nvmcached said:\n' >&2; tail -20 "$run/vmcached.log" >&2; die "$1"; }
 
 start() { # start TARGET [REFILL]
-  printf 'vmcache.pool-defaults.refill = %s\n' "${2:-auto}" >"$run/vmcached.conf"
+  printf 'vmcache.pool-defaults.refill = %s\nvmcache.state-dir = "%s"\n' "${2:-auto}" "$run/state" >"$run/vmcached.conf"
   # tcg and kvm boot alike here; `auto` proves which of the two this host can use.
   "$vmcached" --config "$run/vmcached.conf" --endpoint "$VMCACHE_ENDPOINT" --run-dir "$run" --vm-cache-number "$1" >>"$run/vmcached.log" 2>&1 &
   daemon=$!

@@ -23,7 +23,6 @@ static async Task<int> RunAsync(CommandLineValues values)
     {
         // Held until the process ends: a successor may not take the sockets while this one still lets go of them.
         using var endpoints = OwnedEndpoints.Take(options);
-        using var directories = OwnedDirectories.Take(options);
         await using var app = Daemon.Build(options, endpoints, start: start);
         await app.RunAsync();
         return 0;

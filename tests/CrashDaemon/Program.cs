@@ -13,7 +13,6 @@ if (loaded.Options is not { } options || RunDirectories.Prepare(options) is not 
 }
 
 using var endpoints = OwnedEndpoints.Take(options);
-using var directories = OwnedDirectories.Take(options);
 await using var app = Daemon.Build(options, endpoints, through: hypervisor => new ObservedHypervisor(hypervisor, new Failpoint(args[0])));
 await app.RunAsync();
 return 0;

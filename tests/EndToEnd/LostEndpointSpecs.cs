@@ -47,7 +47,7 @@ public sealed class LostEndpointSpecs : HouseSpecs
         File.Delete(House.Endpoint);
         Directory.CreateDirectory(House.Endpoint);
 
-        await Eventually.Async(() => daemon.Log.Contains("is not reachable", StringComparison.Ordinal), "it says that it is not reachable");
+        await Eventually.Async(() => daemon.Log.Contains("is not reachable there", StringComparison.Ordinal), "it says that it is not reachable");
 
         Directory.Delete(House.Endpoint);
         await daemon.ReadyAsync();

@@ -246,8 +246,9 @@ public sealed class NodeActor : ReceiveActor, IWithTimers
                 await _ports.Vms.Hypervisor.ReapAsync(vm, cancel).ConfigureAwait(false);
                 if (vm.Problem is not null) problems.Add($"VM {vm.Id}: {vm.Problem}");
             }
-            catch (Exception e) when (e is VmFailedException or IOException or UnauthorizedAccessException)
+            catch (Exception e)
             {
+                // Whatever it is, it is this one's.
                 problems.Add($"VM {vm.Id}: {e.Message}");
             }
         }).ConfigureAwait(false);

@@ -36,7 +36,7 @@ internal static class Recovery
             {
                 await hypervisor.ReapAsync(nobodys, CancellationToken.None).ConfigureAwait(false);
             }
-            catch (Exception e) when (e is VmFailedException or IOException or UnauthorizedAccessException)
+            catch (Exception e)
             {
                 // One that does not go must not keep the others from going on; the next start tries again.
                 log.Warning("VM {0} could not be ended: {1}", nobodys.Id, e.Message);

@@ -5,9 +5,11 @@ namespace VmCacheCluster.Gateway.Endpoints;
 /// temporary files) removed. Connections that there are go on.
 /// </summary>
 public sealed class EndpointWatch(
-    OwnedEndpoints endpoints, EndpointTroubles troubles, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<EndpointWatch> log) : BackgroundService
+    OwnedEndpoints endpoints, EndpointTroubles troubles, IHostApplicationLifetime lifetime, TimeProvider time, ILoggerFactory loggers) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
+
+    private readonly ILogger _log = loggers.CreateLogger("vmcached");
 
     protected override async Task ExecuteAsync(CancellationToken stop)
     {
@@ -27,8 +29,8 @@ public sealed class EndpointWatch(
     private void Look()
     {
         var before = troubles.Now;
-        var now = endpoints.Keep(what => log.LogWarning("{What}", what));
-        foreach (var trouble in now.Except(before)) log.LogError("this daemon is not reachable: {Trouble}; trying again every two seconds", trouble);
+        var now = endpoints.Keep(what => _log.LogWarning("{What}", what));
+        foreach (var trouble in now.Except(before)) _log.LogError("this daemon is not reachable there: {Trouble}; trying again every two seconds", trouble);
         troubles.Now = now;
     }
 }

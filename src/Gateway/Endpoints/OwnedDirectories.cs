@@ -20,7 +20,7 @@ public sealed class OwnedDirectories : IDisposable
     /// <summary>A cleaner of temporary files holds such a lock for a moment.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
-    private readonly List<SafeFileHandle> _locks = [];
+    private readonly List<Held> _held = [];
 
     private OwnedDirectories()
     {
@@ -30,7 +30,6 @@ public sealed class OwnedDirectories : IDisposable
     public static OwnedDirectories Take(NodeOptions options)
     {
         var taken = new OwnedDirectories();
-        var known = new List<FileState>();
         try
         {
             foreach (var (key, directory) in new[] { ("run-dir", options.RunDirectory), ("client-dir", options.ClientDirectory), ("state-dir", options.StateDirectory) })
@@ -38,9 +37,8 @@ public sealed class OwnedDirectories : IDisposable
                 // The state's is made when it is needed.
                 if (!Directory.Exists(directory)) continue;
                 var identity = FileState.Of(directory);
-                if (known.Any(identity.IsSameFile)) continue;
-                known.Add(identity);
-                if (Lock(key, directory, identity) is { } held) taken._locks.Add(held);
+                if (taken._held.Any(h => h.Identity.IsSameFile(identity))) continue;
+                if (Lock(key, directory, identity, Tries) is { } held) taken._held.Add(new Held(key, directory, held, identity));
             }
 
             return taken;
@@ -52,10 +50,41 @@ public sealed class OwnedDirectories : IDisposable
         }
     }
 
-    public void Dispose() => _locks.ForEach(l => l.Dispose());
+    /// <summary>Where somebody removed a directory, and it was made again since, it is locked anew.</summary>
+    /// <returns>Which belong to another process by now.</returns>
+    internal IEnumerable<string> Keep(Action<string> tell)
+    {
+        for (var i = 0; i < _held.Count; i++)
+        {
+            var held = _held[i];
+            if (!Directory.Exists(held.Path) || held.Identity.IsAt(held.Path)) continue;
+            if (TryRelock(held, tell, out var again) is { } trouble) yield return trouble;
+            else _held[i] = again;
+        }
+    }
+
+    public void Dispose() => _held.ForEach(h => h.Lock.Dispose());
+
+    private static string? TryRelock(Held held, Action<string> tell, out Held again)
+    {
+        again = held;
+        try
+        {
+            var identity = FileState.Of(held.Path);
+            if (Lock(held.Key, held.Path, identity, most: 1) is not { } next) return null;
+            tell($"{held.Key} {held.Path} was removed and made again");
+            held.Lock.Dispose();
+            again = held with { Lock = next, Identity = identity };
+            return null;
+        }
+        catch (Exception e) when (e is EndpointRefusedException or IOException)
+        {
+            return e.Message;
+        }
+    }
 
     /// <returns>Null: its file system knows no such locks.</returns>
-    private static SafeFileHandle? Lock(string key, string directory, FileState identity)
+    private static SafeFileHandle? Lock(string key, string directory, FileState identity, int most)
     {
         const int readOnlyDirectoryCloseOnExec = 0x10000 | 0x80000, exclusiveNow = 2 | 4;
         var file = new SafeFileHandle(Open(directory, readOnlyDirectoryCloseOnExec), ownsHandle: true);
@@ -68,7 +97,7 @@ public sealed class OwnedDirectories : IDisposable
                 return null;
             }
 
-            if (tries == Tries)
+            if (tries == most)
             {
                 file.Dispose();
                 throw new EndpointRefusedException(
@@ -106,4 +135,6 @@ public sealed class OwnedDirectories : IDisposable
 
     [DllImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static extern int Flock(SafeFileHandle file, int operation);
+
+    private sealed record Held(string Key, string Path, SafeFileHandle Lock, FileState Identity);
 }

@@ -83,9 +83,9 @@ public sealed class OwnedSocket : IDisposable
             _awaited = added.Add(Path);
             return failed ? $"{Path} was removed and could not be bound again" : null;
         }
-        catch (Exception e) when (e is EndpointRefusedException or IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
-            // Nothing was added: the next look begins anew.
+            // Whatever it is, nothing was added: the next look begins anew.
             _awaited ??= "";
             return e.Message;
         }

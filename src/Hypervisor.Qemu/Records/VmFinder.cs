@@ -52,7 +52,7 @@ internal sealed class VmFinder(QemuHypervisorOptions options)
     {
         try
         {
-            return Inspect(id, [.. ProcFs.Qemus(QemuPaths.VmRoot(options.RunDirectory)).Where(q => q.Id == id).Select(q => q.Pid)]);
+            return Inspect(id, ProcFs.Qemus(QemuPaths.VmRoot(options.RunDirectory)).Where(q => q.Id == id).Select(q => q.Pid));
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or OutOfMemoryException)
         {
@@ -60,35 +60,35 @@ internal sealed class VmFinder(QemuHypervisorOptions options)
         }
     }
 
-    /// <param name="qemus">Processes with the arguments of this VM's QEMU.</param>
+    /// <param name="qemus">Processes with the arguments of this VM's QEMU; looked for only when its record does not lead to one.</param>
     private Inspection Inspect(VmId id, IEnumerable<int> qemus)
     {
         var paths = QemuPaths.For(options.RunDirectory, options.ClientDirectory, id);
-        var running = Running(id, qemus);
+        var running = new Lazy<ProcessIdentity?>(() => Running(id, qemus));
         try
         {
             return Inspect(id, paths, running);
         }
         catch (Exception fault) when (!HostFailures.IsShortage(fault))
         {
-            return new Inspection(Bare(id, running, null, $"{paths.Directory} cannot be looked at: {fault.Message}"), Reapable: false);
+            return new Inspection(Bare(id, running.Value, null, $"{paths.Directory} cannot be looked at: {fault.Message}"), Reapable: false);
         }
     }
 
-    private static Inspection Inspect(VmId id, VmPaths paths, ProcessIdentity? running)
+    private static Inspection Inspect(VmId id, VmPaths paths, Lazy<ProcessIdentity?> running)
     {
         if (!Path.Exists(paths.Directory) && new FileInfo(paths.Directory).LinkTarget is null)
-            return new Inspection(Bare(id, running, null, $"{paths.Directory} is gone") with { Record = FoundRecord.Missing, HasDirectory = false }, Reapable: true);
-        if (Trust.Fault(paths.Directory) is { } why) return new Inspection(Bare(id, running, null, why) with { Trusted = false }, Reapable: false);
+            return new Inspection(Bare(id, running.Value, null, $"{paths.Directory} is gone") with { Record = FoundRecord.Missing, HasDirectory = false }, Reapable: true);
+        if (Trust.Fault(paths.Directory) is { } why) return new Inspection(Bare(id, running.Value, null, why) with { Trusted = false }, Reapable: false);
         var (mark, stateProblem) = StateFile.Read(QemuPaths.State(paths));
         var (lease, leaseProblem) = LeaseFile.Read(QemuPaths.Lease(paths));
         var record = QemuPaths.Record(paths);
         if (!Path.Exists(record) && new FileInfo(record).LinkTarget is null)
-            return new Inspection(Bare(id, running ?? OfPidFile(id, paths), mark, $"{record} is missing") with { Record = FoundRecord.Missing }, Reapable: true);
+            return new Inspection(Bare(id, running.Value ?? OfPidFile(id, paths), mark, $"{record} is missing") with { Record = FoundRecord.Missing }, Reapable: true);
         var (facts, size, recordProblem) = VmRecordFile.Read(record, id, paths);
-        if (facts is null) return new Inspection(Bare(id, running ?? OfPidFile(id, paths), mark, recordProblem), Reapable: false);
+        if (facts is null) return new Inspection(Bare(id, running.Value ?? OfPidFile(id, paths), mark, recordProblem), Reapable: false);
         var process = ProcFs.Find(id, facts.Process.Pid, facts.Process.StartTime);
-        if (process != FoundProcess.Alive && running is { } other && other != facts.Process)
+        if (process != FoundProcess.Alive && running.Value is { } other && other != facts.Process)
             return new Inspection(Bare(id, other, mark, $"{record} names process {facts.Process.Pid}, and process {other.Pid} is this VM's QEMU"), Reapable: false);
         var problems = string.Join("; ", new[] { stateProblem, leaseProblem }.OfType<string>());
         return new Inspection(new FoundVm(id, facts, mark, process, problems.Length == 0 ? null : problems)

@@ -16,6 +16,7 @@ internal sealed class VmRecords(VmFacts facts, VmSize size, StateFile state, VmM
     private VmMark _mark = mark;
     private VmSize _size = size;
     private LeaseRecord? _lease = lease;
+    private readonly HashSet<string> _restored = [];
     private bool _ending, _disposed, _monitorTold;
 
     private string Directory => facts.Paths.Directory;
@@ -35,7 +36,11 @@ internal sealed class VmRecords(VmFacts facts, VmSize size, StateFile state, VmM
                 if (IsWhole) return Task.CompletedTask;
             }
 
-            return KeepAsync(CancellationToken.None);
+            return Task.Run(() => OnHost(QemuPaths.State(facts.Paths), () =>
+            {
+                Restore();
+                return true;
+            }), CancellationToken.None);
         }
         catch (Exception fault) when (IsRefusal(fault))
         {
@@ -63,20 +68,19 @@ internal sealed class VmRecords(VmFacts facts, VmSize size, StateFile state, VmM
     });
 
     /// <summary>Writes again what is missing.</summary>
-    /// <returns>What that was, for a person; null: nothing was.</returns>
+    /// <returns>What was written again since the last look, and what cannot be, for a person; null: nothing.</returns>
     /// <exception cref="VmFailedException">It cannot be written.</exception>
     public Task<string?> KeepAsync(CancellationToken cancel) => Task.Run(() => OnHost(Directory, () =>
     {
-        var lost = Lost().ToList();
-        if (lost.Count > 0) Restore();
-        var monitor = File.Exists(facts.Paths.Supervisor);
-        if (monitor ? lost.Count == 0 : _monitorTold && lost.Count == 0) return null;
-        _monitorTold = !monitor;
-        return string.Join("; ", new[]
-        {
-            lost.Count == 0 ? null : $"somebody removed {string.Join(", ", lost.Select(Path.GetFileName))} of {Directory}: written again",
-            monitor ? null : $"the socket {facts.Paths.Supervisor} was removed and cannot be made again: the VM goes on, but the next daemon cannot take it over",
-        }.OfType<string>());
+        if (Lost().Any()) Restore();
+        List<string> news = [];
+        if (_restored.Count > 0) news.Add($"somebody removed {string.Join(", ", _restored.Order(StringComparer.Ordinal))} of {Directory}: written again");
+        _restored.Clear();
+        var gone = !File.Exists(facts.Paths.Supervisor);
+        if (gone && !_monitorTold)
+            news.Add($"the socket {facts.Paths.Supervisor} was removed and cannot be made again: the VM goes on, but the next daemon cannot take it over");
+        _monitorTold = gone;
+        return news.Count == 0 ? null : string.Join("; ", news);
     }), cancel);
 
     /// <summary>From now on nothing is written any more: its directories go.</summary>
@@ -108,16 +112,21 @@ internal sealed class VmRecords(VmFacts facts, VmSize size, StateFile state, VmM
     /// <summary>The state comes last: without it nobody takes the VM for his own.</summary>
     private void Restore()
     {
+        var lost = Lost().Select(Path.GetFileName).OfType<string>().ToList();
         VmDirectories.Restore(facts.Paths);
         if (!File.Exists(QemuPaths.Record(facts.Paths))) VmRecordFile.Write(facts, _size);
         if (!File.Exists(QemuPaths.PidFile(facts.Paths)))
             AtomicFile.Write(QemuPaths.PidFile(facts.Paths), Encoding.ASCII.GetBytes(facts.Process.Pid.ToString(CultureInfo.InvariantCulture) + "\n"));
         if (_lease is { } lease && !File.Exists(QemuPaths.Lease(facts.Paths))) LeaseFile.Write(facts.Paths, lease);
-        if (_state.IsAt(QemuPaths.State(facts.Paths))) return;
-        AtomicFile.Write(QemuPaths.State(facts.Paths), StateFile.Line(_mark));
-        var before = _state;
-        _state = StateFile.Open(QemuPaths.State(facts.Paths));
-        before.Dispose();
+        if (!_state.IsAt(QemuPaths.State(facts.Paths)))
+        {
+            AtomicFile.Write(QemuPaths.State(facts.Paths), StateFile.Line(_mark));
+            var before = _state;
+            _state = StateFile.Open(QemuPaths.State(facts.Paths));
+            before.Dispose();
+        }
+
+        _restored.UnionWith(lost);
     }
 
     private T? OnHost<T>(string what, Func<T?> action)
