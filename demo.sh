@@ -51,7 +51,7 @@ is_warm() {
 }
 
 start() { # start TARGET [REFILL]
-  printf 'vmcache.pool-defaults.refill = %s\n' "${2:-auto}" >"$run/vmcached.conf"
+  printf 'vmcache.pool-defaults.refill = %s\nvmcache.state-dir = "%s"\n' "${2:-auto}" "$run/state" >"$run/vmcached.conf"
   # tcg and kvm boot alike here; `auto` proves which of the two this host can use.
   "$vmcached" --config "$run/vmcached.conf" --endpoint "$VMCACHE_ENDPOINT" --run-dir "$run" --vm-cache-number "$1" >>"$run/vmcached.log" 2>&1 &
   daemon=$!

@@ -137,6 +137,10 @@ public sealed class VmCacheClient : IDisposable
     public Task UncordonAsync(TimeSpan timeout, CancellationToken cancel = default, string node = "") =>
         CallAsync(options => admin.UncordonAsync(new UncordonRequest { Node = node }, options), timeout, cancel);
 
+    /// <summary>Ends a quarantined VM of the node that is asked; returns when its process is gone and its files are removed.</summary>
+    public Task ReapAsync(string id, TimeSpan timeout, CancellationToken cancel = default) =>
+        CallAsync(options => admin.ReapAsync(new ReapRequest { Id = id }, options), timeout, cancel);
+
     /// <summary>Makes and changes pools on every host of the cluster.</summary>
     /// <param name="text">HOCON: vmcache.pools { NAME { ... } }.</param>
     /// <param name="dryRun">Only say what would be.</param>

@@ -42,6 +42,8 @@ public static class Daemon
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = NodeLifetime.StopTimeout(options) + TimeSpan.FromSeconds(5));
         AddNode(builder.Services, options, through ?? (static hypervisor => hypervisor));
         builder.Services.AddVmCacheServices(options, start);
+        builder.Services.AddSingleton(endpoints);
+        builder.Services.AddHostedService<EndpointWatch>();
         also?.Invoke(builder.Services);
 
         var app = builder.Build();

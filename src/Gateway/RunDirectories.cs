@@ -1,4 +1,5 @@
 using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Records;
 
 namespace VmCacheCluster.Gateway;
 
@@ -10,6 +11,7 @@ public static class RunDirectories
     /// <returns>What is wrong, for a person; null when all is well.</returns>
     public static string? Prepare(NodeOptions options)
         => Prepare("run-dir", options.RunDirectory)
+            ?? (Trust.Foreigner(options.RunDirectory) is { } owner ? $"run-dir {options.RunDirectory} belongs to user {owner}: name one of your own with --run-dir" : null)
             ?? Prepare("run-dir", Path.Combine(options.RunDirectory, "vm"))
             ?? Prepare("client-dir", options.ClientDirectory)
             ?? Prepare("template-dir", options.TemplateDirectory)

@@ -6,7 +6,10 @@ namespace VmCacheCluster.Hypervisor.Qemu;
 /// <summary>The operating system's refusals as failures with a remedy.</summary>
 internal static class HostFailures
 {
-    private const int NoSpace = 28, ReadOnlyFileSystem = 30, TooManyFiles = 24, QuotaExceeded = 122;
+    private const int NoSpace = 28, ReadOnlyFileSystem = 30, TooManyFiles = 24, QuotaExceeded = 122, TooManyFilesOfHost = 23, NoMemory = 12;
+
+    /// <summary>The daemon or the host has no more of something: that says nothing of the file that was to be read.</summary>
+    public static bool IsShortage(Exception fault) => fault is OutOfMemoryException or IOException { HResult: TooManyFiles or TooManyFilesOfHost or NoMemory };
 
     public static VmFailure From(string what, Exception fault) =>
         new(VmFailureKind.Host, $"{what}: {fault.Message}", Remedy(fault));

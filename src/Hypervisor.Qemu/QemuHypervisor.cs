@@ -38,7 +38,7 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
         {
             state = OpenState(facts);
             monitor = await SupervisorMonitor.ConnectAsync(facts.Paths.Supervisor, options.CommandDeadline, cancel).ConfigureAwait(false);
-            return await QemuVm.ReopenAsync(facts, found.Size, options, process, monitor, state, Companions.Adopt(facts.Paths), cancel).ConfigureAwait(false);
+            return await QemuVm.ReopenAsync(facts, found.Size, options, process, monitor, Records(found, facts, state), Companions.Adopt(facts.Paths), cancel).ConfigureAwait(false);
         }
         catch (Exception cause)
         {
@@ -50,6 +50,10 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
             throw new VmFailedException(failure, cause);
         }
     }
+
+    private static VmRecords Records(FoundVm found, VmFacts facts, StateFile state) => new(
+        facts, found.Size ?? new VmSize(facts.Spec.Cpus, facts.Spec.MemoryMiB), state,
+        found.Mark ?? throw new VmFailedException(new VmFailure(VmFailureKind.Internal, $"VM {found.Id} has no readable state: {found.Problem}")), found.Lease);
 
     /// <summary>Null: the cause says it itself.</summary>
     private static VmFailure? NotTakenOver(VmFacts facts, Exception cause, bool greeted, bool alive) => cause switch
@@ -73,9 +77,7 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
             throw new VmFailedException(new VmFailure(VmFailureKind.Host,
                 $"VM {found.Id} is left alone: {inspection.Found.Problem}", "look into it, and remove it by hand"));
         var facts = inspection.Found.Facts;
-        using var process = facts is not null ? QemuProcess.Adopt(found.Id, facts.Process)
-            : inspection.Found.HasDirectory ? _finder.AdoptByPidFile(found.Id)
-            : _finder.AdoptAstray(found.Id);
+        using var process = inspection.Found.Running is { } running ? QemuProcess.Adopt(found.Id, running) : null;
         if (process is not null)
             await process.EndAsync(options.TerminateDeadline, options.KillDeadline, cancel).ConfigureAwait(false);
         var paths = facts?.Paths ?? QemuPaths.For(options.RunDirectory, options.ClientDirectory, found.Id);
@@ -86,6 +88,29 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
 
     /// <summary>Only then it is worth a look at each process: a VM without a record was interrupted in its start.</summary>
     private static bool MayHaveCompanions(VmFacts? facts) => facts is null || facts.Spec.Kata is not null;
+
+    /// <inheritdoc/>
+    public async Task EndQuarantinedAsync(FoundVm found, CancellationToken cancel)
+    {
+        var (now, _) = await Task.Run(() => _finder.Inspect(found.Id), cancel).ConfigureAwait(false);
+        if (now.Running is { } running)
+        {
+            if (running != found.Running)
+                throw new VmFailedException(new VmFailure(VmFailureKind.Host,
+                    $"VM {found.Id} is process {running.Pid} by now, and was {(found.Running is { } before ? $"process {before.Pid}" : "none")} when it was quarantined",
+                    "restart vmcached, which looks anew, and look at its status"));
+            using var process = QemuProcess.Adopt(found.Id, running);
+            if (process is not null) await process.EndAsync(options.TerminateDeadline, options.KillDeadline, cancel).ConfigureAwait(false);
+        }
+
+        if (!now.Trusted)
+            throw new VmFailedException(new VmFailure(VmFailureKind.Host,
+                $"VM {found.Id} has no process any more, and its files are left alone: {now.Problem}", "look into it, and remove it by hand"));
+        var paths = now.Facts?.Paths ?? QemuPaths.For(options.RunDirectory, options.ClientDirectory, found.Id);
+        using (var companions = MayHaveCompanions(now.Facts) ? Companions.FindAll(paths) : Companions.Adopt(paths))
+            await companions.EndAsync(options.KillDeadline).ConfigureAwait(false);
+        await VmDirectories.RemoveAsync(paths, options.RemoveDeadline).ConfigureAwait(false);
+    }
 
     private static StateFile OpenState(VmFacts facts)
     {

@@ -73,7 +73,7 @@ public class HinderedEndSpecs : NodeFixture
         var id = VmId.New();
         var facts = recorded ? FakeHypervisor.FactsOf(id, Spec, 77) : null;
         Hypervisor.Found.Add(new FoundVm(id, facts, null, FoundProcess.Gone, null) { Record = recorded ? FoundRecord.Read : FoundRecord.Missing });
-        Hypervisor.Reaping = _ => Hinder();
+        Hypervisor.Reaping = _ => Hindered();
         await StartAsync(Pool(number: 1), Pool("other", 0));
 
         var pool = await UntilAsync(p => p.Warm == 1 && p.Events.Any(e => e.Vm == id && e.What.Contains(Mounted.ToString())));
@@ -96,7 +96,7 @@ public class HinderedEndSpecs : NodeFixture
         var (granted, _) = await HeldAsync();
         var id = granted.Facts.Id;
         await ReleaseAsync(granted);
-        Hypervisor.Reaping = _ => Hinder();
+        Hypervisor.Reaping = _ => Hindered();
 
         var actor = await Sys.ActorSelection(Node.Path.ToStringWithoutAddress() + "/pool-default" + which.Replace("VM", id.Value)).ResolveOne(TimeSpan.FromSeconds(5));
         await EventFilter.Exception<ActorKilledException>().ExpectAsync(1, () => { actor.Tell(Kill.Instance); return Task.CompletedTask; });
@@ -112,7 +112,11 @@ public class HinderedEndSpecs : NodeFixture
     {
         var failures = 1;
         VmId? left = null;
-        Hypervisor.Reaping = found => { left = found.Id; Hinder(); };
+        Hypervisor.Reaping = found =>
+        {
+            left = found.Id;
+            return Hindered();
+        };
         Hypervisor.Script = (_, step, _) => step == VmStep.Create && Interlocked.Decrement(ref failures) >= 0
             ? Task.FromException(new VmFailedException(new VmFailure(VmFailureKind.Start, "QEMU did not start")) { Left = Mounted }) : Task.CompletedTask;
         await StartAsync(Pool(number: 1));
@@ -145,6 +149,12 @@ public class HinderedEndSpecs : NodeFixture
     {
         Interlocked.Increment(ref _tries);
         if (_obstacle is { } obstacle) throw new VmFailedException(obstacle);
+    }
+
+    private Task Hindered()
+    {
+        Hinder();
+        return Task.CompletedTask;
     }
 
     private Task<object> ReleaseAsync(BaseVmGranted granted) => AskVmAsync(new ReleaseVm(granted.Facts.Id, granted.Lease!.Record.Token));

@@ -17,6 +17,8 @@ public sealed class GatewayActor : ReceiveActor
     private readonly HashSet<PoolName> _unheard = [];
     private readonly List<AcquireBaseVm> _early = [];
     private readonly List<(VmId Id, object Message, IActorRef Sender)> _earlyForVms = [];
+    private IReadOnlyList<QuarantinedVm> _quarantined = [];
+    private string? _trouble;
     private bool _open;
 
     public GatewayActor(EventJournal journal)
@@ -36,13 +38,16 @@ public sealed class GatewayActor : ReceiveActor
         Receive<UseSocket>(use => ToOwner(use.Id, use));
         Receive<RunVmCommand>(run => ToOwner(run.Id, run));
         Receive<GetVm>(get => ToOwner(get.Id, get));
+        Receive<VmsQuarantined>(left => _quarantined = left.Vms);
+        Receive<NodeTroubled>(troubled => _trouble = troubled.What);
+        Receive<ReapVm>(reap => Context.Parent.Forward(reap));
         Receive<DrainNode>(drain => Context.Parent.Forward(drain));
         Receive<CordonNode>(cordon => Context.Parent.Forward(cordon));
         Receive<ApplyPools>(apply => Context.Parent.Forward(apply));
         Receive<WatchEvents>(OnWatch);
         Receive<UnwatchEvents>(unwatch => _journal.Leave(unwatch.To));
         Receive<GetPoolView>(OnGetPoolView);
-        Receive<GetNodeView>(_ => Context.ActorOf(Props.Create(() => new ViewCollector(_pools.Values.ToList(), Sender, !_open))));
+        Receive<GetNodeView>(_ => OnGetNodeView());
     }
 
     protected override void PreStart() => Context.Parent.Tell(GatewayStarted.Instance);
@@ -121,6 +126,12 @@ public sealed class GatewayActor : ReceiveActor
         if (_pools.TryGetValue(abandoned.Pool, out var pool)) pool.Tell(abandoned);
     }
 
+    private void OnGetNodeView()
+    {
+        var node = new NodeView([], !_open) { Quarantined = _quarantined, Trouble = _trouble };
+        Context.ActorOf(Props.Create(() => new ViewCollector(_pools.Values.ToList(), Sender, node)));
+    }
+
     private void OnGetPoolView(GetPoolView get)
     {
         if (_pools.TryGetValue(get.Pool, out var pool)) pool.Forward(get);
@@ -140,6 +151,8 @@ public sealed class GatewayActor : ReceiveActor
     {
         if (_owners.TryGetValue(id, out var owner)) owner.Tell(message, sender);
         else if (!_open || _unheard.Count > 0) _earlyForVms.Add((id, message, sender));
+        else if (_quarantined.FirstOrDefault(q => q.Id == id) is { } left)
+            sender.Tell(new VmRefused(id, RefusalKind.WrongState, $"VM {id} is quarantined: {left.Reason}; `vmcache node reap {id}` ends it"));
         else sender.Tell(new VmRefused(id, RefusalKind.NotFound, $"there is no VM {id} on this host"));
     }
 }

@@ -93,6 +93,16 @@ public sealed record GetVm(VmId Id);
 
 public sealed record VmRefused(VmId Id, RefusalKind Kind, string Reason);
 
+/// <summary>To the gateway: end a quarantined VM. Answered by <see cref="VmReaped"/> or <see cref="VmRefused"/>.</summary>
+public sealed record ReapVm(VmId Id);
+
+public sealed record VmReaped(VmId Id);
+
+/// <summary>A VM of which it cannot be known whose it is: neither served nor ended until an operator ends it.</summary>
+/// <param name="Pool">Null: not known.</param>
+/// <param name="Process">Its QEMU; null: none is alive.</param>
+public sealed record QuarantinedVm(VmId Id, PoolName? Pool, ProcessIdentity? Process, string Reason);
+
 /// <summary>To the gateway: make no more VMs on this host and give up what is warm; what is leased stays. Answered by
 /// <see cref="NodeDrained"/>.</summary>
 public sealed record DrainNode
@@ -135,7 +145,13 @@ public sealed record GetPoolView(PoolName Pool);
 public sealed record PoolUnknown(PoolName Pool);
 
 /// <param name="Starting">What earlier VMs are still being looked at; the pools are not open yet.</param>
-public sealed record NodeView(IReadOnlyList<PoolView> Pools, bool Starting);
+public sealed record NodeView(IReadOnlyList<PoolView> Pools, bool Starting)
+{
+    public IReadOnlyList<QuarantinedVm> Quarantined { get; init; } = [];
+
+    /// <summary>Why this node does not serve; null: it does.</summary>
+    public string? Trouble { get; init; }
+}
 
 /// <summary>A pool, as its status shows it.</summary>
 /// <param name="Reason">Why it is not at its target; empty when it is.</param>

@@ -10,11 +10,12 @@ internal sealed class ViewCollector : ReceiveActor, IWithTimers
     private readonly List<PoolView> _views = [];
     private readonly IReadOnlyList<IActorRef> _pools;
     private readonly IActorRef _asker;
-    private readonly bool _starting;
+    private readonly NodeView _node;
 
-    public ViewCollector(IReadOnlyList<IActorRef> pools, IActorRef asker, bool starting)
+    /// <param name="node">All but the pools.</param>
+    public ViewCollector(IReadOnlyList<IActorRef> pools, IActorRef asker, NodeView node)
     {
-        (_pools, _asker, _starting) = (pools, asker, starting);
+        (_pools, _asker, _node) = (pools, asker, node);
         Receive<PoolView>(view =>
         {
             _views.Add(view);
@@ -34,7 +35,7 @@ internal sealed class ViewCollector : ReceiveActor, IWithTimers
 
     private void Finish()
     {
-        _asker.Tell(new NodeView([.. _views.Where(v => !v.Retired || v.Vms.Count > 0).OrderBy(v => v.Name.Value, StringComparer.Ordinal)], _starting));
+        _asker.Tell(_node with { Pools = [.. _views.Where(v => !v.Retired || v.Vms.Count > 0).OrderBy(v => v.Name.Value, StringComparer.Ordinal)] });
         Context.Stop(Self);
     }
 

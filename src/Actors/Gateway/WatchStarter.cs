@@ -13,7 +13,8 @@ internal sealed class WatchStarter : ReceiveActor
     {
         var since = journal.Last;
         var self = Self;
-        Context.ActorOf(Props.Create(() => new ViewCollector(pools.Values.ToList(), self, starting)));
+        var empty = new NodeView([], starting);
+        Context.ActorOf(Props.Create(() => new ViewCollector(pools.Values.ToList(), self, empty)));
         Receive<NodeView>(node =>
         {
             bool Watched(PoolName pool) => watch.Pool is null || pool == watch.Pool;

@@ -12,8 +12,10 @@ namespace VmCacheCluster.Actors.Node;
 /// longer configured goes on with target 0), others are ended, and what cannot be known to be ours is left alone. Callers
 /// queue at the gateway meanwhile.
 /// </summary>
-public sealed class NodeActor : ReceiveActor
+public sealed class NodeActor : ReceiveActor, IWithTimers
 {
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
+
     private const int ReapsAtOnce = 8;
     private const string PoolPrefix = "pool-";
 
@@ -29,6 +31,8 @@ public sealed class NodeActor : ReceiveActor
     private readonly IActorRef _gateway;
     private readonly IActorRef _slots;
     private readonly IActorRef _accelerators;
+    private readonly NodeQuarantine _quarantine;
+    private string? _trouble;
     private IActorRef? _stopAsker;
     private StopPool? _stopped;
     private bool _drained;
@@ -48,11 +52,17 @@ public sealed class NodeActor : ReceiveActor
         _slots = Child("boot-slots", Props.Create(() => new BootSlotsActor(plan.BootParallelism, ports.Memory, plan.Memory)));
         _accelerators = Child("accelerator", Props.Create(() => new AcceleratorActor(ports.Proof)));
 
+        _quarantine = new NodeQuarantine(ports.Quarantined, ports.Vms.Hypervisor, _gateway, Self, _log);
+
         Receive<GetGateway>(_ => Sender.Tell(_gateway));
         Receive<GatewayStarted>(_ => Introduce());
         Receive<Looked>(looked => Open(looked.Found));
         Receive<LookFailed>(failed => OnLookFailed(failed.Cause));
+        Receive<LookDue>(_ => Look());
         Receive<Reaped>(OnReaped);
+        Receive<VmsFoundAstray>(astray => _quarantine.Add(astray.Vms));
+        Receive<ReapVm>(reap => _quarantine.End(reap, Sender));
+        Receive<QuarantineEnded>(_quarantine.Ended);
         Receive<DrainNode>(_ => OnDrain(Sender));
         Receive<CordonNode>(OnCordon);
         Receive<ApplyPools>(apply => OnApply(apply, Sender));
@@ -61,6 +71,8 @@ public sealed class NodeActor : ReceiveActor
         Receive<StopNode>(OnStop);
         Receive<PoolStopped>(stopped => { _stopping.Remove(stopped.Name); FinishStop(); });
     }
+
+    public ITimerScheduler Timers { get; set; } = null!;
 
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Restart);
 
@@ -90,19 +102,28 @@ public sealed class NodeActor : ReceiveActor
     private void Look() => _ports.Vms.Hypervisor.FindAsync(CancellationToken.None)
         .PipeTo(Self, success: found => new Looked(found), failure: e => new LookFailed(e));
 
+    /// <summary>What is there is not known: to start without it would make its VMs nobody's, and others of its directories.</summary>
     private void OnLookFailed(Exception cause)
     {
-        _log.Error(cause, "what an earlier daemon left could not be looked at; starting without it");
-        Open([]);
+        if (_open || _stopAsker is not null) return;
+        if (_trouble != cause.Message) _log.Error("what an earlier daemon left cannot be looked at; no VM is made or given until it can, trying again every second: {0}", cause.Message);
+        _trouble = cause.Message;
+        TellTrouble();
+        Timers.StartSingleTimer(nameof(LookDue), LookDue.Instance, LookAgain);
     }
+
+    private void TellTrouble() => _gateway.Tell(new NodeTroubled(
+        _trouble is null ? null : $"what an earlier daemon left cannot be looked at, and no VM is made or given until it can: {_trouble}"));
 
     private void Open(IReadOnlyList<FoundVm> found)
     {
         if (_open || _stopAsker is not null) return;
+        if (_trouble is not null) _log.Info("what an earlier daemon left can be looked at again");
+        _trouble = null;
         var judged = found.Select(f => (Found: f, Verdict: AdoptionRules.Classify(f, WantedBy(f.Facts?.Spec.Pool)))).ToLookup(j => j.Verdict.What);
         _reaping = true;
         ReapAsync([.. judged[Adoption.Reap]]).PipeTo(Self);
-        foreach (var (left, verdict) in judged[Adoption.Quarantine]) _log.Warning("VM {0} is left alone: {1}", left.Id, verdict.Reason);
+        _quarantine.Add(judged[Adoption.Quarantine].Select(j => (j.Found, j.Verdict.Reason)));
 
         var adopted = judged[Adoption.Adopt].Select(j => j.Found).ToLookup(f => f.Facts!.Spec.Pool);
         var notes = judged[Adoption.Quarantine].ToLookup(
@@ -209,6 +230,8 @@ public sealed class NodeActor : ReceiveActor
 
     private void Introduce()
     {
+        _quarantine.Tell();
+        TellTrouble();
         foreach (var (name, pool) in _pools) _gateway.Tell(new PoolOpened(name, pool));
         if (_open) _gateway.Tell(NodeOpened.Instance);
     }
@@ -262,5 +285,6 @@ public sealed class NodeActor : ReceiveActor
 
     private sealed record Looked(IReadOnlyList<FoundVm> Found);
     private sealed record LookFailed(Exception Cause);
+    private sealed record LookDue { public static readonly LookDue Instance = new(); }
     private sealed record Reaped(int Count, IReadOnlyList<string> Problems, IReadOnlyList<EndFoundVm> Unended);
 }

@@ -24,6 +24,9 @@ public sealed record NodePorts(VmPorts Vms, IAcceleratorProof Proof, Func<double
 {
     public EventJournal Journal { get; } = new(Vms.Time);
 
+    /// <summary>What is quarantined; it outlives the node's actor.</summary>
+    internal Dictionary<VmId, (FoundVm Found, string Reason)> Quarantined { get; } = [];
+
     /// <summary>Null: nobody looks at it.</summary>
     public IHostMemory? Memory { get; init; }
 
@@ -48,6 +51,12 @@ public sealed record GetGateway
 
 /// <summary>To the gateway: this pool takes callers.</summary>
 public sealed record PoolOpened(PoolName Name, IActorRef Pool);
+
+/// <summary>To the gateway: of these VMs it cannot be known whose they are; all there are.</summary>
+public sealed record VmsQuarantined(IReadOnlyList<QuarantinedVm> Vms);
+
+/// <summary>To the gateway: why this node does not serve; null: it does.</summary>
+public sealed record NodeTroubled(string? What);
 
 /// <summary>To the gateway: every pool of this node is open.</summary>
 public sealed record NodeOpened

@@ -47,7 +47,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _refill = new Refill(_settings);
         _template = new PoolTemplate(_settings, around, Context, _events);
         _releases = new PoolReleases(_settings.Name, _members);
-        _recovery = new PoolRecovery(_settings, around.Ports.Hypervisor, Self, () => Timers, _log);
+        _recovery = new PoolRecovery(_settings, around.Ports.Hypervisor, Self, Context.Parent, () => Timers, _log);
         _starter = new MemberStarter(_settings, around, Context, new PoolDoor(Self, _shelf));
         _making = new PoolMaking(_members, around.BootSlots);
         _gate = new PoolGate(plan.Closed);

@@ -1,6 +1,9 @@
+using Akka.Actor;
+using VmCacheCluster.Actors.Node;
 using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
+using Failures = VmCacheCluster.Actors.Vms.Failures;
 
 namespace VmCacheCluster.Actors.Pools;
 
@@ -8,13 +11,15 @@ namespace VmCacheCluster.Actors.Pools;
 internal static class Recovery
 {
     /// <summary>The VM's record if it is somebody's; else it is ended.</summary>
-    public static Task<RecoveredVms> TakeAsync(IHypervisor hypervisor, VmId id)
+    /// <param name="node">Told of VMs that may be somebody's and cannot go on.</param>
+    public static Task<RecoveredVms> TakeAsync(IHypervisor hypervisor, VmId id, IActorRef node)
         // Without a pool to go back to a warm VM is nobody's: its actor has failed, and might do so again and again.
-        => TakeAsync(hypervisor, f => f.Id == id, wanted: null);
+        => TakeAsync(hypervisor, f => f.Id == id, wanted: null, node);
 
     /// <summary>The records of a pool's VMs that go on; its other VMs are ended.</summary>
-    public static Task<RecoveredVms> TakeAllAsync(IHypervisor hypervisor, VmSpec wanted)
-        => TakeAsync(hypervisor, f => f.Facts?.Spec.Pool == wanted.Pool, wanted);
+    /// <param name="node">Told of VMs that may be somebody's and cannot go on.</param>
+    public static Task<RecoveredVms> TakeAllAsync(IHypervisor hypervisor, VmSpec wanted, IActorRef node)
+        => TakeAsync(hypervisor, f => f.Facts?.Spec.Pool == wanted.Pool, wanted, node);
 
     /// <returns>Null: it is ended.</returns>
     public static async Task<EndFoundVm?> EndAsync(IHypervisor hypervisor, FoundVm found, string reason, CancellationToken cancel)
@@ -24,19 +29,21 @@ internal static class Recovery
             await hypervisor.ReapAsync(found, cancel).ConfigureAwait(false);
             return null;
         }
-        catch (Exception e) when (e is VmFailedException or IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
+            // Whatever it is, it is this one's: it must not keep the others from going on.
             return new EndFoundVm(found, new VmEnding(reason, VmPhase.Adopting, Obstacle: Failures.From(e, TimeSpan.Zero)));
         }
     }
 
-    private static async Task<RecoveredVms> TakeAsync(IHypervisor hypervisor, Func<FoundVm, bool> mine, VmSpec? wanted)
+    private static async Task<RecoveredVms> TakeAsync(IHypervisor hypervisor, Func<FoundVm, bool> mine, VmSpec? wanted, IActorRef node)
     {
         var found = (await hypervisor.FindAsync(CancellationToken.None).ConfigureAwait(false)).Where(mine)
             .Select(f => (Found: f, Verdict: AdoptionRules.Classify(f, wanted))).ToLookup(f => f.Verdict.What);
+        List<(FoundVm, string)> astray = [.. found[Adoption.Quarantine].Select(f => (f.Found, f.Verdict.Reason))];
+        if (astray.Count > 0) node.Tell(new VmsFoundAstray(astray), ActorRefs.NoSender);
         List<EndFoundVm> unended = [];
         foreach (var (nobodys, verdict) in found[Adoption.Reap])
-            // One that does not go must not keep the others from going on.
             if (await EndAsync(hypervisor, nobodys, verdict.Reason, CancellationToken.None).ConfigureAwait(false) is { } left) unended.Add(left);
         return new RecoveredVms([.. found[Adoption.Adopt].Select(f => f.Found)], unended);
     }

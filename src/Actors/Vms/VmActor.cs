@@ -20,6 +20,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
     private readonly VmHolder _holder;
     private readonly VmGrace _grace;
     private readonly VmFitnessCheck _fitness;
+    private readonly VmRecordWatch _records;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Holdings _holdings = new();
     private readonly CancellationTokenSource _whole = new();
@@ -35,6 +36,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
         _holder = new VmHolder(_state, this);
         _grace = new VmGrace(_state, this, () => Timers);
         _fitness = new VmFitnessCheck(_state, _handOut, this, () => Timers);
+        _records = new VmRecordWatch(_state, this, () => Timers, _log);
 
         Receive<OperationDone>(done => { if (done.Operation == _operation) Apply(done.Input); });
         Receive<VmMade>(OnMade);
@@ -49,6 +51,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
         Receive<FitnessKnown>(_fitness.Known);
         Receive<HeldDue>(_ => _grace.Due());
         Receive<ClientKnown>(_grace.Known);
+        Receive<RecordCheckDue>(_ => _records.Look());
+        Receive<RecordChecked>(_records.Checked);
         Receive<VmInput>(Apply);
         Receive<VmEvent>(happened => { if (VmEvents.InputOf(happened) is { } input) Apply(input); });
 
@@ -265,6 +269,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
     private void Hold(IVm vm)
     {
         _state.Hold(vm);
+        _records.Start();
         _ = ForwardEventsAsync(vm, Self);
     }
 

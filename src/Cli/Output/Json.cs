@@ -40,4 +40,5 @@ internal static class Json
 [JsonSerializable(typeof(AppliedPoolsView))]
 [JsonSerializable(typeof(ClusterView))]
 [JsonSerializable(typeof(KataCheckView))]
+[JsonSerializable(typeof(ReapView))]
 internal sealed partial class JsonViews : JsonSerializerContext;

@@ -17,12 +17,18 @@ internal static class StatusText
             text.Append($"vmcached {node.Version ?? Words.Unknown}, pid {ListText.Number(node.Pid)}{up}, {node.Endpoint}\n\n");
         }
 
+        foreach (var problem in node.Problems ?? []) text.Append(style.Bad(Table.OneLine(problem))).Append('\n');
         text.Append(node.Pools.Count > 0 ? Pools(node.Pools, wide, style) : "no pools\n");
         var vms = node.Pools.SelectMany(p => p.Vms.Select(v => (p.Name, v))).ToList();
         if (vms.Count > 0)
         {
             text.Append('\n').Append(Vms(vms, wide, now, style));
             text.Append(HeldText.Of([.. vms.Select(v => v.v)], now, style));
+        }
+
+        if (node.Quarantined is { } left)
+        {
+            text.Append('\n').Append(Quarantined(left, style));
         }
 
         var events = Recent(node.Pools);
@@ -75,6 +81,14 @@ internal static class StatusText
                 : [.. cells, .. end]);
         }
 
+        return table;
+    }
+
+
+    private static Table Quarantined(IReadOnlyList<QuarantinedView> vms, Style style)
+    {
+        var table = new Table("QUARANTINED", "POOL", "PID", "REASON");
+        foreach (var vm in vms) table.Add(vm.Id, vm.Pool ?? "-", ListText.Number(vm.Pid), new Table.Cell(vm.Reason, style.Warn));
         return table;
     }
 

@@ -10,7 +10,9 @@ internal static class ViewOf
     /// <param name="endpoint">The socket that was asked, for a node that does not name its own.</param>
     internal static StatusView Status(NodeStatus node, string endpoint) => new(
         Set(node.Pid), node.Endpoint.Length > 0 ? node.Endpoint : endpoint, Set(node.Version), At(node.StartedAt),
-        [.. node.Pools.Select(Pool)]);
+        [.. node.Pools.Select(Pool)],
+        node.Quarantined.Count > 0 ? [.. node.Quarantined.Select(q => new QuarantinedView(q.Id, Set(q.Pool), Set(q.Pid), q.Reason))] : null,
+        node.Problems.Count > 0 ? [.. node.Problems] : null);
 
     internal static BaseVmView BaseVm(Vm vm, ResumeTimes? resumed) => new(
         vm.Id, Set(vm.Pid), vm.Qmp, Set(vm.Agent), Set(vm.Console), Set(vm.Cpus), Set(vm.MemoryMib), Words.Of(vm.MadeBy), Words.Of(vm.Served),

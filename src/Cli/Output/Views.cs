@@ -4,7 +4,13 @@ namespace VmCacheCluster.Cli.Output;
 // a script may act on a 0, an empty text or a time of 1970.
 
 internal sealed record StatusView(
-    long? Pid, string Endpoint, string? Version, DateTimeOffset? StartedAt, IReadOnlyList<PoolView> Pools);
+    long? Pid, string Endpoint, string? Version, DateTimeOffset? StartedAt, IReadOnlyList<PoolView> Pools,
+    IReadOnlyList<QuarantinedView>? Quarantined = null, IReadOnlyList<string>? Problems = null);
+
+/// <param name="Pid">Left out: no process of it is alive.</param>
+internal sealed record QuarantinedView(string Id, string? Pool, long? Pid, string Reason);
+
+internal sealed record ReapView(IReadOnlyList<string> Reaped);
 
 internal sealed record PoolView(
     string Name, uint Target, uint Warm, uint Warming, uint Leased, uint Waiting, string Reason,

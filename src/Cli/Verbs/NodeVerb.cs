@@ -14,7 +14,7 @@ internal static class NodeVerb
         uncordon.SetAction((parse, cancel) => CordonAsync(globals, parse, parse.GetValue(node) ?? "", false, cancel));
         var list = new Command("list", "Show the hosts of the cluster");
         list.SetAction((parse, cancel) => ClusterVerb.StatusAsync(globals, parse, ClusterText.Hosts, cancel));
-        return new Command("node", "What concerns one host as a whole") { DrainVerb.Create(globals, node), cordon, uncordon, list };
+        return new Command("node", "What concerns one host as a whole") { DrainVerb.Create(globals, node), cordon, uncordon, list, ReapVerb.Create(globals) };
     }
 
     private static async Task<int> CordonAsync(Globals globals, ParseResult parse, string node, bool on, CancellationToken cancel)

@@ -15,16 +15,19 @@ public static class AdoptionRules
     public static AdoptionVerdict Classify(FoundVm found, VmSpec? wanted) => found switch
     {
         { Trusted: false } => Quarantine(found.Problem ?? "its directory is not to be trusted"),
-        { HasDirectory: false } => Reap("its directory is gone: nobody can have it any more"),
+        { HasDirectory: false, Alive: true } => Quarantine("its directory is gone, and with it whose it is"),
+        { HasDirectory: false } => Reap("it is gone"),
         { Record: FoundRecord.Unreadable } => Quarantine(found.Problem ?? "its record cannot be read"),
-        { Record: FoundRecord.Missing } => Reap("its start was interrupted"),
+        { Record: FoundRecord.Missing } => ClassifyBare(found),
         { Process: FoundProcess.Gone } => Reap("its process is gone"),
         { Process: FoundProcess.Reused } => Reap("its process is gone, and its pid is now another program's"),
         { Mark: null } => Quarantine(found.Problem ?? "its state cannot be read"),
         { Mark.Ownership: VmOwnership.Making } => Reap("it was being made"),
         { Mark.Ownership: VmOwnership.Stopping } => Reap("it was being ended"),
+        { Mark.Ownership: VmOwnership.Warm, Reachable: false } => Reap("it is warm, and the socket of its monitor is gone"),
         { Mark.Ownership: VmOwnership.Warm } => ClassifyWarm(found.Facts!.Spec, wanted),
         { Mark.Path: HandOutPath.V1, Lease: null } => Quarantine(found.Problem ?? "its lease cannot be read"),
+        { Reachable: false } => Quarantine("it was handed out, and the socket of its monitor is gone: it runs on, but no daemon can drive it any more"),
         _ => new AdoptionVerdict(Adoption.Adopt, "it was handed out"),
     };
 
@@ -41,6 +44,14 @@ public static class AdoptionRules
             _ => new TakeOverVerdict(TakenOver.AsMarked),
         };
     }
+
+    /// <summary>Without a record. A start writes the state first, then starts QEMU, then writes the record.</summary>
+    private static AdoptionVerdict ClassifyBare(FoundVm found) => found switch
+    {
+        { Alive: false } or { Mark.Ownership: VmOwnership.Making } => Reap("its start was interrupted"),
+        { Mark.Ownership: VmOwnership.Stopping or VmOwnership.Warm } => Reap("its record is gone, and nobody has it"),
+        _ => Quarantine("its record is gone, and its process lives"),
+    };
 
     private static AdoptionVerdict ClassifyWarm(VmSpec spec, VmSpec? wanted)
         => wanted is null ? Reap("its pool is no longer configured")

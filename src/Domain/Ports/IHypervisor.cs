@@ -33,6 +33,12 @@ public interface IHypervisor
 
     /// <summary>Ends a found VM's process, if it is provably that one, and removes its directories.</summary>
     Task ReapAsync(FoundVm found, CancellationToken cancel);
+
+    /// <summary>
+    /// The same by an operator's will, for one that is quarantined: whatever its record says or does not say, only the process that
+    /// <see cref="FoundVm.Running"/> names is ended.
+    /// </summary>
+    Task EndQuarantinedAsync(FoundVm found, CancellationToken cancel);
 }
 
 /// <summary>For whoever waits for the VM.</summary>
@@ -76,6 +82,12 @@ public sealed record FoundVm(VmId Id, VmFacts? Facts, VmMark? Mark, FoundProcess
 
     /// <summary>Its directory is a plain directory of our own user. One that is not is left alone.</summary>
     public bool Trusted { get; init; } = true;
+
+    /// <summary>The process that provably is its QEMU, alive; null: there is none.</summary>
+    public ProcessIdentity? Running { get; init; } = Facts is not null && Process == FoundProcess.Alive ? Facts.Process : null;
+
+    /// <summary>The socket of its monitor is there. Without it no daemon can drive it.</summary>
+    public bool Reachable { get; init; } = true;
 
     /// <summary>False: a process of ours without a directory.</summary>
     public bool HasDirectory { get; init; } = true;

@@ -99,6 +99,10 @@ public interface IVm : IAsyncDisposable
     /// <summary>Puts ownership and intent on record, before the effect that depends on it. One small write.</summary>
     Task RecordAsync(VmMark mark, CancellationToken cancel);
 
+    /// <summary>Looks whether all that is on record of the VM is there, and writes again what is not.</summary>
+    /// <returns>What was missing, and what cannot be made again, for a person; null: nothing.</returns>
+    Task<string?> KeepRecordAsync(CancellationToken cancel);
+
     /// <summary>The last output of the guest's serial console, at most 64 KiB.</summary>
     Task<string> ReadConsoleAsync(CancellationToken cancel);
 

@@ -3,10 +3,12 @@ using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Gateway.Endpoints;
 
-/// <summary>Every socket of this daemon: taken together, or none.</summary>
+/// <summary>Every socket of this daemon, and the directories with its state: taken together, or none.</summary>
 public sealed class OwnedEndpoints : IDisposable
 {
     private readonly List<OwnedSocket> _sockets = [];
+    private readonly AddedSockets _added = new();
+    private OwnedDirectories? _directories;
 
     private OwnedEndpoints()
     {
@@ -23,6 +25,7 @@ public sealed class OwnedEndpoints : IDisposable
                 taken._sockets.Add(OwnedSocket.Take(path));
             }
 
+            taken._directories = OwnedDirectories.Take(options);
             return taken;
         }
         catch
@@ -35,9 +38,20 @@ public sealed class OwnedEndpoints : IDisposable
     public void ListenOn(KestrelServerOptions kestrel)
     {
         foreach (var socket in _sockets) kestrel.ListenUnixSocket(socket.Path, listen => listen.Protocols = HttpProtocols.Http2);
+        kestrel.Configure(new ConfigurationBuilder().Add(_added).Build(), reloadOnChange: true);
     }
 
     public void Restrict() => _sockets.ForEach(s => s.Restrict());
 
-    public void Dispose() => _sockets.ForEach(s => s.Dispose());
+    /// <summary>Makes again what was removed, as far as that can be.</summary>
+    /// <param name="tell">Told what was found and done.</param>
+    /// <returns>What is wrong now, one for each socket or directory.</returns>
+    public IReadOnlyList<string> Keep(Action<string> tell)
+        => [.. _sockets.Select(s => s.Keep(_added, tell)).OfType<string>(), .. _directories?.Keep(tell) ?? []];
+
+    public void Dispose()
+    {
+        _directories?.Dispose();
+        _sockets.ForEach(s => s.Dispose());
+    }
 }

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using VmCacheCluster.Hypervisor.Qemu.Records;
 
 namespace VmCacheCluster.Gateway.Endpoints;
 
@@ -18,7 +19,9 @@ public sealed class OwnedSocket : IDisposable
     /// <summary>EWOULDBLOCK, as .NET reports a lock that another process holds.</summary>
     private const int WouldBlock = 11;
 
-    private readonly FileStream _lock;
+    private FileStream _lock;
+    private FileState? _bound;
+    private string? _awaited;
 
     private OwnedSocket(string path, FileStream @lock) => (Path, _lock) = (path, @lock);
 
@@ -50,7 +53,74 @@ public sealed class OwnedSocket : IDisposable
     }
 
     /// <summary>Kestrel creates the socket world-connectable as far as its directory allows: narrow it.</summary>
-    public void Restrict() => File.SetUnixFileMode(Path, OwnerOnly);
+    public void Restrict()
+    {
+        File.SetUnixFileMode(Path, OwnerOnly);
+        _bound = FileState.Of(Path);
+    }
+
+    /// <summary>Has it made again when somebody removed it, and narrows it once it is there.</summary>
+    /// <param name="tell">Told what was found and done.</param>
+    /// <returns>Why it cannot be reached now; null: it can, or will be soon.</returns>
+    internal string? Keep(AddedSockets added, Action<string> tell)
+    {
+        try
+        {
+            if (_bound is { } bound ? bound.IsAt(Path) : _awaited is null) return null;
+            if (_bound is null && IsThere())
+            {
+                Restrict();
+                _awaited = null;
+                tell($"{Path} is there again");
+                return null;
+            }
+
+            var failed = _awaited is not null && _bound is null;
+            if (!failed) tell($"{Path} was removed or replaced, and is made again");
+            if (failed) added.Forget(_awaited!);
+            _bound = null;
+            MakeFree();
+            _awaited = added.Add(Path);
+            return failed ? $"{Path} was removed and could not be bound again" : null;
+        }
+        catch (Exception e)
+        {
+            // Whatever it is, nothing was added: the next look begins anew.
+            _awaited ??= "";
+            return e.Message;
+        }
+    }
+
+    /// <summary>As <see cref="Take"/>, of a path that was ours.</summary>
+    private void MakeFree()
+    {
+        var directory = System.IO.Path.GetDirectoryName(Path)!;
+        if (!Directory.Exists(directory)) Directory.CreateDirectory(directory, OwnerDirectory);
+        if (!FileState.Of(_lock.SafeFileHandle).IsAt(Path + ".lock"))
+        {
+            var next = Lock(Path);
+            _lock.Dispose();
+            _lock = next;
+        }
+
+        RemoveStale(Path);
+    }
+
+    private bool IsThere() => File.Exists(Path) && IsSocket(Path) && Listens(Path);
+
+    private static bool Listens(string path)
+    {
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(path));
+            return PeerPid(probe) == $" (pid {Environment.ProcessId})";
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
 
     public void Dispose() => _lock.Dispose();
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Records;
 
 namespace VmCacheCluster.Gateway.Pools;
 
@@ -8,6 +9,7 @@ namespace VmCacheCluster.Gateway.Pools;
 public sealed class PoolsFile(string directory)
 {
     private const int Version = 1;
+    private const int MostBytes = 16 * 1024 * 1024;
 
     private string Path => System.IO.Path.Combine(directory, "pools.json");
 
@@ -18,15 +20,15 @@ public sealed class PoolsFile(string directory)
         byte[] bytes;
         try
         {
-            bytes = File.ReadAllBytes(Path);
+            bytes = RecordBytes.Read(Path, MostBytes);
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        catch (FileNotFoundException)
         {
             return PoolCatalog.Empty;
         }
-        catch (UnauthorizedAccessException e)
+        catch (Exception e) when (e is UnauthorizedAccessException or InvalidDataException)
         {
-            throw new IOException(e.Message, e);
+            throw new IOException($"{Path}: {e.Message}", e);
         }
 
         try
@@ -34,7 +36,7 @@ public sealed class PoolsFile(string directory)
             if (JsonSerializer.Deserialize(bytes, PoolsJson.Default.KeptPools) is not { Version: Version, Pools: { } pools }) throw new IOException($"{Path} is of another version");
             return new PoolCatalog(pools.Select(Known).ToDictionary(p => p.Wanted.Name));
         }
-        catch (Exception e) when (e is JsonException or ArgumentException)
+        catch (Exception e) when (e is not IOException)
         {
             throw new IOException($"{Path}: {e.Message}", e);
         }

@@ -6,13 +6,14 @@ using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Gateway.Cluster;
+using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Gateway.Pools;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
 
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>vmcache.v1.Admin.</summary>
-public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start, ClusterQueries cluster, NodeRoutes nodes, PoolCalls pools, CordonMark cordon) : Admin.AdminBase
+public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start, ClusterQueries cluster, NodeRoutes nodes, PoolCalls pools, CordonMark cordon, EndpointTroubles troubles) : Admin.AdminBase
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
@@ -33,6 +34,9 @@ public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptio
         };
         status.Pools.AddRange(node.Pools.Select(p => V1Mapping.ToPool(p, options.Endpoint)));
         if (HeldByKata(status).Any()) await Task.Run(() => AddClients(status), context.CancellationToken);
+        status.Quarantined.AddRange(node.Quarantined.Select(V1Mapping.ToQuarantined));
+        if (node.Trouble is { } trouble) status.Problems.Add(trouble);
+        status.Problems.AddRange(troubles.Now);
         if (request.Memory) await Task.Run(() => AddMemory(status), context.CancellationToken);
         return status;
     }
@@ -48,6 +52,13 @@ public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptio
     private static void AddMemory(NodeStatus status)
     {
         foreach (var vm in status.Pools.SelectMany(p => p.Vms).Where(v => v.Pid > 0)) vm.PssKib = (ulong)(ProcessMemory.ReadPssKiB((int)vm.Pid) ?? 0);
+    }
+
+    public override async Task<ReapResponse> Reap(ReapRequest request, ServerCallContext context)
+    {
+        var id = CallIds.Vm(request.Id);
+        var answer = await Edge.AskAsync(gateway.ActorRef, new ReapVm(id), DrainTimeout, $"the end of quarantined VM {id}", context);
+        return answer is VmReaped ? new ReapResponse() : throw GrpcErrors.From((VmRefused)answer);
     }
 
     public override Task<ClusterStatus> GetCluster(GetClusterRequest request, ServerCallContext context) => cluster.StatusAsync(context);

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Gateway.Cluster;
+using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Gateway.Pools;
 using VmCacheCluster.Gateway.Templates;
 
@@ -21,6 +22,7 @@ public static class GrpcServices
         services.AddSingleton(start);
         services.AddSingleton(new PoolsFile(options.StateDirectory));
         services.TryAddSingleton<RolloutEnds>();
+        services.TryAddSingleton(new EndpointTroubles());
         services.TryAddSingleton(new CordonMark(options.StateDirectory));
         services.AddSingleton<PoolDirectory>();
         services.AddHostedService(provider => provider.GetRequiredService<PoolDirectory>());

@@ -75,6 +75,15 @@ public static class V1Mapping
         return pool;
     }
 
+    public static Contracts.V1.QuarantinedVm ToQuarantined(Actors.Gateway.QuarantinedVm left) => new()
+    {
+        Id = left.Id.Value,
+        Pool = left.Pool?.Value ?? "",
+        Pid = left.Process?.Pid ?? 0,
+        StartTime = left.Process?.StartTime ?? 0,
+        Reason = left.Reason,
+    };
+
     private static VmState StateOf(VmPhase phase) => phase switch
     {
         VmPhase.Creating => VmState.Creating,

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Records;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Processes;
 
@@ -12,6 +14,7 @@ namespace VmCacheCluster.Hypervisor.Qemu.Processes;
 internal sealed class Companion : IDisposable
 {
     private const string Variable = "VMCACHE_COMPANION_OF";
+    private const int MostBytes = 4096;
 
     private readonly QemuProcess _process;
 
@@ -53,7 +56,7 @@ internal sealed class Companion : IDisposable
     {
         try
         {
-            var parts = File.ReadAllText(Record(paths, name)).Split(' ', StringSplitOptions.TrimEntries);
+            var parts = Encoding.ASCII.GetString(RecordBytes.Read(Record(paths, name), MostBytes)).Split(' ', StringSplitOptions.TrimEntries);
             return parts.Length == 2
                 && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
                 && ulong.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var start)
@@ -61,7 +64,7 @@ internal sealed class Companion : IDisposable
                     ? new Companion(name, process)
                     : null;
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        catch (Exception fault) when ((fault is IOException or UnauthorizedAccessException or InvalidDataException) && !HostFailures.IsShortage(fault))
         {
             return null;
         }

@@ -15,11 +15,7 @@ internal static class ProcFs
         {
             return ParseStartTime(File.ReadAllText($"/proc/{pid}/stat"));
         }
-        catch (IOException)
-        {
-            return null;
-        }
-        catch (UnauthorizedAccessException)
+        catch (Exception fault) when ((fault is IOException or UnauthorizedAccessException) && !HostFailures.IsShortage(fault))
         {
             return null;
         }
@@ -45,13 +41,19 @@ internal static class ProcFs
     /// <summary>Whether one argument of the process is exactly this text.</summary>
     public static bool HasArgument(int pid, string argument) => Arguments(pid).Contains(argument);
 
-    /// <summary>The processes that have an argument which begins so, with that argument.</summary>
-    public static IEnumerable<(int Pid, string Argument)> WithArgument(string prefix)
+    /// <summary>
+    /// The processes whose arguments are those of a VM's QEMU: its id as -uuid, and as -pidfile the file "pid" in the VM's directory. That
+    /// one of them merely names a VM (a grep, an editor) makes no process a VM.
+    /// </summary>
+    /// <param name="root">The directory in which the VMs' directories are.</param>
+    public static IEnumerable<(VmId Id, int Pid)> Qemus(string root)
     {
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
             if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
-                && Arguments(pid).FirstOrDefault(a => a.StartsWith(prefix, StringComparison.Ordinal)) is { } argument)
-                yield return (pid, argument);
+                && Arguments(pid) is var arguments
+                && Following(arguments, "-uuid") is { } uuid && VmId.TryParse(uuid, out var id)
+                && Following(arguments, "-pidfile") == Path.Combine(root, id.Value, "pid"))
+                yield return (id, pid);
     }
 
     /// <summary>The processes that were started with this in their environment, NAME=VALUE, as far as we may look.</summary>
@@ -62,6 +64,17 @@ internal static class ProcFs
                 && StartTime(pid) is { } start && Strings(pid, "environ").Contains(variable))
                 yield return new ProcessIdentity(pid, start);
     }
+
+    /// <summary>The same of one process, wherever the VM's directory was when it was started.</summary>
+    public static bool IsQemu(int pid, VmId id)
+    {
+        var arguments = Arguments(pid);
+        return Following(arguments, "-uuid") == id.Value
+            && Following(arguments, "-pidfile")?.EndsWith($"/{id}/pid", StringComparison.Ordinal) == true;
+    }
+
+    private static string? Following(string[] arguments, string option) =>
+        Array.IndexOf(arguments, option) is >= 0 and var at && at + 1 < arguments.Length ? arguments[at + 1] : null;
 
     /// <summary>What became of a recorded process.</summary>
     public static FoundProcess Find(VmId id, int pid, ulong? startTime)
@@ -79,7 +92,7 @@ internal static class ProcFs
         {
             return Encoding.UTF8.GetString(File.ReadAllBytes($"/proc/{pid}/{file}")).Split('\0');
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        catch (Exception fault) when ((fault is IOException or UnauthorizedAccessException) && !HostFailures.IsShortage(fault))
         {
             return [];
         }

@@ -10,6 +10,9 @@ internal sealed record LeaseJson(
 {
     public const int CurrentVersion = 1;
 
+    /// <summary>A hundred years: more than any lease is granted, and little enough to be added to any time.</summary>
+    private const long MostTtlMilliseconds = 100L * 366 * 24 * 3600 * 1000;
+
     public static LeaseJson From(LeaseRecord lease) => new(
         CurrentVersion, lease.Token.Value, lease.IdempotencyKey, lease.RequestDigest, lease.Sandbox?.Value,
         new Dictionary<string, string>(lease.Labels), (long)lease.Ttl.TotalMilliseconds, lease.ClientHoldsAgent);
@@ -18,7 +21,11 @@ internal sealed record LeaseJson(
         LeaseToken.TryParse(Token, out var token) ? token : throw new JsonException("its token is none"),
         IdempotencyKey, RequestDigest,
         Sandbox is null ? null : SandboxId.TryParse(Sandbox, out var sandbox) ? sandbox : throw new JsonException($"'{Sandbox}' is no sandbox id"),
-        Labels, TimeSpan.FromMilliseconds(TtlMilliseconds), ClientHoldsAgent);
+        Labels.Values.Any(v => v is null) ? throw new JsonException("a label has no value") : Labels, Ttl(), ClientHoldsAgent);
+
+    private TimeSpan Ttl() => TtlMilliseconds is > 0 and <= MostTtlMilliseconds
+        ? TimeSpan.FromMilliseconds(TtlMilliseconds)
+        : throw new JsonException($"its TTL is {TtlMilliseconds} ms");
 }
 
 /// <summary>Reads and writes lease.json.</summary>
@@ -32,9 +39,13 @@ internal static class LeaseFile
     {
         try
         {
-            return Path.Exists(path) ? Parse(path, RecordBytes.Read(path)) : (null, null);
+            return Parse(path, RecordBytes.Read(path));
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or InvalidDataException)
+        catch (FileNotFoundException)
+        {
+            return (null, null);
+        }
+        catch (Exception fault) when (!HostFailures.IsShortage(fault))
         {
             return (null, $"{path} cannot be read: {fault.Message}");
         }
@@ -50,8 +61,9 @@ internal static class LeaseFile
             var lease = JsonSerializer.Deserialize(contents, RecordJson.Default.LeaseJson) ?? throw new JsonException("it is null");
             return (lease.ToLease(), null);
         }
-        catch (Exception fault) when (fault is JsonException or InvalidOperationException or OverflowException)
+        catch (Exception fault) when (!HostFailures.IsShortage(fault))
         {
+            // Whatever it is: it is the fault of this one file.
             return (null, $"{path} is damaged: {fault.Message}");
         }
     }

@@ -6,9 +6,15 @@ namespace VmCacheCluster.Hypervisor.Qemu.Records;
 /// <summary>A VM's state file, open for writing. No fsync: VMs do not outlive the host.</summary>
 internal sealed class StateFile : IDisposable
 {
-    private readonly SafeFileHandle _file;
+    private const int MostBytes = 4096;
 
-    private StateFile(SafeFileHandle file) => _file = file;
+    private readonly SafeFileHandle _file;
+    private readonly FileState _identity;
+
+    private StateFile(SafeFileHandle file) => (_file, _identity) = (file, FileState.Of(file));
+
+    /// <summary>False: the path is no longer this file's, and what is written here is lost.</summary>
+    public bool IsAt(string path) => _identity.IsAt(path);
 
     public static StateFile Create(string path, VmMark mark)
     {
@@ -20,6 +26,14 @@ internal sealed class StateFile : IDisposable
 
     public static StateFile Open(string path) =>
         new(File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete));
+
+    /// <summary>The record as it is in the file.</summary>
+    public static byte[] Line(VmMark mark)
+    {
+        var line = new byte[StateText.Bytes];
+        StateText.Format(mark, line);
+        return line;
+    }
 
     /// <summary>One write of one fixed-size record.</summary>
     public void Write(VmMark mark)
@@ -36,12 +50,10 @@ internal sealed class StateFile : IDisposable
     {
         try
         {
-            using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            var buffer = new byte[StateText.Bytes + 1];
-            var (mark, problem) = StateText.Parse(buffer.AsSpan(0, RandomAccess.Read(file, buffer, 0)));
+            var (mark, problem) = StateText.Parse(RecordBytes.Read(path, MostBytes));
             return (mark, problem is null ? null : $"{path}: {problem}");
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        catch (Exception fault) when (!HostFailures.IsShortage(fault))
         {
             return (null, $"{path} cannot be read: {fault.Message}");
         }

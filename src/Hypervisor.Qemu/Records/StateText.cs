@@ -18,6 +18,9 @@ internal static class StateText
     private const int BytesOfVersion1 = 160;
     private const string Magic = "vmcache-state";
     private const string None = "-";
+
+    /// <summary>No time since a boot is longer, and it can be added to any other.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(400 * 366);
     private static readonly uint[] CrcTable = MakeCrcTable();
 
     /// <summary>Fills <paramref name="line"/>, of <see cref="Bytes"/> bytes. A hand-out waits for this.</summary>
@@ -64,7 +67,7 @@ internal static class StateText
     };
 
     private static TimeSpan? Ticks(string word) =>
-        long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var ticks) ? new TimeSpan(ticks) : null;
+        long.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var ticks) && ticks <= Longest.Ticks ? new TimeSpan(ticks) : null;
 
     private static string Name<T>(T value) where T : struct, Enum => Words<T>.Names.TryGetValue(value, out var name)
         ? name

@@ -4,9 +4,19 @@ using VmCacheCluster.Hypervisor.Qemu.Processes;
 namespace VmCacheCluster.Hypervisor.Qemu.Records;
 
 /// <summary>What in the host's directories is ours.</summary>
-internal static class Trust
+public static class Trust
 {
     private const uint TypeMask = 0xF000, TypeDirectory = 0x4000, TypeLink = 0xA000;
+
+    /// <summary>The user whose it is, where that is another one than ours (root may be trusted anyway); null else. Links are followed.</summary>
+    public static unsafe uint? Foreigner(string path)
+    {
+        const int user = 28;
+        var stat = stackalloc byte[256];
+        if (Native.Stat(path, stat) != 0) return null;
+        var owner = *(uint*)(stat + user);
+        return owner == Native.EffectiveUser() || owner == 0 ? null : owner;
+    }
 
     /// <summary>Why a directory is not to be believed or touched; null when it is a plain directory of our own user.</summary>
     public static unsafe string? Fault(string directory)

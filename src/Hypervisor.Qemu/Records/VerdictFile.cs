@@ -36,10 +36,10 @@ internal sealed class VerdictFile(string path, Guid bootId)
     {
         try
         {
-            var record = JsonSerializer.Deserialize(File.ReadAllBytes(path), RecordJson.Default.VerdictRecord);
+            var record = JsonSerializer.Deserialize(RecordBytes.Read(path), RecordJson.Default.VerdictRecord);
             return record is { Version: VerdictRecord.CurrentVersion } && record.BootId == bootId ? record.Verdicts : [];
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or JsonException)
+        catch (Exception fault) when (fault is not OutOfMemoryException)
         {
             return [];
         }

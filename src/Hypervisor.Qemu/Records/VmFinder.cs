@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
@@ -8,96 +9,122 @@ namespace VmCacheCluster.Hypervisor.Qemu.Records;
 /// <param name="Reapable">The directory is provably ours, and what it says of its process can be trusted.</param>
 internal sealed record Inspection(FoundVm Found, bool Reapable);
 
-/// <summary>Reads what an earlier process left in the run directory, and changes nothing.</summary>
+/// <summary>
+/// Reads what an earlier process left in the run directory, and changes nothing. What is wrong with one VM's files is that VM's fault;
+/// only what the host or the daemon lacks makes the whole look fail, for then nothing is known of any.
+/// </summary>
 internal sealed class VmFinder(QemuHypervisorOptions options)
 {
+    private const int MostOfPidFile = 64;
+
     /// <summary>One entry a directory whose name is a VM's id (others are not ours), and one for each QEMU that lost its own.</summary>
+    /// <exception cref="VmFailedException">It cannot be looked at now.</exception>
     public List<FoundVm> Find()
     {
         var root = QemuPaths.VmRoot(options.RunDirectory);
-        var found = new Dictionary<VmId, FoundVm>();
         try
         {
-            foreach (var entry in new DirectoryInfo(root).EnumerateFileSystemInfos())
-                if (VmId.TryParse(entry.Name, out var id)) found[id] = Inspect(id).Found;
+            var names = new HashSet<VmId>();
+            try
+            {
+                foreach (var entry in new DirectoryInfo(root).EnumerateFileSystemInfos())
+                    if (VmId.TryParse(entry.Name, out var id)) names.Add(id);
+            }
+            catch (DirectoryNotFoundException)
+            {
+                // No VM has been made here, or somebody removed them all: their processes tell.
+            }
+
+            // Taken after the names: a VM that is ended meanwhile is found with its directory, or not at all.
+            var qemus = ProcFs.Qemus(root).ToLookup(q => q.Id, q => q.Pid);
+            var found = names.Select(id => Inspect(id, qemus[id]).Found).ToList();
+            found.AddRange(qemus.Where(q => !names.Contains(q.Key)).Select(q => Inspect(q.Key, q).Found).Where(astray => astray.Alive));
+            return found;
         }
-        catch (DirectoryNotFoundException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or OutOfMemoryException)
         {
-            // No VM has been made here, or somebody removed them all: their processes tell.
+            throw new VmFailedException(HostFailures.From($"cannot look at the VMs in {root}", fault), fault);
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            throw new VmFailedException(HostFailures.From($"cannot read {root}", fault), fault);
-        }
-        foreach (var (id, _) in Processes())
-            if (!found.ContainsKey(id) && Inspect(id).Found is { Alive: true } astray) found[id] = astray;
-        return [.. found.Values];
     }
 
+    /// <exception cref="VmFailedException">It cannot be looked at now.</exception>
     public Inspection Inspect(VmId id)
     {
+        try
+        {
+            return Inspect(id, ProcFs.Qemus(QemuPaths.VmRoot(options.RunDirectory)).Where(q => q.Id == id).Select(q => q.Pid));
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or OutOfMemoryException)
+        {
+            throw new VmFailedException(HostFailures.From($"cannot look at VM {id}", fault), fault);
+        }
+    }
+
+    /// <param name="qemus">Processes with the arguments of this VM's QEMU; looked for only when its record does not lead to one.</param>
+    private Inspection Inspect(VmId id, IEnumerable<int> qemus)
+    {
         var paths = QemuPaths.For(options.RunDirectory, options.ClientDirectory, id);
-        if (!Path.Exists(paths.Directory) && new FileInfo(paths.Directory).LinkTarget is null) return Astray(id, paths);
-        if (Trust.Fault(paths.Directory) is { } why)
-            return new Inspection(new FoundVm(id, null, null, FoundProcess.Gone, why) { Trusted = false }, Reapable: false);
+        var running = new Lazy<ProcessIdentity?>(() => Running(id, qemus));
+        try
+        {
+            return Inspect(id, paths, running);
+        }
+        catch (Exception fault) when (!HostFailures.IsShortage(fault))
+        {
+            return new Inspection(Bare(id, running.Value, null, $"{paths.Directory} cannot be looked at: {fault.Message}"), Reapable: false);
+        }
+    }
+
+    private static Inspection Inspect(VmId id, VmPaths paths, Lazy<ProcessIdentity?> running)
+    {
+        if (!Path.Exists(paths.Directory) && new FileInfo(paths.Directory).LinkTarget is null)
+            return new Inspection(Bare(id, running.Value, null, $"{paths.Directory} is gone") with { Record = FoundRecord.Missing, HasDirectory = false }, Reapable: true);
+        if (Trust.Fault(paths.Directory) is { } why) return new Inspection(Bare(id, running.Value, null, why) with { Trusted = false }, Reapable: false);
         var (mark, stateProblem) = StateFile.Read(QemuPaths.State(paths));
         var (lease, leaseProblem) = LeaseFile.Read(QemuPaths.Lease(paths));
-        if (!Path.Exists(QemuPaths.Record(paths)))
-            return new Inspection(new FoundVm(id, null, mark, OfPidFile(id), $"{QemuPaths.Record(paths)} is missing: the VM's start was interrupted")
-            {
-                Record = FoundRecord.Missing,
-            }, Reapable: true);
-        var (facts, size, recordProblem) = VmRecordFile.Read(QemuPaths.Record(paths), id, paths);
-        if (facts is null) return new Inspection(new FoundVm(id, null, mark, OfPidFile(id), recordProblem), Reapable: false);
+        var record = QemuPaths.Record(paths);
+        if (!Path.Exists(record) && new FileInfo(record).LinkTarget is null)
+            return new Inspection(Bare(id, running.Value ?? OfPidFile(id, paths), mark, $"{record} is missing") with { Record = FoundRecord.Missing }, Reapable: true);
+        var (facts, size, recordProblem) = VmRecordFile.Read(record, id, paths);
+        if (facts is null) return new Inspection(Bare(id, running.Value ?? OfPidFile(id, paths), mark, recordProblem), Reapable: false);
         var process = ProcFs.Find(id, facts.Process.Pid, facts.Process.StartTime);
+        if (process != FoundProcess.Alive && running.Value is { } other && other != facts.Process)
+            return new Inspection(Bare(id, other, mark, $"{record} names process {facts.Process.Pid}, and process {other.Pid} is this VM's QEMU"), Reapable: false);
         var problems = string.Join("; ", new[] { stateProblem, leaseProblem }.OfType<string>());
         return new Inspection(new FoundVm(id, facts, mark, process, problems.Length == 0 ? null : problems)
         {
             Size = size,
             Lease = lease,
+            Reachable = Path.Exists(facts.Paths.Supervisor),
             GuestCpu = process == FoundProcess.Alive ? GuestCpuTime.Read(facts.Process.Pid) : null,
         }, Reapable: true);
     }
 
-    /// <summary>The QEMU of a VM whose directory, and with it its record and pid file, is gone; null when there is none.</summary>
-    public QemuProcess? AdoptAstray(VmId id) =>
-        Processes().Where(p => p.Id == id).Select(p => QemuProcess.Adopt(id, p.Pid)).FirstOrDefault(process => process is not null);
+    private static FoundVm Bare(VmId id, ProcessIdentity? running, VmMark? mark, string? problem) =>
+        new(id, null, mark, running is null ? FoundProcess.Gone : FoundProcess.Alive, problem) { Running = running };
 
-    private Inspection Astray(VmId id, VmPaths paths)
+    private static ProcessIdentity? Running(VmId id, IEnumerable<int> pids)
     {
-        using var process = AdoptAstray(id);
-        return new Inspection(new FoundVm(id, null, null, process is null ? FoundProcess.Gone : FoundProcess.Alive, $"{paths.Directory} is gone")
+        foreach (var pid in pids)
         {
-            Record = FoundRecord.Missing,
-            HasDirectory = false,
-        }, Reapable: true);
+            using var process = QemuProcess.Adopt(id, pid);
+            if (process is not null) return process.Identity;
+        }
+
+        return null;
     }
 
-    /// <summary>Processes that were given a pid file in our run directory, as QEMU is.</summary>
-    private IEnumerable<(VmId Id, int Pid)> Processes()
-    {
-        var root = QemuPaths.VmRoot(options.RunDirectory) + "/";
-        foreach (var (pid, argument) in ProcFs.WithArgument(root))
-            if (VmId.TryParse(argument[root.Length..].Split('/')[0], out var id)) yield return (id, pid);
-    }
-
-    private FoundProcess OfPidFile(VmId id)
-    {
-        using var process = AdoptByPidFile(id);
-        return process is null ? FoundProcess.Gone : FoundProcess.Alive;
-    }
-
-    /// <summary>The QEMU of a VM without a record, which may not have written its pid file yet; null when there is none.</summary>
-    public QemuProcess? AdoptByPidFile(VmId id) => Written(id) ?? AdoptAstray(id);
-
-    private QemuProcess? Written(VmId id)
+    /// <summary>The QEMU that wrote this VM's pid file; null when there is none.</summary>
+    private static ProcessIdentity? OfPidFile(VmId id, VmPaths paths)
     {
         try
         {
-            var text = File.ReadAllText(QemuPaths.PidFile(QemuPaths.For(options.RunDirectory, options.ClientDirectory, id))).Trim();
-            return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var pid) ? QemuProcess.Adopt(id, pid) : null;
+            var text = Encoding.ASCII.GetString(RecordBytes.Read(QemuPaths.PidFile(paths), MostOfPidFile)).Trim();
+            return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && ProcFs.IsQemu(pid, id)
+                ? Running(id, [pid])
+                : null;
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        catch (Exception fault) when (!HostFailures.IsShortage(fault))
         {
             return null;
         }

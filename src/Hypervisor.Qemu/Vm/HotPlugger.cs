@@ -8,7 +8,7 @@ namespace VmCacheCluster.Hypervisor.Qemu.Vm;
 /// Plugs vCPUs and memory into a VM. What QEMU says that the VM has counts, not what was asked for: a command that was not
 /// answered may have been carried out all the same.
 /// </summary>
-internal sealed class HotPlugger(SupervisorMonitor monitor, VmFacts facts)
+internal sealed class HotPlugger(SupervisorMonitor monitor, VmFacts facts, VmRecords records)
 {
     private readonly Lock _gate = new();
     private readonly VmSpec _spec = facts.Spec;
@@ -102,9 +102,9 @@ internal sealed class HotPlugger(SupervisorMonitor monitor, VmFacts facts)
         }
         try
         {
-            VmRecordFile.Write(facts, size);
+            records.Resize(size);
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        catch (VmFailedException)
         {
             // At a take-over QEMU itself is asked: the record is only for whoever looks before that.
         }

@@ -23,7 +23,7 @@ internal sealed class QemuVm : IVm
     private readonly QemuHypervisorOptions _options;
     private readonly QemuProcess _process;
     private readonly SupervisorMonitor _monitor;
-    private readonly StateFile _state;
+    private readonly VmRecords _records;
     private readonly RunState _run = new();
     private readonly HotPlugger _plugger;
     private readonly StateSaver _saver;
@@ -42,14 +42,14 @@ internal sealed class QemuVm : IVm
     private volatile string? _endedFor;
     private bool _disposed;
 
-    private QemuVm(VmFacts facts, QemuHypervisorOptions options, QemuProcess process, SupervisorMonitor monitor, StateFile state, Companions companions)
+    private QemuVm(VmFacts facts, QemuHypervisorOptions options, QemuProcess process, SupervisorMonitor monitor, VmRecords records, Companions companions)
     {
         Facts = facts;
         _options = options;
         _process = process;
         _monitor = monitor;
-        _state = state;
-        _plugger = new HotPlugger(monitor, facts);
+        _records = records;
+        _plugger = new HotPlugger(monitor, facts, records);
         _saver = new StateSaver(monitor);
         _guestCpu = new GuestCpuTime(facts.Process.Pid);
         _companions = companions;
@@ -66,10 +66,10 @@ internal sealed class QemuVm : IVm
 
     /// <summary>Learns the run state and follows the events from there on; owns what it is given once it returns.</summary>
     public static async Task<QemuVm> OpenAsync(
-        VmFacts facts, QemuHypervisorOptions options, QemuProcess process, SupervisorMonitor monitor, StateFile state, Companions companions,
+        VmFacts facts, QemuHypervisorOptions options, QemuProcess process, SupervisorMonitor monitor, VmRecords records, Companions companions,
         CancellationToken cancel)
     {
-        var vm = new QemuVm(facts, options, process, monitor, state, companions);
+        var vm = new QemuVm(facts, options, process, monitor, records, companions);
         vm._run.Initialize(await monitor.StatusAsync(cancel).ConfigureAwait(false), saving: false);
         vm.Follow();
         return vm;
@@ -78,10 +78,10 @@ internal sealed class QemuVm : IVm
     /// <summary>The same for a VM that an earlier process of the daemon may have left in the middle of anything.</summary>
     /// <param name="recorded">Its size as that process recorded it last.</param>
     public static async Task<QemuVm> ReopenAsync(
-        VmFacts facts, VmSize? recorded, QemuHypervisorOptions options, QemuProcess process, SupervisorMonitor monitor, StateFile state, Companions companions,
+        VmFacts facts, VmSize? recorded, QemuHypervisorOptions options, QemuProcess process, SupervisorMonitor monitor, VmRecords records, Companions companions,
         CancellationToken cancel)
     {
-        var vm = new QemuVm(facts, options, process, monitor, state, companions);
+        var vm = new QemuVm(facts, options, process, monitor, records, companions);
         var (status, migration, size) = (monitor.StatusAsync(cancel), monitor.MigrationAsync(cancel), vm._plugger.LearnAsync(recorded, cancel));
         await Task.WhenAll(status, migration, size).ConfigureAwait(false);
         vm._run.Initialize(await status.ConfigureAwait(false), StateSaver.IsUnderWay((await migration.ConfigureAwait(false)).Status));
@@ -223,23 +223,11 @@ internal sealed class QemuVm : IVm
         return await QemuGuest.PreparedAsync(Facts, preparation, _options, cancel).ConfigureAwait(false);
     }
 
-    public Task SaveLeaseAsync(LeaseRecord lease, CancellationToken cancel) =>
-        Task.Run(() => OnHost($"cannot write {QemuPaths.Lease(Facts.Paths)}", () => LeaseFile.Write(Facts.Paths, lease)), cancel);
+    public Task SaveLeaseAsync(LeaseRecord lease, CancellationToken cancel) => _records.SaveLeaseAsync(lease, cancel);
 
-    public Task RecordAsync(VmMark mark, CancellationToken cancel)
-    {
-        cancel.ThrowIfCancellationRequested();
-        try
-        {
-            // One write of 160 bytes to a file that is open: cheaper than handing it to another thread.
-            _state.Write(mark);
-            return Task.CompletedTask;
-        }
-        catch (Exception fault) when (fault is IOException or ObjectDisposedException)
-        {
-            return Task.FromException(new VmFailedException(HostFailures.From($"cannot write {QemuPaths.State(Facts.Paths)}", fault), fault));
-        }
-    }
+    public Task RecordAsync(VmMark mark, CancellationToken cancel) => _records.RecordAsync(mark, cancel);
+
+    public Task<string?> KeepRecordAsync(CancellationToken cancel) => _records.KeepAsync(cancel);
 
     public Task<string> ReadConsoleAsync(CancellationToken cancel) => _monitor.ReadConsoleAsync(cancel);
 
@@ -266,7 +254,7 @@ internal sealed class QemuVm : IVm
         _logLimit?.Dispose();
         _companions.Dispose();
         _process.Dispose();
-        _state.Dispose();
+        _records.Dispose();
     }
 
     private void Follow()
@@ -322,6 +310,7 @@ internal sealed class QemuVm : IVm
                 await _process.EndAsync(_options.TerminateDeadline, _options.KillDeadline, cancel).ConfigureAwait(false);
         }
         await _companions.EndAsync(_options.KillDeadline).ConfigureAwait(false);
+        _records.End();
         await VmDirectories.RemoveAsync(Facts.Paths, _options.RemoveDeadline).ConfigureAwait(false);
     }
 

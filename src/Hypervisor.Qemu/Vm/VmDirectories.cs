@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu.Files;
+using VmCacheCluster.Hypervisor.Qemu.Records;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Vm;
 
@@ -26,6 +27,15 @@ internal static class VmDirectories
                 throw new VmFailedException(HostFailures.From($"cannot make the directory {directory}", fault), fault);
             }
         }
+    }
+
+    /// <summary>The daemon's own directory of a VM, where somebody has removed it.</summary>
+    /// <exception cref="IOException">It cannot be made.</exception>
+    /// <exception cref="InvalidDataException">Something that is not ours is there.</exception>
+    public static void Restore(VmPaths paths)
+    {
+        Directory.CreateDirectory(paths.Directory, OwnerOnly);
+        if (Trust.Fault(paths.Directory) is { } fault) throw new InvalidDataException(fault);
     }
 
     /// <summary>

@@ -61,8 +61,8 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         try
         {
             VmDirectories.Create(paths);
-            state = OnHost($"cannot write {QemuPaths.State(paths)}", () => StateFile.Create(
-                QemuPaths.State(paths), new VmMark(VmOwnership.Making, HandOutPath.None, Served.Unknown, clock.Now)));
+            var mark = new VmMark(VmOwnership.Making, HandOutPath.None, Served.Unknown, clock.Now);
+            state = OnHost($"cannot write {QemuPaths.State(paths)}", () => StateFile.Create(QemuPaths.State(paths), mark));
             if (spec.Kata is { Share: SharedFileSystem.VirtioFs } shape) companions.Add(Serve(shape, paths, origin.Lifetime));
             process = Launch(spec, origin, paths, id);
             var facts = new VmFacts(id, spec, paths, process.Identity, origin.Source == VmSource.Clone ? MadeBy.Clone : MadeBy.Boot)
@@ -86,7 +86,8 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
                 Record(facts);
             }
 
-            return await QemuVm.OpenAsync(facts, options, process, monitor, state, new Companions(paths, companions), cancel).ConfigureAwait(false);
+            var records = new VmRecords(facts, new VmSize(spec.Cpus, spec.MemoryMiB), state, mark, lease: null);
+            return await QemuVm.OpenAsync(facts, options, process, monitor, records, new Companions(paths, companions), cancel).ConfigureAwait(false);
         }
         catch (Exception cause)
         {

@@ -177,7 +177,7 @@ internal sealed class House : IAsyncDisposable
         await daemon.ReadyAsync();
         await daemon.Client.DrainAsync(HandedOut.Timeout);
         var status = await daemon.UntilAsync(s => s.Pools.SelectMany(p => p.Vms).All(v => v.State == VmState.Leased), "only what is leased is left");
-        var handedOut = status.Pools.SelectMany(p => p.Vms).Select(v => v.Id).ToArray();
+        var handedOut = status.Pools.SelectMany(p => p.Vms).Select(v => v.Id).Concat(status.Quarantined.Select(q => q.Id)).ToArray();
         var exit = await daemon.TerminateAsync();
         Assert.True(exit == 0, $"vmcached ended with status {exit} after SIGTERM\n{daemon.Log}");
         AssertNothingLeft(handedOut);

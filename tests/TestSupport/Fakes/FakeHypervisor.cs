@@ -34,13 +34,10 @@ public sealed class FakeHypervisor : IHypervisor
 
     public Func<FoundVm, Task>? Attaching { get; set; }
 
-    /// <summary>Called before a VM is reaped; throw to keep it.</summary>
-    public Action<FoundVm> Reaping { get; set; } = _ => { };
-
     /// <summary>Awaited before it is looked what there is.</summary>
     public Func<Task> Finding { get; set; } = () => Task.CompletedTask;
 
-    /// <summary>Awaited before a found VM is ended.</summary>
+    /// <summary>Awaited before a found VM is ended; throw to keep it.</summary>
     public Func<FoundVm, Task> Reaping { get; set; } = _ => Task.CompletedTask;
 
     public int MostAtOnce { get; private set; }
@@ -108,22 +105,27 @@ public sealed class FakeHypervisor : IHypervisor
 
     public async Task ReapAsync(FoundVm found, CancellationToken cancel)
     {
-        try
-        {
-            Reaping(found);
-        }
-        catch (VmFailedException e)
-        {
-            return Task.FromException(e);
-        }
-
+        var reaping = Reaping(found);
         Reaped.Enqueue(found.Id);
-        await Reaping(found);
+        await reaping;
         if (Vms.TryRemove(found.Id, out var vm))
         {
             vm.Die("was reaped");
             vm.Machine.Remove();
         }
+        lock (Found) Found.RemoveAll(f => f.Id == found.Id);
+    }
+
+    /// <summary>What an operator had ended.</summary>
+    public ConcurrentQueue<FoundVm> Ended { get; } = new();
+
+    /// <summary>Called for each; throw to fail it.</summary>
+    public Func<FoundVm, Task> Ending { get; set; } = _ => Task.CompletedTask;
+
+    public async Task EndQuarantinedAsync(FoundVm found, CancellationToken cancel)
+    {
+        await Ending(found);
+        Ended.Enqueue(found);
         lock (Found) Found.RemoveAll(f => f.Id == found.Id);
     }
 
@@ -174,5 +176,7 @@ public sealed class FakeHypervisor : IHypervisor
         public Task<IVm> AttachAsync(FoundVm found, CancellationToken cancel) => host.AttachAsync(found, life, cancel);
 
         public Task ReapAsync(FoundVm found, CancellationToken cancel) => host.InLife(life, () => host.ReapAsync(found, cancel));
+
+        public Task EndQuarantinedAsync(FoundVm found, CancellationToken cancel) => host.InLife(life, () => host.EndQuarantinedAsync(found, cancel));
     }
 }

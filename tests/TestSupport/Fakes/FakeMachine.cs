@@ -70,6 +70,9 @@ public sealed class FakeMachine(VmFacts facts)
             : VmFitness.Unfit(new VmFailure(VmFailureKind.Host, liveness.Detail));
     }
 
+    /// <summary>Called when somebody looks whether its record is there.</summary>
+    public Func<Task<string?>> KeepRecordAsync { get; set; } = () => Task.FromResult<string?>(null);
+
     /// <summary>The client runs it, over its own monitor.</summary>
     public void RunByClient() => Happen(new VmEvent.Resumed(ByUs: false));
 

@@ -124,6 +124,8 @@ public sealed class FakeVm : IVm
     public Task SaveLeaseAsync(LeaseRecord lease, CancellationToken cancel) =>
         StepAsync(VmStep.SaveLease, () => Machine.SaveLease(lease), cancel);
 
+    public Task<string?> KeepRecordAsync(CancellationToken cancel) => Machine.KeepRecordAsync();
+
     public Task<string> ReadConsoleAsync(CancellationToken cancel) => Task.FromResult("line one\nKernel panic - not syncing\n");
 
     public Task StopAsync(CancellationToken cancel) => StepAsync(VmStep.Stop, Machine.Remove, cancel);

@@ -17,4 +17,6 @@ public sealed class ObservedHypervisor(IHypervisor inner, IStepObserver observer
         new ObservedVm(await observer.RunAsync(found.Id, "Attach", () => inner.AttachAsync(found, cancel)).ConfigureAwait(false), observer);
 
     public Task ReapAsync(FoundVm found, CancellationToken cancel) => observer.RunAsync(found.Id, "Reap", () => inner.ReapAsync(found, cancel));
+
+    public Task EndQuarantinedAsync(FoundVm found, CancellationToken cancel) => inner.EndQuarantinedAsync(found, cancel);
 }

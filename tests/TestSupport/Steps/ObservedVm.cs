@@ -54,6 +54,8 @@ internal sealed class ObservedVm(IVm inner, IStepObserver observer) : IVm
 
     public Task RecordAsync(VmMark mark, CancellationToken cancel) => Step($"Record:{mark.Ownership}", () => inner.RecordAsync(mark, cancel));
 
+    public Task<string?> KeepRecordAsync(CancellationToken cancel) => inner.KeepRecordAsync(cancel);
+
     public Task StopAsync(CancellationToken cancel) => Step("Stop", () => inner.StopAsync(cancel));
 
     public ValueTask DisposeAsync() => inner.DisposeAsync();

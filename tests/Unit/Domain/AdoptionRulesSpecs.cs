@@ -16,9 +16,17 @@ public class AdoptionRulesSpecs
     {
         { "another's directory", Warm with { Trusted = false, Problem = "a symlink" }, Adoption.Quarantine, "a symlink" },
         { "another's directory of a dead VM", Warm with { Trusted = false, Process = FoundProcess.Gone }, Adoption.Quarantine, "not to be trusted" },
-        { "a process without a directory", Bare(FoundRecord.Missing) with { HasDirectory = false }, Adoption.Reap, "directory is gone" },
-        { "a held VM without a directory", Held(VmOwnership.Confirmed, HandOutPath.Kata) with { HasDirectory = false }, Adoption.Reap, "directory is gone" },
-        { "no record", Bare(FoundRecord.Missing), Adoption.Reap, "start was interrupted" },
+        { "a process without a directory", Bare(FoundRecord.Missing) with { HasDirectory = false }, Adoption.Quarantine, "directory is gone" },
+        { "a held VM without a directory", Held(VmOwnership.Confirmed, HandOutPath.Kata) with { HasDirectory = false }, Adoption.Quarantine, "directory is gone" },
+        { "neither a directory nor a process", Bare(FoundRecord.Missing) with { HasDirectory = false, Process = FoundProcess.Gone }, Adoption.Reap, "gone" },
+        { "no record and no state", Bare(FoundRecord.Missing), Adoption.Quarantine, "its process lives" },
+        { "no record, and being made", Recordless(VmOwnership.Making), Adoption.Reap, "start was interrupted" },
+        { "no record, and warm", Recordless(VmOwnership.Warm), Adoption.Reap, "nobody has it" },
+        { "no record, and being ended", Recordless(VmOwnership.Stopping), Adoption.Reap, "nobody has it" },
+        { "no record, and held", Recordless(VmOwnership.Confirmed), Adoption.Quarantine, "its process lives" },
+        { "no record, held, and dead", Recordless(VmOwnership.Confirmed) with { Process = FoundProcess.Gone }, Adoption.Reap, "interrupted" },
+        { "held, and without a monitor", Held(VmOwnership.Confirmed, HandOutPath.Kata) with { Reachable = false }, Adoption.Quarantine, "no daemon can drive it" },
+        { "warm, and without a monitor", Warm with { Reachable = false }, Adoption.Reap, "monitor is gone" },
         { "no record, no process", Bare(FoundRecord.Missing) with { Process = FoundProcess.Gone }, Adoption.Reap, "start was interrupted" },
         { "a record that cannot be read", Bare(FoundRecord.Unreadable) with { Problem = "of version 9" }, Adoption.Quarantine, "of version 9" },
         { "... of a dead VM", Bare(FoundRecord.Unreadable) with { Process = FoundProcess.Gone }, Adoption.Quarantine, "cannot be read" },
@@ -126,6 +134,9 @@ public class AdoptionRulesSpecs
 
     private static FoundVm Held(VmOwnership ownership, HandOutPath path)
         => new(Facts.Id, Facts, new VmMark(ownership, path, Served.Warm, default), FoundProcess.Alive, null) { Lease = path == HandOutPath.V1 ? Lease : null };
+
+    private static FoundVm Recordless(VmOwnership ownership) =>
+        Bare(FoundRecord.Missing) with { Mark = new VmMark(ownership, HandOutPath.None, Served.Warm, default) };
 
     private static FoundVm Bare(FoundRecord record) => new(VmId.New(), null, null, FoundProcess.Alive, null) { Record = record };
 }

@@ -122,6 +122,22 @@ public sealed class QemuHypervisorFindSpecs : IDisposable
         Assert.Contains("lease.json is damaged", found.Problem, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(long.MaxValue)]
+    [InlineData(long.MinValue)]
+    [InlineData(0)]
+    public async Task Takes_a_ttl_that_cannot_be_for_the_fault_of_its_record(long ttl)
+    {
+        Leave(deadPid: true);
+        File.WriteAllText(Path.Combine(_paths.Directory, "lease.json"),
+            $$"""{"version": 1, "token": "{{LeaseToken.New().Value}}", "idempotencyKey": "", "requestDigest": "", "labels": {}, "ttlMilliseconds": {{ttl}}}""");
+
+        var found = Assert.Single(await _hypervisor.FindAsync(None));
+
+        Assert.Null(found.Lease);
+        Assert.Contains("lease.json is damaged", found.Problem, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Tells_a_vm_whose_start_was_interrupted_from_one_whose_record_is_unreadable()
     {
@@ -136,18 +152,61 @@ public sealed class QemuHypervisorFindSpecs : IDisposable
     }
 
     [Fact]
-    public async Task Finds_and_ends_a_process_that_has_lost_its_directory()
+    public async Task Finds_a_process_that_has_lost_its_directory_and_ends_it_when_told_to()
     {
-        var pidFile = Path.Combine(_paths.Directory, "pid");
-        using var process = QemuProcess.Start("/usr/bin/tail", ["-f", "/dev/null", _id.Value, pidFile], "/dev/null");
-        // The kernel lets go of whoever starts a program just before that has its arguments.
-        await Eventually.Async(() => Processes.Naming(pidFile).Count == 1, "it has its arguments");
+        using var process = await StandInAsync();
 
         var found = Assert.Single(await _hypervisor.FindAsync(None));
 
         Assert.Equal((_id, FoundProcess.Alive, FoundRecord.Missing, false), (found.Id, found.Process, found.Record, found.HasDirectory));
-        await _hypervisor.ReapAsync(found, None);
+        Assert.Equal(process.Identity, found.Running);
+        await Assert.ThrowsAsync<VmFailedException>(() => _hypervisor.EndQuarantinedAsync(found with { Running = new ProcessIdentity(process.Identity.Pid, 1) }, None));
+        Assert.True(process.IsAlive);
+        await _hypervisor.EndQuarantinedAsync(found, None);
         Assert.False(process.IsAlive);
+    }
+
+    [Fact]
+    public async Task Takes_no_process_for_a_vm_that_merely_names_it()
+    {
+        using var process = QemuProcess.Start("/usr/bin/tail", ["-f", "/dev/null", _id.Value, Path.Combine(_paths.Directory, "pid")], "/dev/null");
+        await Eventually.Async(() => Processes.Naming(_id.Value).Count == 1, "it has its arguments");
+
+        Assert.Empty(await _hypervisor.FindAsync(None));
+
+        process.Kill();
+        await process.Exited;
+    }
+
+    /// <summary>A lost or damaged record says nothing of the VM: it may be held.</summary>
+    [Theory]
+    [InlineData("vm.json", false)]
+    [InlineData("vm.json", true)]
+    [InlineData("pid", false)]
+    public async Task Knows_the_process_of_a_vm_by_its_arguments_whatever_of_its_files_is_left(string file, bool damaged)
+    {
+        using var process = await StandInAsync();
+        Leave(deadPid: true);
+        File.WriteAllText(Path.Combine(_paths.Directory, "pid"), "garbage");
+        if (damaged) File.WriteAllText(Path.Combine(_paths.Directory, file), "garbage");
+        else File.Delete(Path.Combine(_paths.Directory, file));
+
+        var found = Assert.Single(await _hypervisor.FindAsync(None));
+
+        Assert.Equal((FoundProcess.Alive, process.Identity), (found.Process, found.Running));
+        await _hypervisor.EndQuarantinedAsync(found, None);
+        Assert.False(process.IsAlive);
+        Assert.False(Path.Exists(_paths.Directory));
+    }
+
+    /// <summary>With the arguments of this VM's QEMU.</summary>
+    private async Task<QemuProcess> StandInAsync()
+    {
+        var pidFile = Path.Combine(_paths.Directory, "pid");
+        var process = QemuProcess.Start("/usr/bin/perl", ["-e", "sleep 1000", "--", "-uuid", _id.Value, "-pidfile", pidFile], "/dev/null");
+        // The kernel lets go of whoever starts a program just before that has its arguments.
+        await Eventually.Async(() => Processes.Naming(pidFile).Count == 1, "it has its arguments");
+        return process;
     }
 
     [Fact]

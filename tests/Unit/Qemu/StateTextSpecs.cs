@@ -10,12 +10,15 @@ public sealed class StateTextSpecs
     private static readonly VmMark Mark = new(
         VmOwnership.Reserved, HandOutPath.Kata, Served.OnDemand, new HostTime(Guid.Parse("11111111-2222-3333-4444-555555555555"), TimeSpan.FromSeconds(12)));
 
+    /// <summary>Since a boot of the host.</summary>
+    private static readonly Gen<long> Times = Gen.Long[0, TimeSpan.FromDays(400 * 366).Ticks];
+
     [Fact]
     public void Reads_back_every_mark_in_a_fixed_size() =>
         Gen.Select(
             Any<VmOwnership>(), Any<HandOutPath>(),
-            Any<Served>(), Gen.Guid, Gen.Long,
-            Gen.Long.Nullable(), Gen.Long,
+            Any<Served>(), Gen.Guid, Times,
+            Times.Nullable(), Times,
             (ownership, path, served, boot, ticks, expires, cpu) => new VmMark(
                 ownership, path, served, new HostTime(boot, new TimeSpan(ticks)), expires is { } end ? new HostTime(boot, new TimeSpan(end)) : null, new TimeSpan(cpu)))
         .Sample(mark =>
@@ -63,6 +66,17 @@ public sealed class StateTextSpecs
 
         Assert.Equal((Mark, null), StateText.Parse(written));
         Assert.NotNull(StateText.Parse([.. written, (byte)'\n']).Problem);
+    }
+
+    [Theory]
+    [InlineData(long.MaxValue)]
+    [InlineData(long.MinValue)]
+    [InlineData(-1)]
+    public void Reads_no_time_that_cannot_be_reckoned_with(long ticks)
+    {
+        Assert.NotNull(StateText.Parse(Format(Mark with { Since = Mark.Since with { SinceBoot = new TimeSpan(ticks) } })).Problem);
+        Assert.NotNull(StateText.Parse(Format(Mark with { Expires = Mark.Since with { SinceBoot = new TimeSpan(ticks) } })).Problem);
+        Assert.NotNull(StateText.Parse(Format(Mark with { GuestCpu = new TimeSpan(ticks) })).Problem);
     }
 
     [Fact]
