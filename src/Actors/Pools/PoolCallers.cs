@@ -49,6 +49,7 @@ internal sealed class PoolCallers(
             if (!shelf.TryServe(caller, Served.Warm)) _any.AddFirst(caller);
         }
         else if (failure is { Kind: VmFailureKind.Configuration }) Refuse(caller, RefusalKind.Invalid, failure.ToString());
+        else if (failure is { Kind: VmFailureKind.Growth }) Refuse(caller, RefusalKind.NotGrown, failure.ToString());
         else if (caller.Failures >= MostFailures)
             Refuse(caller, RefusalKind.Exhausted, $"{caller.Failures} VMs could not be prepared for this request, the last because: {failure}");
         else Acquire(caller);

@@ -11,6 +11,7 @@ internal sealed class VmHandOut(VmState state, IVmWork work)
     private readonly List<ReserveVm> _also = [];
     private readonly List<ReserveRefused> _refusals = [];
     private ReserveVm? _reserving;
+    private Growth? _growth;
 
     public void Ask(ReserveVm reserve)
     {
@@ -71,17 +72,18 @@ internal sealed class VmHandOut(VmState state, IVmWork work)
     public void Prepare()
     {
         var (number, plan) = (work.NewOperation(), state.Plan);
+        _growth = new Growth();
         var preparing = PrepareAsync(
-            state.RecordAsync(VmOwnership.Preparing), state.Vm!, plan.Id, _reserving!.Caller.Wish!, state.Ports.Time, work.NewCancellation(plan.BootTimeout));
+            state.RecordAsync(VmOwnership.Preparing), state.Vm!, plan.Id, _reserving!.Caller.Wish!, _growth, state.Ports.Time, work.NewCancellation(plan.BootTimeout));
         work.Holdings.KeepAsync(preparing, prepared => prepared.Guest).PipeTo(work.Self,
             success: prepared => new VmPrepared(number, prepared),
             failure: e => new OperationDone(number, new VmInput.OperationFailed(Failures.From(e, plan.BootTimeout))));
     }
 
-    private static async Task<PreparedVm> PrepareAsync(Task recorded, IVm vm, VmId id, LeaseWish wish, TimeProvider time, CancellationToken cancel)
+    private static async Task<PreparedVm> PrepareAsync(Task recorded, IVm vm, VmId id, LeaseWish wish, Growth growth, TimeProvider time, CancellationToken cancel)
     {
         await recorded.ConfigureAwait(false);
-        return await Preparation.RunAsync(vm, id, wish, time, cancel).ConfigureAwait(false);
+        return await Preparation.RunAsync(vm, id, wish, growth, time, cancel).ConfigureAwait(false);
     }
 
     public void Prepared(VmPrepared done)
@@ -114,7 +116,7 @@ internal sealed class VmHandOut(VmState state, IVmWork work)
     {
         var reason = state.Life.Ending?.Reason ?? $"it is {state.Life.Phase}";
         foreach (var reserve in _also.Prepend(_reserving).OfType<ReserveVm>())
-            _refusals.Add(new ReserveRefused(reserve.Id, reserve.Caller, reason, state.Life.Ending?.Failure));
+            _refusals.Add(new ReserveRefused(reserve.Id, reserve.Caller, reason, state.Life.Ending?.Failure is { } failure ? _growth?.Blame(failure) ?? failure : null));
         _reserving = null;
         _also.Clear();
     }
