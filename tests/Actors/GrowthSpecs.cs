@@ -61,6 +61,32 @@ public class GrowthSpecs : NodeFixture
     }
 
     [Fact]
+    public async Task Takes_smaller_steps_when_the_guest_says_that_it_has_little()
+    {
+        await StartAsync(Pool(number: 1, with: Large));
+        var id = (await UntilAsync(p => p.Warm == 1)).Vms[0].Id;
+        Machine(id).Guest.Facts = new GuestFacts("fake", 128, Preparable: true, AvailableMiB: 8);
+
+        var granted = await LeaseAsync(Wish(memory: 768));
+
+        Assert.Equal(new VmSize(1, 768), granted.Lease!.Size);
+        Assert.Equal(["resume", "prepare", "describe", "plug-memory", "online", "plug-memory", "online"], granted.Lease.Timeline.Select(t => t.Stage));
+    }
+
+    [Fact]
+    public async Task Says_so_when_the_guest_has_nothing_to_describe_more_memory_with()
+    {
+        await StartAsync(Pool(number: 1, with: Large));
+        var id = (await UntilAsync(p => p.Warm == 1)).Vms[0].Id;
+        Machine(id).Guest.Facts = new GuestFacts("fake", 128, Preparable: true, AvailableMiB: 2);
+
+        var refused = await RefusedAsync(Wish(memory: 768));
+
+        Assert.Equal((RefusalKind.Invalid, TimeSpan.Zero), (refused.Kind, refused.RetryAfter));
+        Assert.Contains("of its 256 MiB the guest has 2 MiB available", refused.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Takes_no_vm_when_the_guest_could_not_take_the_memory()
     {
         await StartAsync(Pool(number: 1, with: p => Large(p) with { Spec = Large(p).Spec with { MemorySlots = 1 } }));
