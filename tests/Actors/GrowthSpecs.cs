@@ -56,7 +56,7 @@ public class GrowthSpecs : NodeFixture
 
         Assert.Equal(new VmSize(2, 12288), granted.Lease!.Size);
         Assert.Equal(
-            ["resume", "prepare", "describe", "plug-memory", "online", "plug-memory", "plug-cpus", "online"], granted.Lease.Timeline.Select(t => t.Stage));
+            ["resume", "prepare", "describe", "plug-memory", "online", "plug-memory", "online", "plug-memory", "plug-cpus", "online"], granted.Lease.Timeline.Select(t => t.Stage));
         Assert.Equal(2, Machine(granted.Facts.Id).Guest.Online);
     }
 

@@ -32,22 +32,25 @@ internal sealed class Growth
     {
         if (_doing is not { } doing || failure.Kind is VmFailureKind.Configuration or VmFailureKind.Cancelled) return null;
         return new VmFailure(
-            VmFailureKind.Growth, $"a VM was lost while {doing} and brought online: {failure}", "ask for less, or take a pool whose VMs start with more");
+            VmFailureKind.Growth, $"a VM was lost while {doing} and brought online: {failure.Message}",
+            failure is { Kind: VmFailureKind.Host, Remedy.Length: > 0 } ? failure.Remedy : "ask for less, or take a pool whose VMs start with more");
     }
 
     private async Task PlugMemoryAsync(IVm vm, IGuest guest, int memory, StageClock clock, CancellationToken cancel)
     {
-        // An earlier daemon may have plugged some and not have lived to see it online.
+        var slots = vm.Facts.Spec.MemorySlots;
+        // An earlier daemon may have plugged some, in who knows how many slots, and not have lived to see it online.
         if (vm.Size.MemoryMiB > vm.Facts.Spec.MemoryMiB)
         {
             _doing = $"{vm.Size.MemoryMiB - vm.Facts.Spec.MemoryMiB} MiB of memory were plugged in";
             await clock.RunAsync("online", () => guest.OnlineAsync(0, cancel)).ConfigureAwait(false);
+            slots = 0;
         }
 
         var facts = await clock.RunAsync("describe", () => guest.DescribeAsync(cancel)).ConfigureAwait(false);
         var (has, block) = (vm.Size.MemoryMiB, Math.Max(1, facts.MemoryBlockMiB));
         var whole = (memory + block - 1) / block * block;
-        var steps = MemoryGrowth.Steps(has, facts.AvailableMiB, whole, block);
+        var steps = MemoryGrowth.Steps(has, facts.AvailableMiB, whole, block, slots);
         if (steps.Count == 0) throw new VmFailedException(NoRoom(has, facts.AvailableMiB, whole));
         for (var i = 0; i < steps.Count; i++)
         {

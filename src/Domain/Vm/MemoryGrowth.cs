@@ -15,12 +15,16 @@ public static class MemoryGrowth
     /// <summary>Half of what a guest says stays for the page tables, and for what it does meanwhile.</summary>
     private const int Spare = 2;
 
+    /// <summary>In MiB. A guest on emulated CPUs needs seconds for each GiB, and gives up after 10.</summary>
+    private const int Usual = 4096;
+
     /// <summary>The steps by which a guest's memory grows, in MiB; each is plugged and brought online before the next. Empty: it cannot.</summary>
     /// <param name="has">What the guest has online, in MiB.</param>
     /// <param name="available">What the guest says that it could use of that, in MiB; null: it does not say.</param>
     /// <param name="more">What is to come, in MiB: whole blocks.</param>
     /// <param name="block">The guest's memory block, in MiB.</param>
-    public static IReadOnlyList<int> Steps(int has, int? available, int more, int block)
+    /// <param name="slots">As many steps may be made of it, so that none takes the guest's kernel too long; fewer only if fewer suffice.</param>
+    public static IReadOnlyList<int> Steps(int has, int? available, int more, int block, int slots = 0)
     {
         var steps = new List<int>();
         var (online, free) = ((long)has, (long?)available);
@@ -33,6 +37,14 @@ public static class MemoryGrowth
             left -= step;
             online += step;
             free += step - step / Described;
+        }
+
+        // What could be taken at once can be taken in two parts.
+        while (steps.Count < slots && steps.Count > 0 && steps.Max() is var large && large > Usual)
+        {
+            var (at, first) = (steps.IndexOf(large), large / 2 / block * block);
+            steps[at] = first;
+            steps.Insert(at + 1, large - first);
         }
 
         return steps;

@@ -23,6 +23,13 @@ public class MemoryGrowthSpecs
         if (steps.Length > 0) Assert.Equal(more, planned.Sum());
     }
 
+    [Theory]
+    [InlineData(1, "4096 7936")]
+    [InlineData(3, "4096 3968 3968")]
+    [InlineData(10, "4096 3968 3968")]
+    public void Makes_more_steps_where_there_are_slots_for_them(int slots, string steps)
+        => Assert.Equal(steps, string.Join(' ', MemoryGrowth.Steps(256, null, 12032, 128, slots)));
+
     [Fact]
     public void Promises_no_more_than_its_steps_come_to()
     {
