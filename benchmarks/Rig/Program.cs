@@ -15,6 +15,7 @@ return args switch
     ["template", ..] => await TemplateBenchmark.RunAsync(dist, Number(args, 1, 5)),
     ["refill", ..] => await RefillBenchmark.RunAsync(dist, Number(args, 1, 8)),
     ["idle", ..] => await IdleBenchmark.RunAsync(dist, Number(args, 1, 60)),
+    ["flood", ..] => await FloodBenchmark.RunAsync(dist, Number(args, 1, 30)),
     ["cluster-acquire", ..] => await ClusterAcquireBenchmark.RunAsync(dist, Number(args, 1, 150)),
     ["remote-acquire", ..] => await RemoteAcquireBenchmark.RunAsync(dist, Number(args, 1, 150)),
     ["relay", var directory, var certificates, var back, var peer] => await Relay.RunAsync(directory, certificates, int.Parse(back), int.Parse(peer)),
@@ -47,6 +48,7 @@ static int Usage()
           dotnet run -c Release --project benchmarks/Rig -- inventory [ROUNDS]     how soon others see what a host has; a killed daemon (fake QEMU)
           dotnet run -c Release --project benchmarks/Rig -- thousand [SEED]        inventory and placement of 1,000 hosts (a simulation)
           dotnet run -c Release --project benchmarks/Rig -- idle [SECONDS]         a daemon with 10 warm VMs at rest (fake QEMU)
+          dotnet run -c Release --project benchmarks/Rig -- flood [SECONDS]        a daemon's memory before and after a flood of calls (fake QEMU)
         """);
     return 2;
 }

@@ -6,6 +6,9 @@ internal abstract class TtrpcCall
     /// <summary>0 until the call's request is sent.</summary>
     public uint StreamId { get; set; }
 
+    /// <summary>It has all that belongs to it.</summary>
+    public abstract bool Ended { get; }
+
     public abstract ValueTask OnFrameAsync(TtrpcFrame frame, CancellationToken cancel);
 
     public abstract void Fail(Exception failure);
@@ -17,6 +20,7 @@ internal sealed class TtrpcPendingCalls(uint firstStreamId)
     private readonly Dictionary<uint, TtrpcCall> _calls = [];
     private readonly Lock _gate = new();
     private ulong _next = firstStreamId;
+    private readonly UnaskedFrames _unasked = new();
     private long _ignored;
     private Exception? _cause;
 
@@ -34,6 +38,7 @@ internal sealed class TtrpcPendingCalls(uint firstStreamId)
             call.StreamId = (uint)_next;
             _calls.Add(call.StreamId, call);
             _next += 2;
+            _unasked.Forgive();
             return call.StreamId;
         }
     }
@@ -46,6 +51,7 @@ internal sealed class TtrpcPendingCalls(uint firstStreamId)
         }
     }
 
+    /// <exception cref="TtrpcMalformedException">The peer sends and sends what nobody asked for.</exception>
     public async ValueTask DeliverAsync(TtrpcFrame frame, CancellationToken cancel)
     {
         TtrpcCall? call;
@@ -53,7 +59,11 @@ internal sealed class TtrpcPendingCalls(uint firstStreamId)
         {
             _calls.TryGetValue(frame.StreamId, out call);
         }
-        if (call is null) Interlocked.Increment(ref _ignored);
+        if (call is null or { Ended: true })
+        {
+            Interlocked.Increment(ref _ignored);
+            if (!_unasked.Count()) throw new TtrpcMalformedException($"it sent more than {UnaskedFrames.Most} frames that belong to no call");
+        }
         else await call.OnFrameAsync(frame, cancel).ConfigureAwait(false);
     }
 

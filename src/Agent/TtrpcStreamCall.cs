@@ -5,7 +5,9 @@ internal sealed class TtrpcStreamCall(int byteLimit, string name) : TtrpcCall
 {
     public TtrpcInbox Inbox { get; } = new(byteLimit);
 
-    public bool Ended { get; private set; }
+    private volatile bool _ended;
+
+    public override bool Ended => _ended;
 
     public override async ValueTask OnFrameAsync(TtrpcFrame frame, CancellationToken cancel)
     {
@@ -26,7 +28,7 @@ internal sealed class TtrpcStreamCall(int byteLimit, string name) : TtrpcCall
 
     private void Finish(Exception? failure)
     {
-        Ended = true;
+        _ended = true;
         Inbox.End(failure);
     }
 }

@@ -7,6 +7,8 @@ internal sealed class TtrpcUnaryCall : TtrpcCall
 
     public Task<ReadOnlyMemory<byte>> Answer => _answer.Task;
 
+    public override bool Ended => _answer.Task.IsCompleted;
+
     public override ValueTask OnFrameAsync(TtrpcFrame frame, CancellationToken cancel)
     {
         if (frame.Type != TtrpcFrameType.Response)

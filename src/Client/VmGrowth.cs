@@ -1,5 +1,6 @@
 using Grpc.Core;
 using VmCacheCluster.Agent;
+using VmCacheCluster.Domain;
 using VmCacheCluster.Qmp;
 
 namespace VmCacheCluster.Client;
@@ -56,16 +57,10 @@ public static class VmGrowth
     {
         await using var channel = await AgentChannel.OpenAsync(agent, limit, cancel).ConfigureAwait(false);
         var guest = new AgentClient(channel);
-        if (memory > 0)
-        {
-            var details = await guest.GetGuestDetailsAsync(cancel, limit).ConfigureAwait(false);
-            memory = HotPlugCommands.WholeBlocks(memory, (int)(details.MemBlockSizeBytes / MiB));
-        }
-
         await using (var monitor = await QmpClient.ConnectUnixAsync(qmp, null, cancel).ConfigureAwait(false))
         {
+            if (memory > 0) memory = await AddMemoryAsync(monitor, guest, now.MemoryMiB, memory, limit, cancel).ConfigureAwait(false);
             await AddCpusAsync(monitor, now.Cpus, cpus, cancel).ConfigureAwait(false);
-            await AddMemoryAsync(monitor, memory, cancel).ConfigureAwait(false);
         }
 
         var grown = new VmCapacity(now.Cpus + cpus, now.MemoryMiB + memory);
@@ -94,13 +89,33 @@ public static class VmGrowth
         }
     }
 
-    private static async Task AddMemoryAsync(QmpClient monitor, int mebibytes, CancellationToken cancel)
+    /// <returns>How much it was: whole blocks of the guest's. The last step of it is not online yet.</returns>
+    private static async Task<int> AddMemoryAsync(
+        QmpClient monitor, AgentClient guest, int has, int more, TimeSpan limit, CancellationToken cancel)
     {
-        if (mebibytes == 0)
+        var details = await guest.GetGuestDetailsAsync(cancel, limit).ConfigureAwait(false);
+        var block = Math.Max(1, (int)(details.MemBlockSizeBytes / MiB));
+        var whole = HotPlugCommands.WholeBlocks(more, block);
+        int? available = details.AvailableBytes == 0 ? null : (int)Math.Min(details.AvailableBytes / MiB, int.MaxValue);
+        var steps = MemoryGrowth.Steps(has, available, whole, block);
+        if (steps.Count == 0)
         {
-            return;
+            throw new VmCacheException(
+                StatusCode.FailedPrecondition, Reasons.Monitor,
+                $"{whole} MiB cannot be added: the guest has {available ?? 0} of its {has} MiB available, which is too little; take a pool whose VMs start with more memory");
         }
 
+        for (var i = 0; i < steps.Count; i++)
+        {
+            if (i > 0) await guest.OnlineCpuMemAsync(wait: true, 0, cpuOnly: false, cancel, limit).ConfigureAwait(false);
+            await AddDimmAsync(monitor, steps[i], cancel).ConfigureAwait(false);
+        }
+
+        return whole;
+    }
+
+    private static async Task AddDimmAsync(QmpClient monitor, int mebibytes, CancellationToken cancel)
+    {
         var number = HotPlugCommands.NextMemory(
             await monitor.ExecuteAsync(HotPlugCommands.MemoryBackends, null, cancel).ConfigureAwait(false));
         await monitor.ExecuteAsync(HotPlugCommands.AddObject, HotPlugCommands.Memory(number, mebibytes), cancel).ConfigureAwait(false);

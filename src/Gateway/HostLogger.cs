@@ -10,22 +10,23 @@ public sealed class HostLogger : ReceiveActor, IRequiresMessageQueue<ILoggerMess
 {
     public HostLogger()
     {
-        var factory = Context.System.Settings.Setup.Get<LoggerFactorySetup>().Value.LoggerFactory;
-        var log = factory.CreateLogger("vmcached");
+        var log = LogOf(Context.System);
         Receive<InitializeLogger>(_ => Sender.Tell(new LoggerInitialized()));
-        Receive<LogEvent>(entry => log.Log(LevelOf(entry), entry.Cause, "{Message}", entry.ToStringMessage()));
+        Receive<LogEvent>(entry => Write(log, entry));
     }
 
-    private static Microsoft.Extensions.Logging.LogLevel LevelOf(LogEvent entry) => entry.LogLevel() switch
+    internal static ILogger LogOf(ActorSystem system) => system.Settings.Setup.Get<LoggerFactorySetup>().Value.LoggerFactory.CreateLogger("vmcached");
+
+    internal static void Write(ILogger log, LogEvent entry) => log.Log(LevelOf(entry), entry.Cause, "{Message}", entry.Message?.ToString() ?? "");
+
+    /// <summary>That a system shuts down is Akka's own affair: the daemon says itself that it stops.</summary>
+    private static bool IsNoise(LogEvent entry) => entry.LogClass == typeof(CoordinatedShutdown) && entry.LogLevel() == Akka.Event.LogLevel.InfoLevel;
+
+    private static Microsoft.Extensions.Logging.LogLevel LevelOf(LogEvent entry) => IsNoise(entry) ? Microsoft.Extensions.Logging.LogLevel.Debug : entry.LogLevel() switch
     {
         Akka.Event.LogLevel.DebugLevel => Microsoft.Extensions.Logging.LogLevel.Debug,
         Akka.Event.LogLevel.InfoLevel => Microsoft.Extensions.Logging.LogLevel.Information,
         Akka.Event.LogLevel.WarningLevel => Microsoft.Extensions.Logging.LogLevel.Warning,
         _ => Microsoft.Extensions.Logging.LogLevel.Error,
     };
-}
-
-file static class LogEventText
-{
-    public static string ToStringMessage(this LogEvent entry) => entry.Message?.ToString() ?? "";
 }

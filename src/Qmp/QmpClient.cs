@@ -12,6 +12,10 @@ namespace VmCacheCluster.Qmp;
 /// </summary>
 public sealed class QmpClient : IAsyncDisposable
 {
+    private const int MostUnwanted = 1 << 16;
+
+    private static readonly TimeSpan UnwantedWindow = TimeSpan.FromMinutes(10);
+
     private readonly Socket _socket;
     private readonly NetworkStream _stream;
     private readonly QmpLineReader _reader;
@@ -22,6 +26,8 @@ public sealed class QmpClient : IAsyncDisposable
     private readonly Channel<QmpEvent> _events;
     private readonly TaskCompletionSource<string> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _reading = Task.CompletedTask;
+    private long _unwantedSince = Environment.TickCount64;
+    private int _unwanted;
     private long _strayReplies;
     private long _droppedEvents;
     private int _disposed;
@@ -230,15 +236,28 @@ public sealed class QmpClient : IAsyncDisposable
         await _reader.CompleteAsync().ConfigureAwait(false);
     }
 
+    /// <exception cref="InvalidDataException">The monitor goes on and on with what nobody wants to know: a guest can cause some events as often as it likes.</exception>
     private void Dispatch(JsonElement message)
     {
         if (message.TryGetProperty("event", out var name))
         {
             if (name.ValueKind == JsonValueKind.String && name.GetString() is { } text && _options.Events.Contains(text))
                 _events.Writer.TryWrite(new QmpEvent(text, message.TryGetProperty("data", out var data) ? data : default));
+            else CountUnwanted();
             return;
         }
-        if (!IsAnswer(message)) Interlocked.Increment(ref _strayReplies);
+        if (IsAnswer(message)) return;
+        Interlocked.Increment(ref _strayReplies);
+        CountUnwanted();
+    }
+
+    private void CountUnwanted()
+    {
+        if (++_unwanted <= MostUnwanted) return;
+        var now = Environment.TickCount64;
+        if (now - _unwantedSince < UnwantedWindow.TotalMilliseconds)
+            throw new InvalidDataException($"more than {MostUnwanted} events or answers in {UnwantedWindow.TotalMinutes:0} minutes that nobody waits for");
+        (_unwanted, _unwantedSince) = (1, now);
     }
 
     private bool IsAnswer(JsonElement message)

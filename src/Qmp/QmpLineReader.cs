@@ -11,7 +11,7 @@ internal sealed class QmpLineReader(Stream stream, int maxLineBytes)
     private readonly PipeReader _pipe = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true, useZeroByteReads: true));
 
     /// <summary>The next object, or null at the end of the stream.</summary>
-    /// <exception cref="InvalidDataException">A line is too long, or no JSON object.</exception>
+    /// <exception cref="InvalidDataException">A line is too long, no JSON object, or has text that is no Unicode.</exception>
     public async ValueTask<JsonElement?> ReadAsync(CancellationToken cancel)
     {
         while (true)
@@ -63,11 +63,35 @@ internal sealed class QmpLineReader(Stream stream, int maxLineBytes)
             var element = JsonElement.ParseValue(ref reader);
             var more = reader.Read();
             if (more || element.ValueKind != JsonValueKind.Object) throw new InvalidDataException("a line that is not one JSON object");
+            CheckText(element);
             return element;
+        }
+        catch (InvalidOperationException fault)
+        {
+            throw new InvalidDataException("a line with text that is no Unicode", fault);
         }
         catch (JsonException fault)
         {
             throw new InvalidDataException("a line that is not JSON: " + fault.Message, fault);
+        }
+    }
+
+    /// <summary>The parser leaves text as it is, and whoever reads it would fail: bytes that are no UTF-8, half a surrogate pair.</summary>
+    /// <exception cref="InvalidOperationException">Some text is none.</exception>
+    private static void CheckText(JsonElement element)
+    {
+        if (element.ValueKind == JsonValueKind.String) element.GetString();
+        else if (element.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var item in element.EnumerateArray()) CheckText(item);
+        }
+        else if (element.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var member in element.EnumerateObject())
+            {
+                _ = member.Name;
+                CheckText(member.Value);
+            }
         }
     }
 

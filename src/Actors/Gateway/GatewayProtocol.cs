@@ -51,6 +51,8 @@ public enum RefusalKind
     WrongState,
     /// <summary>What is asked for can never be.</summary>
     Invalid,
+    /// <summary>A VM was spent on it, and could not be given the vCPUs or the memory: another one could not either.</summary>
+    NotGrown,
     /// <summary>The token shown is not that of the VM's lease.</summary>
     StaleToken,
     /// <summary>It is done as far as can be, and the daemon goes on trying.</summary>

@@ -57,6 +57,7 @@ internal sealed class PoolCallers(
             if (!shelf.TryServe(caller, Served.Warm)) _any.AddFirst(caller);
         }
         else if (failure is { Kind: VmFailureKind.Configuration }) Refuse(caller, RefusalKind.Invalid, failure.ToString());
+        else if (failure is { Kind: VmFailureKind.Growth }) Refuse(caller, RefusalKind.NotGrown, failure.ToString());
         else if (caller.Failures >= MostFailures) Refuse(caller, RefusalKind.Exhausted, Failed(caller)!);
         else if (failure is not null && IsLate(caller)) Refuse(caller, RefusalKind.Exhausted, $"no VM was ready in time: {Failed(caller)}");
         else Acquire(caller);

@@ -61,8 +61,11 @@ internal static class Performance
         switch (command)
         {
             case VmCommand.AddMemory memory:
-                var block = (await guest.DescribeAsync(cancel).ConfigureAwait(false)).MemoryBlockMiB;
-                return await vm.AddMemoryAsync(memory.Mebibytes, block, cancel).ConfigureAwait(false);
+                var facts = await guest.DescribeAsync(cancel).ConfigureAwait(false);
+                // One step alone: the next one is for after the guest has brought this one online.
+                return MemoryGrowth.Steps(vm.Size.MemoryMiB, facts.AvailableMiB, memory.Mebibytes, 1).Count != 1
+                    ? new HotPlug(memory.Mebibytes, 0, Growth.NoRoom(vm.Size.MemoryMiB, facts.AvailableMiB, memory.Mebibytes))
+                    : await vm.AddMemoryAsync(memory.Mebibytes, facts.MemoryBlockMiB, cancel).ConfigureAwait(false);
             case VmCommand.Online:
                 await guest.OnlineAsync(vm.Size.Cpus, cancel).ConfigureAwait(false);
                 return null;

@@ -13,7 +13,7 @@ internal sealed record PreparedVm(IGuest? Guest, IReadOnlyList<StageTime> Timeli
 /// </summary>
 internal static class Preparation
 {
-    public static async Task<PreparedVm> RunAsync(IVm vm, VmId id, LeaseWish wish, TimeProvider time, CancellationToken cancel)
+    public static async Task<PreparedVm> RunAsync(IVm vm, VmId id, LeaseWish wish, Growth growth, TimeProvider time, CancellationToken cancel)
     {
         var clock = new StageClock(time);
         if (wish.Sandbox is { } sandbox) await clock.RunAsync("assign", () => vm.AssignAsync(sandbox, cancel)).ConfigureAwait(false);
@@ -22,7 +22,7 @@ internal static class Preparation
         var guest = await clock.RunAsync("prepare", () => vm.PrepareGuestAsync(preparation, cancel)).ConfigureAwait(false);
         try
         {
-            await GrowAsync(vm, guest, wish, clock, cancel).ConfigureAwait(false);
+            await growth.RunAsync(vm, guest, wish, clock, cancel).ConfigureAwait(false);
         }
         catch
         {
@@ -33,27 +33,6 @@ internal static class Preparation
         if (!wish.ClientHoldsAgent) return new PreparedVm(guest, clock.Timeline);
         await guest.DisposeAsync().ConfigureAwait(false);
         return new PreparedVm(null, clock.Timeline);
-    }
-
-    private static async Task GrowAsync(IVm vm, IGuest guest, LeaseWish wish, StageClock clock, CancellationToken cancel)
-    {
-        var (cpus, memory) = (wish.MinCpus - vm.Size.Cpus, wish.MinMemoryMiB - vm.Size.MemoryMiB);
-        if (cpus <= 0 && memory <= 0) return;
-        // Before the vCPUs: only the guest knows its memory block, and what that makes of the wish may be refused.
-        if (memory > 0)
-        {
-            var facts = await clock.RunAsync("describe", () => guest.DescribeAsync(cancel)).ConfigureAwait(false);
-            Whole("MiB", await clock.RunAsync("plug-memory", () => vm.AddMemoryAsync(memory, facts.MemoryBlockMiB, cancel)).ConfigureAwait(false));
-        }
-
-        if (cpus > 0) Whole("vCPUs", await clock.RunAsync("plug-cpus", () => vm.AddCpusAsync(cpus, cancel)).ConfigureAwait(false));
-        await clock.RunAsync("online", () => guest.OnlineAsync(vm.Size.Cpus, cancel)).ConfigureAwait(false);
-    }
-
-    private static void Whole(string unit, HotPlug plugged)
-    {
-        if (plugged.Failure is not { } failure) return;
-        throw new VmFailedException(failure with { Message = $"{plugged.Done} of {plugged.Wanted} {unit} could be plugged in: {failure.Message}" });
     }
 
     /// <summary>The VM's id is unique for ever, and so is the identity that is made of it.</summary>

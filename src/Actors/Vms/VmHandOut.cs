@@ -11,6 +11,7 @@ internal sealed class VmHandOut(VmState state, IVmWork work)
     private readonly List<ReserveVm> _also = [];
     private readonly List<ReserveRefused> _refusals = [];
     private ReserveVm? _reserving;
+    private Growth? _growth;
 
     /// <summary>It is reserved, and asked whether it is fit; nothing was done to it yet.</summary>
     public bool Proving { get; private set; }
@@ -98,8 +99,9 @@ internal sealed class VmHandOut(VmState state, IVmWork work)
     {
         var (number, plan, caller) = (work.NewOperation(), state.Plan, _reserving!.Caller);
         var limit = LimitFor(caller);
+        _growth = new Growth();
         var preparing = PrepareAsync(
-            state.RecordAsync(VmOwnership.Preparing), state.Vm!, plan.Id, caller.Wish!, state.Ports.Time, work.NewCancellation(limit));
+            state.RecordAsync(VmOwnership.Preparing), state.Vm!, plan.Id, caller.Wish!, _growth, state.Ports.Time, work.NewCancellation(limit));
         work.Holdings.KeepAsync(preparing, prepared => prepared.Guest).PipeTo(work.Self,
             success: prepared => new VmPrepared(number, prepared),
             failure: e => new OperationDone(number, new VmInput.OperationFailed(Failures.From(e, limit))));
@@ -113,10 +115,10 @@ internal sealed class VmHandOut(VmState state, IVmWork work)
         return PreparationTime.Limit(state.Ports.Time.GetElapsedTime(state.Ports.Time.GetTimestamp(), until), state.Plan.BootTimeout);
     }
 
-    private static async Task<PreparedVm> PrepareAsync(Task recorded, IVm vm, VmId id, LeaseWish wish, TimeProvider time, CancellationToken cancel)
+    private static async Task<PreparedVm> PrepareAsync(Task recorded, IVm vm, VmId id, LeaseWish wish, Growth growth, TimeProvider time, CancellationToken cancel)
     {
         await recorded.ConfigureAwait(false);
-        return await Preparation.RunAsync(vm, id, wish, time, cancel).ConfigureAwait(false);
+        return await Preparation.RunAsync(vm, id, wish, growth, time, cancel).ConfigureAwait(false);
     }
 
     public void Prepared(VmPrepared done)
@@ -147,7 +149,7 @@ internal sealed class VmHandOut(VmState state, IVmWork work)
     /// <summary>Whoever was to have it is refused; the pool hears it by <see cref="TellRefusals"/>.</summary>
     public void Refuse()
     {
-        var failure = state.Life.Ending?.Failure ?? state.Life.Doubt;
+        var failure = state.Life.Ending?.Failure is { } ended ? _growth?.Blame(ended) ?? ended : state.Life.Doubt;
         var reason = state.Life.Ending?.Reason ?? failure?.Message ?? $"it is {state.Life.Phase}";
         foreach (var reserve in _also.Prepend(_reserving).OfType<ReserveVm>())
             _refusals.Add(new ReserveRefused(reserve.Id, reserve.Caller, reason, failure, Spent: failure is not null && !Proving));

@@ -18,6 +18,7 @@ public sealed class YamuxSession : IAsyncDisposable
     private readonly CancellationTokenSource _life = new();
     private readonly Channel<YamuxStream> _accepted = Channel.CreateBounded<YamuxStream>(64);
     private readonly Task _reading;
+    private readonly UnaskedFrames _unasked = new();
     private uint _next;
     private int _answers;
     private YamuxException? _ended;
@@ -42,6 +43,7 @@ public sealed class YamuxSession : IAsyncDisposable
         var id = Interlocked.Add(ref _next, 2) - 2;
         var stream = new YamuxStream(this, id);
         _streams[id] = stream;
+        _unasked.Forgive();
         try
         {
             await SendAsync(new YamuxHeader(YamuxType.WindowUpdate, YamuxFlags.Syn, id, 0), default, cancel).ConfigureAwait(false);
@@ -119,6 +121,8 @@ public sealed class YamuxSession : IAsyncDisposable
                 await _connection.ReadExactlyAsync(head, _life.Token).ConfigureAwait(false);
                 var header = YamuxHeader.Read(head);
                 if (header.Type == YamuxType.GoAway) throw new YamuxException($"the peer said farewell ({header.Length})");
+                if (IsIdle(header) && !_unasked.Count())
+                    throw new YamuxException($"the peer sent more than {UnaskedFrames.Most} frames that carry nothing for any stream");
                 if (header.Type == YamuxType.Ping) Answer(header);
                 else await OfStreamAsync(header).ConfigureAwait(false);
             }
@@ -136,6 +140,10 @@ public sealed class YamuxSession : IAsyncDisposable
             End(new YamuxException($"the connection broke: {fault.Message}", fault));
         }
     }
+
+    /// <summary>Neither content of a stream that is there, nor room or the end of one.</summary>
+    private bool IsIdle(YamuxHeader header) => header.Type == YamuxType.Ping || header.Flags.HasFlag(YamuxFlags.Syn) || !_streams.ContainsKey(header.Stream)
+        || (header.Length == 0 && !header.Flags.HasFlag(YamuxFlags.Fin) && !header.Flags.HasFlag(YamuxFlags.Reset));
 
     private async Task OfStreamAsync(YamuxHeader header)
     {

@@ -21,6 +21,9 @@ public static class LeaseRules
             return $"{wish.MinMemoryMiB} MiB of memory are more than the {spec.MaxMemoryMiB} MiB that its VMs can have (max-memory)";
         if (WholeBlocks(wish.MinMemoryMiB, spec.MemoryMiB) is var whole && whole > spec.MaxMemoryMiB)
             return $"{wish.MinMemoryMiB} MiB of memory would be {whole} MiB, since memory is plugged in blocks of {LeastMemoryBlock} MiB, and its VMs can have {spec.MaxMemoryMiB} MiB (max-memory)";
+        if (wish.MinMemoryMiB > spec.MemoryMiB && MemoryGrowth.Most(spec.MemoryMiB, spec.MemorySlots, LeastMemoryBlock) is var most && whole > most)
+            return $"{wish.MinMemoryMiB} MiB of memory are more than the {most} MiB that a guest started with {spec.MemoryMiB} MiB takes in {spec.MemorySlots} steps "
+                + "(memory-slots): ask for less, or take a pool whose VMs start with more memory";
         return wish.Ttl is { } ttl ? FaultOfTtl(ttl, pool.Lease) : null;
     }
 

@@ -12,6 +12,7 @@ public interface IGuest : IAsyncDisposable
     Task<GuestFacts> DescribeAsync(CancellationToken cancel);
 
     /// <summary>Brings plugged vCPUs and memory online; returns when the guest has <paramref name="cpus"/> vCPUs.</summary>
+    /// <param name="cpus">0: as many as it has.</param>
     Task OnlineAsync(int cpus, CancellationToken cancel);
 
     /// <summary>Gives the guest 512 bytes of the host's entropy and has it reseed its random number generator.</summary>
@@ -31,7 +32,8 @@ public interface IGuest : IAsyncDisposable
 
 /// <param name="MemoryBlockMiB">Memory comes and goes in multiples of this, in MiB.</param>
 /// <param name="Preparable">It takes identity, late binding and programs.</param>
-public sealed record GuestFacts(string AgentVersion, int MemoryBlockMiB, bool Preparable);
+/// <param name="AvailableMiB">Memory that it could use for something else; null: its agent does not say.</param>
+public sealed record GuestFacts(string AgentVersion, int MemoryBlockMiB, bool Preparable, int? AvailableMiB = null);
 
 /// <param name="MachineId">/etc/machine-id: 32 lower-case hexadecimal digits.</param>
 public sealed record GuestIdentity(string MachineId, string Hostname);

@@ -19,6 +19,8 @@ public enum VmFailureKind
     Monitor,
     /// <summary>The guest stopped itself: shutdown, reset or panic of a VM that was up.</summary>
     GuestStopped,
+    /// <summary>vCPUs or memory that a holder asked for could not be plugged or brought online: the same would befall another VM.</summary>
+    Growth,
     /// <summary>The daemon gave the operation up (shutting down, cancelled).</summary>
     Cancelled,
     /// <summary>A fault of ours.</summary>

@@ -22,7 +22,7 @@ public static class CallerRights
         app.UseWhen(context => context.Connection.LocalPort != 0, tcp => tcp.Use(async (context, next) =>
         {
             if (Refusal(context, options) is not { } refusal) await next();
-            else Refuse(context.Response, refusal);
+            else CallChecks.Refuse(context.Response, refusal);
         }));
     }
 
@@ -40,13 +40,5 @@ public static class CallerRights
         var names = context.Connection.ClientCertificate is { } certificate ? TlsIdentity.NamesOf(certificate) : [];
         var needed = Needed(path);
         return options.Gateway!.Allows(needed, names) ? null : GrpcErrors.Denied(path, needed, names);
-    }
-
-    private static void Refuse(HttpResponse response, RpcException refusal)
-    {
-        response.ContentType = "application/grpc";
-        response.Headers["grpc-status"] = ((int)refusal.StatusCode).ToString(System.Globalization.CultureInfo.InvariantCulture);
-        response.Headers["grpc-message"] = Uri.EscapeDataString(refusal.Status.Detail);
-        foreach (var entry in refusal.Trailers.Where(t => t.IsBinary)) response.Headers[entry.Key] = Convert.ToBase64String(entry.ValueBytes);
     }
 }

@@ -13,7 +13,10 @@ using VmCacheCluster.Hypervisor.Qemu.Processes;
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>vmcache.v1.Admin.</summary>
-public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start, ClusterQueries cluster, NodeRoutes nodes, PoolCalls pools, CordonMark cordon, EndpointTroubles troubles) : Admin.AdminBase
+[BindServiceMethod(typeof(CheckedBinding), nameof(CheckedBinding.BindService))]
+public sealed class AdminService(
+    IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start, ClusterQueries cluster, NodeRoutes nodes, PoolCalls pools, CordonMark cordon,
+    EndpointTroubles troubles) : Admin.AdminBase
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 

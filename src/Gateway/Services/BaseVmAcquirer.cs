@@ -31,6 +31,7 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, HostPoo
     public async Task<BaseVmGranted> AcquireAsync(
         PoolName pool, HandOutPath path, DateTime deadline, CancellationToken aborted, LeaseWish? wish = null)
     {
+        if (IsOver(deadline)) throw GrpcErrors.Overdue();
         var ticket = new AcquireTicket(inline: true);
         var wait = WaitFor(pool, deadline);
         var caller = new AcquireBaseVm(ticket, pool, path, wait, wish);
@@ -43,10 +44,11 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, HostPoo
 
         var granted = (BaseVmGranted)answer;
         if (wish is null && !ReferenceEquals(door, granted.Door)) _doors[pool] = granted.Door;
-        if (aborted.IsCancellationRequested)
+        var over = IsOver(deadline);
+        if (over || aborted.IsCancellationRequested)
         {
             granted.Vm.Tell(new ReturnVm(granted.Facts.Id));
-            throw GrpcErrors.Cancelled();
+            throw over ? GrpcErrors.Overdue() : GrpcErrors.Cancelled();
         }
 
         return granted;
@@ -67,6 +69,8 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, HostPoo
             throw e is TimeoutException ? GrpcErrors.NotAnswered("a base VM") : GrpcErrors.Cancelled();
         }
     }
+
+    private bool IsOver(DateTime deadline) => deadline != DateTime.MaxValue && deadline <= time.GetUtcNow().UtcDateTime;
 
     private TimeSpan WaitFor(PoolName pool, DateTime deadline)
     {

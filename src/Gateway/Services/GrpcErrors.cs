@@ -59,6 +59,18 @@ public static class GrpcErrors
 
     public static RpcException BadConnect(string message) => Make(Code.InvalidArgument, "BAD_CONNECT", message, TimeSpan.Zero);
 
+    /// <summary>A call that no message can be read from, or whose message is none.</summary>
+    public static RpcException BadMessage(string why) => Make(Code.InvalidArgument, "BAD_MESSAGE", why, TimeSpan.Zero);
+
+    public static RpcException TooLarge(string why) => Make(Code.ResourceExhausted, "MESSAGE_TOO_LARGE", why, TimeSpan.Zero);
+
+    public static RpcException BadTimeout(string text) => Make(
+        Code.InvalidArgument, "BAD_TIMEOUT", $"{RequestFaults.Quote(text)} is no grpc-timeout: 1 to 8 digits and one of H, M, S, m, u, n", TimeSpan.Zero);
+
+    /// <summary>Nothing was done, or what was done is undone.</summary>
+    public static RpcException Overdue() => Make(
+        Code.DeadlineExceeded, "DEADLINE", "the call's deadline was over before it could be answered: nothing is handed out", TimeSpan.Zero);
+
     /// <summary>Nobody at a VM's socket took the connection.</summary>
     public static RpcException SocketBusy(VmId vm, string socket) => Make(
         Code.FailedPrecondition, "SOCKET_BUSY",
@@ -142,7 +154,7 @@ public static class GrpcErrors
     {
         RefusalKind.Exhausted => Code.ResourceExhausted,
         RefusalKind.UnknownPool or RefusalKind.NotFound => Code.NotFound,
-        RefusalKind.WrongState or RefusalKind.StaleToken or RefusalKind.Unfinished => Code.FailedPrecondition,
+        RefusalKind.WrongState or RefusalKind.StaleToken or RefusalKind.Unfinished or RefusalKind.NotGrown => Code.FailedPrecondition,
         RefusalKind.Invalid => Code.InvalidArgument,
         _ => Code.Unavailable,
     };
@@ -153,6 +165,7 @@ public static class GrpcErrors
         RefusalKind.UnknownPool => "UNKNOWN_POOL",
         RefusalKind.NotFound => "UNKNOWN_VM",
         RefusalKind.WrongState => "WRONG_STATE",
+        RefusalKind.NotGrown => "NOT_GROWN",
         RefusalKind.StaleToken => "STALE_TOKEN",
         RefusalKind.Invalid => "INVALID_WISH",
         RefusalKind.Unfinished => "END_INCOMPLETE",

@@ -13,7 +13,8 @@ public static class GrpcServices
 {
     public static IServiceCollection AddVmCacheServices(this IServiceCollection services, NodeOptions options, StartingPools start)
     {
-        services.AddGrpc().AddServiceOptions<VmCacheService>(grpc => grpc.MaxReceiveMessageSize = VmCacheService.LargestMessage);
+        services.AddGrpc(grpc => grpc.CompressionProviders.Add(new CheckedCompression(VmCacheService.LargestMessage)))
+            .AddServiceOptions<VmCacheService>(grpc => grpc.MaxReceiveMessageSize = VmCacheService.LargestMessage);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(new StartTime(DateTimeOffset.UtcNow));
         services.AddSingleton(new SocketPools(options));
@@ -41,11 +42,12 @@ public static class GrpcServices
         return services;
     }
 
-    public static void MapVmCacheServices(this IEndpointRouteBuilder app)
+    public static void MapVmCacheServices(this WebApplication app)
     {
+        app.UseCallChecks();
         app.MapGrpcService<KataCacheService>();
         app.MapGrpcService<VmCacheService>();
         app.MapGrpcService<AdminService>();
-        if (app.ServiceProvider.GetService<SendBudget>() is not null) app.MapGrpcService<TemplatePeerService>();
+        if (app.Services.GetService<SendBudget>() is not null) app.MapGrpcService<TemplatePeerService>();
     }
 }

@@ -10,6 +10,7 @@ using VmCacheCluster.Kata.Wire;
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>Kata's four calls, about the pool of the socket they came by.</summary>
+[BindServiceMethod(typeof(CheckedBinding), nameof(CheckedBinding.BindService))]
 public sealed class KataCacheService(
     BaseVmAcquirer acquirer, SocketPools pools, KataConfigs configs, IRequiredActor<GatewayActor> gateway, IHostApplicationLifetime lifetime)
     : CacheService.CacheServiceBase

@@ -5,6 +5,7 @@ using VmCacheCluster.Gateway.Cluster;
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>vmcache.v1.VmCache.</summary>
+[BindServiceMethod(typeof(CheckedBinding), nameof(CheckedBinding.BindService))]
 public sealed class VmCacheService(
     LeaseCalls leases, VmQueries queries, EventStream events, GuestExec exec, GuestConnect connect, ClusterAcquirer placement, ClusterQueries cluster,
     LeaseRoutes routes) : VmCache.VmCacheBase

@@ -8,6 +8,7 @@ using VmCacheCluster.Gateway.Templates.Wire;
 namespace VmCacheCluster.Gateway.Templates;
 
 /// <summary>Gives this host's templates to the other nodes, and to nobody else.</summary>
+[BindServiceMethod(typeof(CheckedBinding), nameof(CheckedBinding.BindService))]
 public sealed class TemplatePeerService(ITemplateLender lender, SendBudget budget, ClusterEdge cluster) : TemplatePeer.TemplatePeerBase
 {
     public override Task<TemplateDescription> Describe(DescribeTemplate request, ServerCallContext context)

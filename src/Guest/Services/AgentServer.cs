@@ -76,6 +76,7 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
     private static GuestDetailsResponse Details(GuestDetailsRequest request) => new()
     {
         MemBlockSizeBytes = request.MemBlockSize ? HotPlug.MemoryBlockSize() : 0,
+        AvailableBytes = HotPlug.AvailableMemory(),
         SupportMemHotplugProbe = request.MemHotplugProbe && HotPlug.SupportsProbe(),
         AgentDetails = new AgentDetails
         {

@@ -37,6 +37,15 @@ internal static class HotPlug
         ulong.TryParse(
             Descriptor.ReadSmallFile(Memory + "/block_size_bytes"), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var size) ? size : 0;
 
+    /// <summary>What the kernel could give to something new, in bytes; 0 when it does not say.</summary>
+    public static ulong AvailableMemory()
+    {
+        const string line = "MemAvailable:";
+        var lines = (Descriptor.ReadSmallFile("/proc/meminfo") ?? "").Split('\n');
+        var kibibytes = lines.FirstOrDefault(l => l.StartsWith(line, StringComparison.Ordinal))?[line.Length..].Replace("kB", "", StringComparison.Ordinal);
+        return ulong.TryParse(kibibytes, CultureInfo.InvariantCulture, out var available) ? available * 1024 : 0;
+    }
+
     public static bool SupportsProbe() => File.Exists(Memory + "/probe");
 
     /// <summary>Brings online what can be.</summary>

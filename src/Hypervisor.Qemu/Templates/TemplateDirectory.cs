@@ -126,6 +126,7 @@ internal sealed class TemplateDirectory(string root)
 
     private static DateTimeOffset? MadeAt(string directory)
         => long.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+            && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
             ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
             : null;
 }

@@ -55,13 +55,14 @@ internal static class TemplateFiles
     public static LoadedTemplate Load(string directory, TemplateDigest digest, CancellationToken cancel)
     {
         var description = Describe(directory, digest);
-        var state = File.ReadAllBytes(State(directory));
+        var state = ReadState(State(directory));
         if (Convert.ToHexStringLower(SHA256.HashData(state)) != description.StateDigest) throw new InvalidDataException("its device state is not what was saved");
+        using var file = File.OpenHandle(Memory(directory));
+        if (RandomAccess.GetLength(file) != description.MemoryLength)
+            throw new InvalidDataException($"its memory has {RandomAccess.GetLength(file)} bytes and not {description.MemoryLength}: it is truncated, or another one's");
         var memory = MemoryFile.Create("vmcache-template", description.MemoryLength);
         try
         {
-            using var file = File.OpenHandle(Memory(directory));
-            if (RandomAccess.GetLength(file) != description.MemoryLength) throw new InvalidDataException("its memory is truncated");
             if (SparseCopy.Run(file, memory.Handle, cancel).Digest != description.MemoryDigest) throw new InvalidDataException("its memory is not what was saved");
             memory.Seal();
             return new LoadedTemplate(description, memory, InMemory(state));
@@ -95,7 +96,23 @@ internal static class TemplateFiles
         }
 
         if (description is not { Form: Form }) throw new InvalidDataException($"it has form {description?.Form}, this daemon reads {Form}");
-        return description.Digest == digest.Value ? description : throw new InvalidDataException("it is another one's: its digest differs");
+        if (description.Digest != digest.Value) throw new InvalidDataException("it is another one's: its digest differs");
+        return description.Fault is { } wrong ? throw new InvalidDataException($"its description makes no sense: {wrong}") : description;
+    }
+
+    private static byte[] ReadState(string path)
+    {
+        using var file = File.OpenHandle(path);
+        var length = RandomAccess.GetLength(file);
+        if (length is <= 0 or > TemplateOffer.MostState) throw new InvalidDataException($"its device state has {length} bytes, which is none's");
+        var state = new byte[length];
+        for (int at = 0, read; at < state.Length; at += read)
+        {
+            read = RandomAccess.Read(file, state.AsSpan(at), at);
+            if (read == 0) throw new InvalidDataException("its device state became shorter while it was read");
+        }
+
+        return state;
     }
 
     private static void Write(string directory, Description description)
@@ -108,7 +125,15 @@ internal static class TemplateFiles
 /// <param name="MemoryBytes">Without holes.</param>
 /// <param name="From">The node that it was taken from; null: it was made here.</param>
 internal sealed record Description(
-    int Form, string Digest, DateTimeOffset MadeAt, long MemoryLength, long MemoryBytes, string MemoryDigest, string StateDigest, string? From = null);
+    int Form, string Digest, DateTimeOffset MadeAt, long MemoryLength, long MemoryBytes, string MemoryDigest, string StateDigest, string? From = null)
+{
+    /// <summary>What of it can be no template's; null: nothing.</summary>
+    [JsonIgnore]
+    public string? Fault => MemoryLength <= 0 || MemoryLength % MemoryRuns.Page != 0 ? $"memoryLength is {MemoryLength}"
+        : MemoryBytes < 0 || MemoryBytes > MemoryLength ? $"memoryBytes is {MemoryBytes}, of {MemoryLength}"
+        : MadeAt.ToUnixTimeMilliseconds() < 0 ? $"madeAt is {MadeAt:O}"
+        : null;
+}
 
 [JsonSerializable(typeof(Description))]
 [JsonSourceGenerationOptions(

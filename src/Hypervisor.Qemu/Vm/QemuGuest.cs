@@ -51,7 +51,8 @@ internal sealed class QemuGuest : IGuest
         var details = await _agent.GetGuestDetailsAsync(cancel, _options.AgentDeadline).ConfigureAwait(false);
         return new GuestFacts(
             details.AgentDetails?.Version ?? "", (int)(details.MemBlockSizeBytes / MiB),
-            details.Can(AgentAbilities.Prepare) && details.Can(AgentAbilities.Exec));
+            details.Can(AgentAbilities.Prepare) && details.Can(AgentAbilities.Exec),
+            details.AvailableBytes == 0 ? null : (int)Math.Min(details.AvailableBytes / MiB, int.MaxValue));
     });
 
     public Task OnlineAsync(int cpus, CancellationToken cancel) =>

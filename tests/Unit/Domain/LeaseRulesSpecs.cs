@@ -38,6 +38,18 @@ public class LeaseRulesSpecs
     }
 
     [Theory]
+    [InlineData(1, 4352, null)]
+    [InlineData(1, 4353, "4353 MiB of memory are more than the 4352 MiB that a guest started with 256 MiB takes in 1 steps (memory-slots)")]
+    [InlineData(1, 12288, "take a pool whose VMs start with more memory")]
+    [InlineData(2, 12288, null)]
+    public void Says_so_when_the_guests_kernel_could_not_describe_so_much_memory(int slots, int memory, string? fault)
+    {
+        var pool = PoolOf(slots);
+
+        Same(fault, LeaseRules.Fault(Wish with { MinMemoryMiB = memory }, pool with { Spec = pool.Spec with { MaxMemoryMiB = 65536 } }));
+    }
+
+    [Theory]
     [InlineData(0.999, "a TTL of 0.999 s is less than 1 s")]
     [InlineData(1, null)]
     [InlineData(3600, null)]

@@ -146,6 +146,57 @@ public sealed class QmpClientSpecs
         Assert.Contains("'stop' was not answered", ended.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("\u00ff\u00fe")]
+    [InlineData("\\ud800")]
+    [InlineData("x\\udc00y")]
+    public async Task Ends_the_connection_and_says_why_when_text_is_no_unicode(string text)
+    {
+        foreach (var line in new[]
+        {
+            $$$"""{"event": "SHUTDOWN", "data": {"guest": true, "reason": "{{{text}}}"}}""",
+            $$$"""{"event": "SHUTDOWN", "data": {"a": [{"{{{text}}}": 1}]}}""",
+            $$$"""{"event": "{{{text}}}"}""",
+        })
+        {
+            await using var peer = new FakeQmpPeer();
+            var (client, connection) = await ConnectAsync(peer);
+            await using var _ = client;
+            using var __ = connection;
+
+            await connection.SendAsync(Encoding.Latin1.GetBytes(line + "\n"));
+
+            Assert.Contains("no Unicode", await client.Closed.WaitAsync(Patience), StringComparison.Ordinal);
+            Assert.Empty(await client.Events.ReadAllAsync().ToListAsync());
+        }
+    }
+
+    [Theory]
+    [InlineData("""{"event": "GUEST_CRASHLOADED"}""")]
+    [InlineData("""{"return": {}, "id": 4711}""")]
+    public async Task Ends_the_connection_when_it_goes_on_and_on_with_what_nobody_waits_for(string line)
+    {
+        await using var peer = new FakeQmpPeer();
+        var (client, connection) = await ConnectAsync(peer);
+        await using var _ = client;
+        using var __ = connection;
+        var chunk = string.Concat(Enumerable.Repeat(line + "\n", 1000));
+
+        for (var i = 0; i < 100 && !client.Closed.IsCompleted; i++)
+        {
+            try
+            {
+                await connection.SendAsync(chunk);
+            }
+            catch (IOException)
+            {
+                break;
+            }
+        }
+
+        Assert.Contains("nobody waits for", await client.Closed.WaitAsync(Patience), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Ends_the_connection_when_a_line_is_too_long()
     {

@@ -151,6 +151,33 @@ public sealed class YamuxSessionSpecs : IDisposable
         Assert.True(session.Closed.IsCompletedSuccessfully);
     }
 
+    [Theory]
+    [InlineData("00020002000000000000002a")] // answers to pings
+    [InlineData("000000000000002b00000000")] // of a stream that is not there
+    [InlineData("000100000000000100000000")] // room for nothing
+    [InlineData("000000000000000100000000")] // content that is none
+    public async Task Ends_when_the_peer_sends_and_sends_what_is_for_nobody(string frame)
+    {
+        var (raw, end) = await PairAsync();
+        await using var session = new YamuxSession(end, client: true);
+        var stream = await session.OpenAsync(_limit.Token);
+        var chunk = Enumerable.Repeat(Convert.FromHexString(frame), 1000).SelectMany(b => b).ToArray();
+
+        for (var i = 0; i < 200 && !session.Closed.IsCompleted; i++)
+        {
+            try
+            {
+                await raw.WriteAsync(chunk, _limit.Token);
+            }
+            catch (IOException)
+            {
+                break;
+            }
+        }
+
+        Assert.Contains("carry nothing", (await Assert.ThrowsAsync<YamuxException>(() => stream.ReadAsync(new byte[1], _limit.Token).AsTask())).Message, StringComparison.Ordinal);
+    }
+
     private static async Task EchoAsync(Stream stream)
     {
         await using (stream) await stream.CopyToAsync(stream);

@@ -28,6 +28,40 @@ public sealed class BaseVmAcquirerSpecs
         Assert.Equal(ServiceHost.Id, vm.Only<ReturnVm>().Id);
     }
 
+    [Fact]
+    public async Task Gives_the_vm_back_when_the_deadline_passed_before_the_answer()
+    {
+        await using var vm = new ScriptedGateway();
+        var time = new ManualTime();
+        var acquirer = new BaseVmAcquirer(
+            new GrantingGateway(vm.ActorRef, () => time.Advance(TimeSpan.FromSeconds(11))),
+            new HostPools(Options.Pools, new Dictionary<PoolName, VmCacheCluster.Gateway.Configuration.KataServed>()), time);
+        var deadline = time.GetUtcNow().UtcDateTime.AddSeconds(10);
+
+        var fault = await Assert.ThrowsAsync<RpcException>(
+            () => acquirer.AcquireAsync(PoolName.Default, HandOutPath.V1, deadline, CancellationToken.None, Wish));
+
+        Assert.Equal(StatusCode.DeadlineExceeded, fault.StatusCode);
+        await Eventually.Async(() => vm.Messages.OfType<ReturnVm>().Any(), "the VM is told");
+    }
+
+    [Theory]
+    [InlineData(HandOutPath.Kata)]
+    [InlineData(HandOutPath.V1)]
+    public async Task Asks_for_no_vm_when_the_deadline_is_over(HandOutPath path)
+    {
+        await using var vm = new ScriptedGateway();
+        var (time, asked) = (new ManualTime(), false);
+        var acquirer = new BaseVmAcquirer(
+            new GrantingGateway(vm.ActorRef, () => asked = true),
+            new HostPools(Options.Pools, new Dictionary<PoolName, VmCacheCluster.Gateway.Configuration.KataServed>()), time);
+
+        var fault = await Assert.ThrowsAsync<RpcException>(
+            () => acquirer.AcquireAsync(PoolName.Default, path, time.GetUtcNow().UtcDateTime, CancellationToken.None, path == HandOutPath.V1 ? Wish : null));
+
+        Assert.Equal((StatusCode.DeadlineExceeded, false), (fault.StatusCode, asked));
+    }
+
     private static LeaseWish Wish { get; } = new(0, 0, null, new Dictionary<string, string>(), null, "", WarmWish.Prefer, LateBinding.None, false);
 
     private static NodeOptions Options { get; } = new()

@@ -44,6 +44,8 @@ internal sealed class ServiceHost : IAsyncDisposable
 
     public ScriptedGateway Gateway { get; }
 
+    public required CapturedLog Log { get; init; }
+
     /// <summary>The bare API, for what the client library would never send.</summary>
     public VmCache.VmCacheClient Calls { get; }
 
@@ -77,11 +79,13 @@ internal sealed class ServiceHost : IAsyncDisposable
         if (time is not null) builder.Services.AddSingleton(time);
         // What goes wrong in a service is to be read in the test that it fails.
         builder.Services.Configure<Grpc.AspNetCore.Server.GrpcServiceOptions>(grpc => grpc.EnableDetailedErrors = true);
-        builder.Logging.ClearProviders();
+        // As in production: what is no fault of the daemon's is no error.
+        var log = new CapturedLog();
+        builder.Logging.ClearProviders().AddFilter("Microsoft", LogLevel.Warning).AddFilter("Grpc", LogLevel.Error).AddProvider(log);
         var app = builder.Build();
         app.MapVmCacheServices();
         await app.StartAsync();
-        return new ServiceHost(app, gateway, directory, endpoint);
+        return new ServiceHost(app, gateway, directory, endpoint) { Log = log };
     }
 
     public static VmSpec Spec { get; } = new() { Pool = PoolName.Default, Qemu = "/usr/bin/qemu-system-x86_64", Kernel = "/k", Initrd = "/i" };
