@@ -5,7 +5,11 @@ namespace VmCacheCluster.Gateway.Configuration;
 /// <summary>Finds and reads the operator's file, and the reference that is in the binary.</summary>
 internal static class ConfigurationFile
 {
-    public static ConfigNode Reference()
+    private static readonly Lazy<ConfigNode> Known = new(ReadReference);
+
+    public static ConfigNode Reference() => Known.Value;
+
+    private static ConfigNode ReadReference()
     {
         using var stream = typeof(ConfigurationFile).Assembly.GetManifestResourceStream("reference.conf")!;
         using var reader = new StreamReader(stream);
@@ -15,9 +19,10 @@ internal static class ConfigurationFile
     /// <summary>The file's settings; nothing when no file is named and there is none at the default place.</summary>
     /// <param name="named">The path and who named it; null when nobody did.</param>
     /// <param name="fallback">The default place.</param>
+    /// <param name="environment">Where its references may lead.</param>
     /// <param name="faults">Gets a fault when the file cannot be read; settings of flags are checked nevertheless.</param>
     public static (ConfigNode Node, string Source) Read(
-        (string Path, string Source)? named, string fallback, ICollection<ConfigurationFault> faults)
+        (string Path, string Source)? named, string fallback, IReadOnlyDictionary<string, string> environment, ICollection<ConfigurationFault> faults)
     {
         if (named is null && !File.Exists(fallback)) return (ConfigNode.Nothing, "");
         var path = named?.Path ?? fallback;
@@ -27,7 +32,7 @@ internal static class ConfigurationFile
             if (Directory.Exists(path))
                 faults.Add(new ConfigurationFault(path, "", "it is a directory", by, "name a file"));
             else
-                return (HoconText.Parse(File.ReadAllText(path, new UTF8Encoding(false, true))), $"file {path}");
+                return (HoconText.Parse(File.ReadAllText(path, new UTF8Encoding(false, true)), environment), $"file {path}");
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -17,6 +17,9 @@ public sealed class PoolDirectory(
     StartingPools start, PoolsFile file, HostPools pools, RolloutEnds ends, IRequiredActor<GatewayActor> gateway, PeerChannels peers, TimeProvider time, ILogger<PoolDirectory> log)
     : BackgroundService, IAppliedPools
 {
+    /// <summary>Of a member's pools, with those that were deleted: more are no news but a flood.</summary>
+    private const int MostOfPeer = 4096;
+
     private static readonly TimeSpan PullTimeout = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
@@ -74,6 +77,7 @@ public sealed class PoolDirectory(
             throw new IOException(e.Status.Detail, e);
         }
 
+        if (known.Pools.Count > MostOfPeer) throw new IOException($"it tells of {known.Pools.Count} pools, of at most {MostOfPeer}");
         var definitions = known.Pools.Where(p => PoolName.TryParse(p.Pool, out _)).Select(p => new PoolDefinition(new PoolName(p.Pool), p.Version, p.Text, p.Deleted)).ToList();
         await ChangeAsync(catalog => catalog.Merge(definitions), cancel).ConfigureAwait(false);
     }

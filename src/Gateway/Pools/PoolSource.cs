@@ -12,7 +12,11 @@ public sealed class PoolSource(Func<IReadOnlyList<AppliedPool>, ConfigurationRes
     /// <param name="definitions">With this host's shares.</param>
     /// <param name="source">For a person: where they come from.</param>
     public ConfigurationResult Load(IEnumerable<(PoolDefinition Definition, int Share)> definitions, string source = Stored)
-        => load([.. definitions.Where(d => !d.Definition.Deleted).Select(d => new AppliedPool(d.Definition, d.Share, source))]);
+    {
+        var pools = definitions.Where(d => !d.Definition.Deleted).Select(d => new AppliedPool(d.Definition, d.Share, source)).ToList();
+        return pools.Count <= PoolFileReader.Most ? load(pools)
+            : new ConfigurationResult(null, [new ConfigurationFault("pools", "", $"{pools.Count} pools were applied, of at most {PoolFileReader.Most}", source, "delete some: vmcache pool delete")]);
+    }
 
     public ConfigurationResult InEffect(PoolCatalog catalog) => Load(catalog.Pools.Values.Select(p => (p.InEffect, p.Share)));
 
