@@ -2,6 +2,7 @@ using System.CommandLine;
 using VmCacheCluster.Cli.Output;
 using VmCacheCluster.Client;
 using VmCacheCluster.Contracts.V1;
+using VmCacheCluster.Kata.Files;
 
 namespace VmCacheCluster.Cli.Verbs;
 
@@ -28,7 +29,7 @@ internal static class PoolVerb
 
     private static async Task<int> ApplyAsync(Globals globals, ParseResult parse, string file, bool dryRun, CancellationToken cancel)
     {
-        var text = await ReadAsync(file, cancel).ConfigureAwait(false);
+        var text = await ReadAsync(file, globals.Host.OpenIn, cancel).ConfigureAwait(false);
         using var client = globals.Connect(parse);
         var response = await client.ApplyPoolsAsync(text, dryRun, Deadlines.Release, cancel).ConfigureAwait(false);
         Write(globals, parse, new PoolChangesView(dryRun, [.. response.Changes.Select(c => new PoolChangeView(c.Pool, Words.Of(c.Kind)))]));
@@ -67,11 +68,12 @@ internal static class PoolVerb
     private static void Write(Globals globals, ParseResult parse, PoolChangesView view)
         => globals.Host.Out.Write(globals.Format(parse) == OutputFormat.Json ? Json.Text(view, Json.Views.PoolChangesView) + "\n" : PoolText.Changes(view));
 
-    private static async Task<string> ReadAsync(string file, CancellationToken cancel)
+    private static async Task<string> ReadAsync(string file, Func<Stream> openIn, CancellationToken cancel)
     {
         try
         {
-            await using var stream = file == "-" ? Console.OpenStandardInput() : File.OpenRead(file);
+            if (file != "-") return RegularFile.ReadText(file, LargestFile);
+            await using var stream = openIn();
             using var reader = new StreamReader(stream, new System.Text.UTF8Encoding(false, true));
             var text = new char[LargestFile + 1];
             var read = await reader.ReadBlockAsync(text, cancel).ConfigureAwait(false);

@@ -1,4 +1,5 @@
 using System.Text;
+using VmCacheCluster.Kata.Files;
 
 namespace VmCacheCluster.Gateway.Configuration;
 
@@ -29,10 +30,7 @@ internal static class ConfigurationFile
         var by = named?.Source ?? "the default place";
         try
         {
-            if (Directory.Exists(path))
-                faults.Add(new ConfigurationFault(path, "", "it is a directory", by, "name a file"));
-            else
-                return (HoconText.Parse(File.ReadAllText(path, new UTF8Encoding(false, true)), environment), $"file {path}");
+            return (HoconText.Parse(RegularFile.ReadText(path, Hocon.HoconLimits.Characters), environment), $"file {path}");
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -40,7 +38,7 @@ internal static class ConfigurationFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            faults.Add(new ConfigurationFault(path, "", $"it cannot be read: {e.Message}", by, "check its permissions"));
+            faults.Add(new ConfigurationFault(path, "", $"it cannot be read: {e.Message}", by, "name a text file that the daemon may read"));
         }
         catch (FormatException e)
         {

@@ -1,4 +1,5 @@
 using VmCacheCluster.Domain;
+using VmCacheCluster.Kata.Files;
 
 namespace VmCacheCluster.Gateway.Configuration;
 
@@ -136,7 +137,7 @@ internal sealed class NetworkReader(HostFacts host, ICollection<ConfigurationFau
             var path = section.Path(name);
             try
             {
-                using var _ = System.IO.File.OpenRead(path.Value);
+                _ = RegularFile.Read(path.Value, VmCacheCluster.Gateway.Cluster.TlsIdentity.LargestFile);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
