@@ -18,7 +18,7 @@ internal static class PoolVerb
         var name = new Argument<string>("POOL") { Description = "Its name" };
         var apply = new Command("apply", "Make pools, or change them, on every host of the cluster; VMs are replaced by and by") { file, dryRun };
         apply.SetAction((parse, cancel) => ApplyAsync(globals, parse, parse.GetRequiredValue(file), parse.GetValue(dryRun), cancel));
-        var list = new Command("list", "Show the pools that were applied");
+        var list = new Command("list", "Show all pools of this host, and where each comes from: applied to the cluster, or vmcache.conf");
         list.SetAction((parse, cancel) => ListAsync(globals, parse, cancel));
         var get = new Command("get", "Print a pool that was applied, as a file for 'apply'") { name };
         get.SetAction((parse, cancel) => GetAsync(globals, parse, parse.GetRequiredValue(name), cancel));
@@ -61,7 +61,7 @@ internal static class PoolVerb
         var found = view.Pools.FirstOrDefault(p => p.Pool == pool) ?? throw new CliException(
             ExitCode.NotFound, "NOT_FOUND", "UNKNOWN_POOL",
             $"no pool '{pool}' was applied; {(view.Pools.Count > 0 ? $"there is: {string.Join(", ", view.Pools.Select(p => p.Pool))}" : "none was")}");
-        globals.Host.Out.Write(globals.Format(parse) == OutputFormat.Json ? Json.Text(view with { Pools = [found] }, Json.Views.AppliedPoolsView) + "\n" : PoolText.File(found));
+        globals.Host.Out.Write(globals.Format(parse) == OutputFormat.Json ? Json.Text(view with { Pools = [found] }, Json.Views.AppliedPoolsView) + "\n" : PoolText.Of(found));
         return ExitCode.Ok;
     }
 

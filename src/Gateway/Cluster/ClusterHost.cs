@@ -28,7 +28,10 @@ public sealed class ClusterHost(ClusterFile file, PeerProbe probe) : IClusterHos
         {
             try
             {
-                addresses.AddRange(await ResolveAsync(seed, problems, cancel).ConfigureAwait(false));
+                var found = (await ResolveAsync(seed, problems, cancel).ConfigureAwait(false)).ToLookup(a => a.IsIPv6);
+                addresses.AddRange(found[false]);
+                if (!found[false].Any() && found[true].Any())
+                    problems.Add($"the seed {seed} has IPv6 addresses alone ({string.Join(", ", found[true])}), and the members of a cluster reach each other by IPv4");
             }
             catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException or ArgumentException)
             {

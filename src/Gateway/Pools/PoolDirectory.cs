@@ -30,6 +30,9 @@ public sealed class PoolDirectory(
 
     public PoolCatalog Catalog => _catalog;
 
+    /// <summary>The pools of this host's own configuration.</summary>
+    public IReadOnlyList<PoolOptions> Own => start.Own;
+
     /// <summary>Why this host's pools are not all as they were applied; empty: they are.</summary>
     public string Problem => _problem;
 

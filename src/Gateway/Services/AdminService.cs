@@ -28,6 +28,8 @@ public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptio
         {
             Pid = Environment.ProcessId,
             Endpoint = options.Endpoint,
+            RunDirectory = options.RunDirectory,
+            TemplateDirectory = options.TemplateDirectory,
             Version = Version,
             StartedAt = Timestamp.FromDateTimeOffset(start.At),
         };

@@ -73,7 +73,10 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         }
         catch (Exception cause)
         {
-            await UndoAsync(paths, state, process, monitor, new Companions(paths, companions)).ConfigureAwait(false);
+            var all = new Companions(paths, companions);
+            var refused = cause is VmFailedException ? await all.WhyRefusedAsync().ConfigureAwait(false) : null;
+            await UndoAsync(paths, state, process, monitor, all).ConfigureAwait(false);
+            if (refused is not null) throw new VmFailedException(refused, cause);
             if (cause is OperationCanceledException)
                 throw new VmFailedException(new VmFailure(VmFailureKind.Cancelled, "the start of the VM was given up"), cause);
             throw;
