@@ -45,7 +45,7 @@ internal static class ViewOf
 
     internal static AppliedPoolsView Applied(GetPoolsResponse response) => new(
         [.. response.Pools.Select(p => new AppliedPoolView(p.Pool, DateTimeOffset.FromUnixTimeMilliseconds(p.Version), p.Text, Set(p.Undone), p.Share))],
-        [.. response.HostPools.Select(p => new HostPoolView(p.Pool, p.Target))], Set(response.Problem));
+        [.. response.HostPools.Select(p => new ConfiguredPoolView(p.Pool, p.Target))], Set(response.Problem));
 
     internal static WatchEventView Event(WatchEvent seen) => new(
         seen.Epoch, seen.Sequence, At(seen.At), Words.Of(seen.Kind), Set(seen.Pool), seen.Vm is null ? null : Vm(seen.Vm), Set(seen.Reason));

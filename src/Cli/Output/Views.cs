@@ -68,10 +68,10 @@ internal sealed record PoolChangeView(string Pool, string Kind);
 
 /// <param name="Problem">Why they are not all used on the host that was asked.</param>
 /// <param name="HostPools">Those of that host's own configuration, applied or not.</param>
-internal sealed record AppliedPoolsView(IReadOnlyList<AppliedPoolView> Pools, IReadOnlyList<HostPoolView> HostPools, string? Problem);
+internal sealed record AppliedPoolsView(IReadOnlyList<AppliedPoolView> Pools, IReadOnlyList<ConfiguredPoolView> HostPools, string? Problem);
 
 /// <param name="Target">How many VMs the configuration alone would keep warm.</param>
-internal sealed record HostPoolView(string Pool, uint Target);
+internal sealed record ConfiguredPoolView(string Pool, uint Target);
 
 /// <param name="Undone">Why the host that was asked went back to what it made before.</param>
 internal sealed record AppliedPoolView(string Pool, DateTimeOffset AppliedAt, string Text, string? Undone, uint Share);
