@@ -9,8 +9,9 @@ namespace VmCacheCluster.Cli;
 /// <summary>The command line as a whole: parse, run the verb, tell errors.</summary>
 internal static class CliApp
 {
-    internal static async Task<int> RunAsync(string[] args, CliHost host, CancellationToken cancel)
+    internal static async Task<int> RunAsync(string[] args, CliHost process, CancellationToken cancel)
     {
+        var host = process with { Out = new PrintableWriter(process.Out), Error = new PrintableWriter(process.Error) };
         var globals = new Globals(host);
         // A word that starts with '@' is a word: it may well be an argument of a command in a VM.
         var parse = Build(globals).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });

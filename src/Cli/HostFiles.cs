@@ -1,6 +1,7 @@
 using System.Globalization;
 using Google.Protobuf;
 using VmCacheCluster.Contracts.V1;
+using VmCacheCluster.Kata.Files;
 
 namespace VmCacheCluster.Cli;
 
@@ -8,7 +9,7 @@ namespace VmCacheCluster.Cli;
 internal static class HostFiles
 {
     /// <summary>What vmcached takes of one file: a larger one is not even read.</summary>
-    private const long Largest = 1 << 20;
+    private const int Largest = 1 << 20;
 
     /// <exception cref="CliException">The word is not of the form, or the file cannot be read.</exception>
     internal static GuestFile Read(string word)
@@ -21,14 +22,13 @@ internal static class HostFiles
 
         try
         {
-            var file = new FileInfo(parts[0]);
-            if (file.Exists && file.Length > Largest)
-            {
-                throw CliException.Usage($"--file '{parts[0]}' has {file.Length} bytes, of at most {Largest}; larger ones belong into the guest's image");
-            }
-
-            var mode = parts.Length == 3 ? Mode(word, parts[2]) : (uint)File.GetUnixFileMode(parts[0]);
-            return new GuestFile { Path = parts[1], Mode = mode, Content = ByteString.CopyFrom(File.ReadAllBytes(parts[0])) };
+            var given = parts.Length == 3 ? Mode(word, parts[2]) : (uint?)null;
+            var content = RegularFile.Read(parts[0], Largest, out var own);
+            return new GuestFile { Path = parts[1], Mode = given ?? (uint)own, Content = ByteString.CopyFrom(content) };
+        }
+        catch (FileTooLargeException fault)
+        {
+            throw CliException.Usage($"--file '{parts[0]}' cannot be read: {fault.Message}; larger ones belong into the guest's image");
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
 using Grpc.Net.Client;
+using VmCacheCluster.Kata.Files;
 
 namespace VmCacheCluster.Client;
 
@@ -15,6 +16,9 @@ public sealed record ClientTls(string Certificate, string Key, string Authority)
 /// <summary>gRPC over TCP and mutual TLS.</summary>
 internal static class TlsChannel
 {
+    /// <summary>Far more than certificates of all authorities in the world.</summary>
+    private const int LargestFile = 1 << 20;
+
     /// <summary>A channel that connects at its first call.</summary>
     /// <exception cref="VmCacheException">The files cannot be used.</exception>
     internal static GrpcChannel Open(string gateway, ClientTls tls)
@@ -23,8 +27,8 @@ internal static class TlsChannel
         X509Certificate2 certificate;
         try
         {
-            authorities.ImportFromPemFile(tls.Authority);
-            certificate = X509Certificate2.CreateFromPemFile(tls.Certificate, tls.Key);
+            authorities.ImportFromPem(RegularFile.ReadText(tls.Authority, LargestFile));
+            certificate = X509Certificate2.CreateFromPem(RegularFile.ReadText(tls.Certificate, LargestFile), RegularFile.ReadText(tls.Key, LargestFile));
         }
         catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
         {

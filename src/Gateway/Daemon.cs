@@ -1,5 +1,6 @@
 using Akka.Configuration;
 using Akka.Hosting;
+using Microsoft.Extensions.Logging.Console;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Actors.Hosting;
 using VmCacheCluster.Actors.Node;
@@ -26,12 +27,7 @@ public static class Daemon
     {
         start ??= StartingPools.Of(options);
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
-        builder.Logging.ClearProviders().AddSimpleConsole(o =>
-        {
-            o.SingleLine = true;
-            o.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            o.UseUtcTimestamp = true;
-        });
+        builder.Logging.ClearProviders().AddConsole(o => o.FormatterName = LogFormat.Id).AddConsoleFormatter<LogFormat, ConsoleFormatterOptions>();
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Grpc", LogLevel.Error);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.CommandLine;
+using VmCacheCluster.Domain;
 using VmCacheCluster.Gateway;
 using VmCacheCluster.Gateway.Configuration;
 using VmCacheCluster.Gateway.Endpoints;
@@ -16,7 +17,7 @@ static async Task<int> RunAsync(CommandLineValues values)
     var start = StartingPools.Read(new PoolSource(applied => ConfigurationLoader.Load(values, environment, host, applied: applied)));
     var loaded = start.Loaded;
     if (loaded.Options is not { } options) return Refuse(ConfigurationReport.Format(loaded.Faults).TrimEnd(), 78);
-    foreach (var (pool, text) in loaded.Warnings) Console.Error.WriteLine($"vmcached: pool {pool}: {text}");
+    foreach (var (pool, text) in loaded.Warnings) Console.Error.WriteLine($"vmcached: pool {pool}: {Printable.OneLine(text)}");
     if (RunDirectories.Prepare(options) is { } problem) return Refuse(problem, 73);
 
     try
@@ -39,6 +40,6 @@ static async Task<int> RunAsync(CommandLineValues values)
 
 static int Refuse(string message, int status)
 {
-    Console.Error.WriteLine($"vmcached: {message}");
+    Console.Error.WriteLine($"vmcached: {Printable.Lines(message)}");
     return status;
 }

@@ -29,7 +29,7 @@ public sealed class EventJournal(TimeProvider time, int capacity = EventJournal.
     {
         lock (_gate)
         {
-            var happened = new NodeEvent(Epoch, ++_last, time.GetUtcNow(), kind, pool, vm, reason);
+            var happened = new NodeEvent(Epoch, ++_last, time.GetUtcNow(), kind, pool, vm, Printable.OneLine(reason));
             _ring[_last % (ulong)capacity] = happened;
             _watchers.RemoveAll(watcher => !Tell(watcher.To, watcher.Pool, happened));
         }

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using VmCacheCluster.Client;
+using VmCacheCluster.Contracts.V1;
 
 namespace VmCacheCluster.Cli.Doctor;
 
@@ -10,29 +11,40 @@ internal static class HostReader
     private static readonly TimeSpan VersionLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan DaemonLimit = TimeSpan.FromSeconds(5);
 
+    /// <summary>Where a daemon that does not answer most likely has its own.</summary>
+    internal const string UsualRunDirectory = "/run/vmcache";
+
+    /// <param name="runDirectory">Null: the daemon's.</param>
+    /// <param name="templates">Null: the daemon's.</param>
     internal static async Task<HostFacts> ReadAsync(
-        VmCacheClient client, string qemu, string runDirectory, string templates, string? guest, Func<string, string?> environment, CancellationToken cancel)
+        VmCacheClient client, string qemu, string? runDirectory, string? templates, string? guest, Func<string, string?> environment, CancellationToken cancel)
     {
-        var facts = new HostFacts
+        NodeStatus? daemon = null;
+        VmCacheException? silent = null;
+        try
         {
+            daemon = await client.GetStatusAsync(DaemonLimit, cancel).ConfigureAwait(false);
+        }
+        catch (VmCacheException fault)
+        {
+            silent = fault;
+        }
+
+        var run = Path.GetFullPath(runDirectory ?? (daemon?.RunDirectory is { Length: > 0 } told ? told : UsualRunDirectory));
+        return new HostFacts
+        {
+            Daemon = daemon,
+            DaemonFault = silent,
             Endpoint = client.Endpoint,
             Qemu = await QemuAsync(qemu, environment("PATH") ?? "", cancel).ConfigureAwait(false),
             Kvm = Device("/dev/kvm"),
             VhostVsock = Device("/dev/vhost-vsock"),
             Memory = HostFormats.Memory(Lines("/proc/meminfo")),
-            RunDirectory = Directory(runDirectory),
-            Templates = Directory(templates),
+            RunDirectory = Directory(run),
+            Templates = Directory(Path.GetFullPath(templates ?? (runDirectory is null && daemon?.TemplateDirectory is { Length: > 0 } theirs ? theirs : Path.Combine(run, "templates")))),
             SocketMode = Mode(client.Endpoint),
             Guest = Guest(guest is null ? GuestDirectories() : [Path.GetFullPath(guest)]),
         };
-        try
-        {
-            return facts with { Daemon = await client.GetStatusAsync(DaemonLimit, cancel).ConfigureAwait(false) };
-        }
-        catch (VmCacheException fault)
-        {
-            return facts with { DaemonFault = fault };
-        }
     }
 
     internal static async Task<QemuFacts> QemuAsync(string qemu, string searchPath, CancellationToken cancel)

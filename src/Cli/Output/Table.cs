@@ -1,4 +1,5 @@
 using System.Text;
+using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Cli.Output;
 
@@ -22,16 +23,7 @@ internal sealed class Table(params string[] heads)
     }
 
     /// <summary>Text of others (a QEMU's, a guest's) on one line, with nothing in it that a terminal obeys.</summary>
-    internal static string OneLine(string text)
-    {
-        if (!text.Any(char.IsControl))
-        {
-            return text;
-        }
-
-        var words = text.Split(['\n', '\r', '\t'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return string.Concat(string.Join(' ', words).Where(c => !char.IsControl(c)));
-    }
+    internal static string OneLine(string text) => Printable.OneLine(text);
 
     public override string ToString()
     {

@@ -47,7 +47,8 @@ internal static class ViewOf
 
     internal static AppliedPoolsView Applied(GetPoolsResponse response) => new(
         [.. response.Pools.Select(p => new AppliedPoolView(
-            p.Pool, p.Version > 0 ? DateTimeOffset.FromUnixTimeMilliseconds(p.Version) : null, p.Text, Set(p.Undone), PoolText.HasTotal(p.Text) ? p.Share : null))], Set(response.Problem));
+            p.Pool, p.Version > 0 ? DateTimeOffset.FromUnixTimeMilliseconds(p.Version) : null, p.Text, Set(p.Undone), PoolText.HasTotal(p.Text) ? p.Share : null))],
+        [.. response.HostPools.Select(p => new ConfiguredPoolView(p.Pool, p.Target))], Set(response.Problem));
 
     internal static WatchEventView Event(WatchEvent seen) => new(
         seen.Epoch, seen.Sequence, At(seen.At), Words.Of(seen.Kind), Set(seen.Pool), seen.Vm is null ? null : Vm(seen.Vm), Set(seen.Reason));

@@ -77,7 +77,11 @@ internal sealed record PoolChangesView(bool DryRun, IReadOnlyList<PoolChangeView
 internal sealed record PoolChangeView(string Pool, string Kind);
 
 /// <param name="Problem">Why they are not all used on the host that was asked.</param>
-internal sealed record AppliedPoolsView(IReadOnlyList<AppliedPoolView> Pools, string? Problem);
+/// <param name="HostPools">Those of that host's own configuration, applied or not.</param>
+internal sealed record AppliedPoolsView(IReadOnlyList<AppliedPoolView> Pools, IReadOnlyList<ConfiguredPoolView> HostPools, string? Problem);
+
+/// <param name="Target">How many VMs the configuration alone would keep warm.</param>
+internal sealed record ConfiguredPoolView(string Pool, uint Target);
 
 /// <param name="Undone">Why the host that was asked went back to what it made before.</param>
 /// <param name="Share">Of its total; null: it has none.</param>

@@ -14,15 +14,14 @@ internal static class DoctorVerb
             HelpName = "PATH",
             DefaultValueFactory = _ => "qemu-system-x86_64",
         };
-        var runDirectory = new Option<string>("--run-dir")
+        var runDirectory = new Option<string?>("--run-dir")
         {
-            Description = "vmcached's run directory",
+            Description = $"vmcached's run directory (else the one that it names, else {HostReader.UsualRunDirectory})",
             HelpName = "DIR",
-            DefaultValueFactory = _ => "/run/vmcache",
         };
         var templates = new Option<string?>("--template-dir")
         {
-            Description = "vmcached's template directory (else templates in its run directory)",
+            Description = "vmcached's template directory (else the one that it names, else templates in its run directory)",
             HelpName = "DIR",
         };
         var guest = new Option<string?>("--guest")
@@ -40,9 +39,8 @@ internal static class DoctorVerb
         verb.SetAction(async (parse, cancel) =>
         {
             using var client = globals.Connect(parse);
-            var run = Path.GetFullPath(parse.GetRequiredValue(runDirectory));
             var facts = await HostReader.ReadAsync(
-                client, parse.GetRequiredValue(qemu), run, Path.GetFullPath(parse.GetValue(templates) ?? Path.Combine(run, "templates")),
+                client, parse.GetRequiredValue(qemu), parse.GetValue(runDirectory), parse.GetValue(templates),
                 parse.GetValue(guest), globals.Host.Environment, cancel).ConfigureAwait(false);
             return Report(globals, parse, client.Endpoint, Checks.All(facts));
         });

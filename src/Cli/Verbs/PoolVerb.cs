@@ -2,6 +2,7 @@ using System.CommandLine;
 using VmCacheCluster.Cli.Output;
 using VmCacheCluster.Client;
 using VmCacheCluster.Contracts.V1;
+using VmCacheCluster.Kata.Files;
 
 namespace VmCacheCluster.Cli.Verbs;
 
@@ -17,7 +18,7 @@ internal static class PoolVerb
         var name = new Argument<string>("POOL") { Description = "Its name" };
         var apply = new Command("apply", "Make pools, or change them, on every host of the cluster; VMs are replaced by and by") { file, dryRun };
         apply.SetAction((parse, cancel) => ApplyAsync(globals, parse, parse.GetRequiredValue(file), parse.GetValue(dryRun), cancel));
-        var list = new Command("list", "Show the pools that were applied");
+        var list = new Command("list", "Show all pools of this host, and where each comes from: applied to the cluster, or vmcache.conf");
         list.SetAction((parse, cancel) => ListAsync(globals, parse, cancel));
         var get = new Command("get", "Print a pool that was applied, as a file for 'apply'") { name };
         get.SetAction((parse, cancel) => GetAsync(globals, parse, parse.GetRequiredValue(name), cancel));
@@ -28,7 +29,7 @@ internal static class PoolVerb
 
     private static async Task<int> ApplyAsync(Globals globals, ParseResult parse, string file, bool dryRun, CancellationToken cancel)
     {
-        var text = await ReadAsync(file, cancel).ConfigureAwait(false);
+        var text = await ReadAsync(file, globals.Host.OpenIn, cancel).ConfigureAwait(false);
         using var client = globals.Connect(parse);
         var response = await client.ApplyPoolsAsync(text, dryRun, Deadlines.Release, cancel).ConfigureAwait(false);
         Write(globals, parse, new PoolChangesView(dryRun, [.. response.Changes.Select(c => new PoolChangeView(c.Pool, Words.Of(c.Kind)))]));
@@ -60,18 +61,19 @@ internal static class PoolVerb
         var found = view.Pools.FirstOrDefault(p => p.Pool == pool) ?? throw new CliException(
             ExitCode.NotFound, "NOT_FOUND", "UNKNOWN_POOL",
             $"no pool '{pool}' was applied; {(view.Pools.Count > 0 ? $"there is: {string.Join(", ", view.Pools.Select(p => p.Pool))}" : "none was")}");
-        globals.Host.Out.Write(globals.Format(parse) == OutputFormat.Json ? Json.Text(view with { Pools = [found] }, Json.Views.AppliedPoolsView) + "\n" : PoolText.File(found));
+        globals.Host.Out.Write(globals.Format(parse) == OutputFormat.Json ? Json.Text(view with { Pools = [found] }, Json.Views.AppliedPoolsView) + "\n" : PoolText.Of(found));
         return ExitCode.Ok;
     }
 
     private static void Write(Globals globals, ParseResult parse, PoolChangesView view)
         => globals.Host.Out.Write(globals.Format(parse) == OutputFormat.Json ? Json.Text(view, Json.Views.PoolChangesView) + "\n" : PoolText.Changes(view));
 
-    private static async Task<string> ReadAsync(string file, CancellationToken cancel)
+    private static async Task<string> ReadAsync(string file, Func<Stream> openIn, CancellationToken cancel)
     {
         try
         {
-            await using var stream = file == "-" ? Console.OpenStandardInput() : File.OpenRead(file);
+            if (file != "-") return RegularFile.ReadText(file, LargestFile);
+            await using var stream = openIn();
             using var reader = new StreamReader(stream, new System.Text.UTF8Encoding(false, true));
             var text = new char[LargestFile + 1];
             var read = await reader.ReadBlockAsync(text, cancel).ConfigureAwait(false);

@@ -20,6 +20,9 @@ public readonly record struct NodeAddress(string Host, int Port) : IComparable<N
         return true;
     }
 
+    /// <summary>The cluster's transport writes addresses without brackets: one such as fd00::1 would never be understood.</summary>
+    public bool IsIPv6 => Host.Contains(':');
+
     public int CompareTo(NodeAddress other)
         => string.CompareOrdinal(Host, other.Host) is var byHost and not 0 ? byHost : Port.CompareTo(other.Port);
 

@@ -33,6 +33,11 @@ public enum VmFailureKind
 /// <param name="Remedy">What to do about it; empty when nothing general can be said.</param>
 public sealed record VmFailure(VmFailureKind Kind, string Message, string Remedy = "")
 {
+    // Guests and QEMUs have their words in both.
+    public string Message { get; init; } = Printable.OneLine(Message);
+
+    public string Remedy { get; init; } = Printable.OneLine(Remedy);
+
     public override string ToString() => Remedy.Length == 0 ? Message : $"{Message} ({Remedy})";
 }
 

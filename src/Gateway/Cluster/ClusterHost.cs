@@ -2,12 +2,16 @@ using System.Net;
 using System.Net.Sockets;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Kata.Files;
 
 namespace VmCacheCluster.Gateway.Cluster;
 
 /// <summary>The cluster's actors on this host: its disk, its names, its network.</summary>
 public sealed class ClusterHost(ClusterFile file, PeerProbe probe) : IClusterHost
 {
+    /// <summary>Of a file of seeds, in bytes.</summary>
+    private const int LargestSeeds = 1 << 20;
+
     public Task<ClusterMemory?> RecallAsync(CancellationToken cancel) => file.ReadAsync(cancel);
 
     public Task RememberAsync(ClusterMemory memory, CancellationToken cancel) => file.WriteAsync(memory, cancel);
@@ -24,7 +28,10 @@ public sealed class ClusterHost(ClusterFile file, PeerProbe probe) : IClusterHos
         {
             try
             {
-                addresses.AddRange(await ResolveAsync(seed, problems, cancel).ConfigureAwait(false));
+                var found = (await ResolveAsync(seed, problems, cancel).ConfigureAwait(false)).ToLookup(a => a.IsIPv6);
+                addresses.AddRange(found[false]);
+                if (!found[false].Any() && found[true].Any())
+                    problems.Add($"the seed {seed} has IPv6 addresses alone ({string.Join(", ", found[true])}), and the members of a cluster reach each other by IPv4");
             }
             catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException or ArgumentException)
             {
@@ -40,7 +47,7 @@ public sealed class ClusterHost(ClusterFile file, PeerProbe probe) : IClusterHos
         if (seed.Kind == SeedKind.File)
         {
             List<NodeAddress> listed = [];
-            foreach (var line in (await File.ReadAllLinesAsync(seed.Where, cancel).ConfigureAwait(false)).Select(l => l.Trim()).Where(l => l.Length > 0 && l[0] != '#'))
+            foreach (var line in (await Task.Run(() => RegularFile.ReadText(seed.Where, LargestSeeds), cancel).ConfigureAwait(false)).Split('\n').Select(l => l.Trim()).Where(l => l.Length > 0 && l[0] != '#'))
             {
                 if (NodeAddress.TryParse(line, out var address)) listed.Add(address);
                 else problems.Add($"{seed.Where}: \"{line}\" is no HOST:PORT");

@@ -2,12 +2,16 @@ using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Kata.Files;
 
 namespace VmCacheCluster.Gateway.Cluster;
 
 /// <summary>Who this node is, and whom it trusts: those whose certificates a private authority has signed.</summary>
 public sealed class TlsIdentity
 {
+    /// <summary>Of a certificate, a key, or the authorities.</summary>
+    public const int LargestFile = 1 << 20;
+
     private readonly X509Certificate2Collection _authorities;
 
     private TlsIdentity(X509Certificate2 certificate, X509Certificate2Collection authorities) => (Certificate, _authorities) = (certificate, authorities);
@@ -18,10 +22,10 @@ public sealed class TlsIdentity
     public static TlsIdentity Load(TlsFiles files)
     {
         var authorities = new X509Certificate2Collection();
-        Try(files.Authority, () => authorities.ImportFromPemFile(files.Authority));
+        Try(files.Authority, () => authorities.ImportFromPem(RegularFile.ReadText(files.Authority, LargestFile)));
         if (authorities.Count == 0) throw new TlsException($"{files.Authority} holds no certificate");
         X509Certificate2? certificate = null;
-        Try($"{files.Certificate} with the key {files.Key}", () => certificate = X509Certificate2.CreateFromPemFile(files.Certificate, files.Key));
+        Try($"{files.Certificate} with the key {files.Key}", () => certificate = X509Certificate2.CreateFromPem(RegularFile.ReadText(files.Certificate, LargestFile), RegularFile.ReadText(files.Key, LargestFile)));
         var identity = new TlsIdentity(certificate!, authorities);
         return identity.Problem(certificate) is { } problem ? throw new TlsException($"this node's own certificate, {files.Certificate}, is of no use: {problem}") : identity;
     }

@@ -13,14 +13,20 @@ public sealed record AppliedPool(PoolDefinition Definition, int Share, string So
 
     public PoolName Name => Definition.Name;
 
-    internal IReadOnlyList<Layer> Layers
+    /// <param name="faults">Gets what is wrong with its text: a member of the cluster sent it, or it lay on a disk.</param>
+    internal IReadOnlyList<Layer> Layers(ICollection<ConfigurationFault> faults)
     {
-        get
+        var prefix = $"pools.{Name}";
+        try
         {
-            var prefix = $"pools.{Name}";
             var own = new Layer(HoconText.Parse(Definition.Text), prefix, Source);
             return PoolFileReader.TotalOf(Definition) is null ? [own]
                 : [new Layer(ConfigNode.Of("vm-cache-number", Share.ToString(CultureInfo.InvariantCulture)), prefix, Dealt), own];
+        }
+        catch (FormatException e)
+        {
+            faults.Add(new ConfigurationFault(prefix, "", $"it is not valid HOCON: {e.Message}", Source, "apply the pool anew, or delete it"));
+            return [];
         }
     }
 }

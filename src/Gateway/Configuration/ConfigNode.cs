@@ -1,11 +1,9 @@
-using Akka.Configuration.Hocon;
-
 namespace VmCacheCluster.Gateway.Configuration;
 
 /// <summary>A HOCON value: text, an object, or a list (which no key of ours takes).</summary>
-internal sealed class ConfigNode
+public sealed class ConfigNode
 {
-    public static readonly ConfigNode Nothing = new() { Children = new Dictionary<string, ConfigNode>() };
+    public static readonly ConfigNode Nothing = Of(new Dictionary<string, ConfigNode>());
 
     public string? Text { get; private init; }
     public IReadOnlyDictionary<string, ConfigNode>? Children { get; private init; }
@@ -29,19 +27,20 @@ internal sealed class ConfigNode
         }
     }
 
-    private static ConfigNode Scalar(string text) => new() { Text = text };
+    public static readonly ConfigNode Null = new() { IsNull = true };
+
+    public static readonly ConfigNode Missing = new() { IsMissing = true };
+
+    public static readonly ConfigNode List = new();
+
+    /// <summary>Characters and values in it, with those of the objects below it.</summary>
+    public long Size { get; private init; } = 1;
+
+    public static ConfigNode Scalar(string text) => new() { Text = text, Size = 1 + text.Length };
+
+    public static ConfigNode Of(IReadOnlyDictionary<string, ConfigNode> children) =>
+        new() { Children = children, Size = 1 + children.Sum(c => c.Key.Length + c.Value.Size) };
 
     /// <summary>An object of one key.</summary>
-    public static ConfigNode Of(string key, string text) =>
-        new() { Children = new Dictionary<string, ConfigNode> { [key] = Scalar(text) } };
-
-    public static ConfigNode From(HoconValue? value)
-    {
-        if (value is null) return Nothing;
-        if (value.IsObject())
-            return new ConfigNode { Children = value.GetObject().Items.ToDictionary(i => i.Key, i => From(i.Value)) };
-        if (value.IsArray()) return new ConfigNode();
-        if (value.IsEmpty) return new ConfigNode { IsMissing = true };
-        return value.GetString() is { } text ? Scalar(text) : new ConfigNode { IsNull = true };
-    }
+    public static ConfigNode Of(string key, string text) => Of(new Dictionary<string, ConfigNode> { [key] = Scalar(text) });
 }

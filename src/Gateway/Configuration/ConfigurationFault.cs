@@ -31,16 +31,16 @@ public static class ConfigurationReport
         foreach (var fault in faults)
         {
             text.Append("  ").Append(fault.Key);
-            if (fault.Value.Length > 0) text.Append(" = ").Append(Printable(fault.Value));
+            if (fault.Value.Length > 0) text.Append(" = ").Append(Shown(fault.Value));
             text.Append(": ").Append(fault.Reason).Append("\n      in ").Append(fault.Source).Append('\n');
             if (fault.Remedy.Length > 0) text.Append("      -> ").Append(fault.Remedy).Append('\n');
         }
         return text.ToString();
     }
 
-    private static string Printable(string value)
+    private static string Shown(string value)
     {
-        var text = string.Concat(value.Select(c => char.IsControl(c) ? $"\\u{(int)c:x4}" : c.ToString()));
+        var text = Printable.OneLine(value);
         return text.Length <= 200 ? text : text[..200] + "...";
     }
 }

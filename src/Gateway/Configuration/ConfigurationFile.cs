@@ -1,11 +1,16 @@
 using System.Text;
+using VmCacheCluster.Kata.Files;
 
 namespace VmCacheCluster.Gateway.Configuration;
 
 /// <summary>Finds and reads the operator's file, and the reference that is in the binary.</summary>
 internal static class ConfigurationFile
 {
-    public static ConfigNode Reference()
+    private static readonly Lazy<ConfigNode> Known = new(ReadReference);
+
+    public static ConfigNode Reference() => Known.Value;
+
+    private static ConfigNode ReadReference()
     {
         using var stream = typeof(ConfigurationFile).Assembly.GetManifestResourceStream("reference.conf")!;
         using var reader = new StreamReader(stream);
@@ -15,19 +20,17 @@ internal static class ConfigurationFile
     /// <summary>The file's settings; nothing when no file is named and there is none at the default place.</summary>
     /// <param name="named">The path and who named it; null when nobody did.</param>
     /// <param name="fallback">The default place.</param>
+    /// <param name="environment">Where its references may lead.</param>
     /// <param name="faults">Gets a fault when the file cannot be read; settings of flags are checked nevertheless.</param>
     public static (ConfigNode Node, string Source) Read(
-        (string Path, string Source)? named, string fallback, ICollection<ConfigurationFault> faults)
+        (string Path, string Source)? named, string fallback, IReadOnlyDictionary<string, string> environment, ICollection<ConfigurationFault> faults)
     {
         if (named is null && !File.Exists(fallback)) return (ConfigNode.Nothing, "");
         var path = named?.Path ?? fallback;
         var by = named?.Source ?? "the default place";
         try
         {
-            if (Directory.Exists(path))
-                faults.Add(new ConfigurationFault(path, "", "it is a directory", by, "name a file"));
-            else
-                return (HoconText.Parse(File.ReadAllText(path, new UTF8Encoding(false, true))), $"file {path}");
+            return (HoconText.Parse(RegularFile.ReadText(path, Hocon.HoconLimits.Characters), environment), $"file {path}");
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -35,7 +38,7 @@ internal static class ConfigurationFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            faults.Add(new ConfigurationFault(path, "", $"it cannot be read: {e.Message}", by, "check its permissions"));
+            faults.Add(new ConfigurationFault(path, "", $"it cannot be read: {e.Message}", by, "name a text file that the daemon may read"));
         }
         catch (FormatException e)
         {

@@ -21,7 +21,7 @@ public static class ConfigurationLoader
         var faults = new List<ConfigurationFault>();
         var reference = ConfigurationFile.Reference();
         var overrides = new Overrides(flags, environment);
-        var (file, source) = ConfigurationFile.Read(overrides.ConfigFile, host.DefaultFile, faults);
+        var (file, source) = ConfigurationFile.Read(overrides.ConfigFile, host.DefaultFile, environment, faults);
         UnknownKeys.Find(file, reference, source, faults);
 
         var section = new Section(
@@ -126,7 +126,7 @@ public static class ConfigurationLoader
             [
                 .. isDefault ? overrides.OfDefaultPool : [],
                 new Layer(named.GetValueOrDefault(text), $"vmcache.pools.{text}", source),
-                .. applied.FirstOrDefault(a => a.Name == name)?.Layers ?? [],
+                .. applied.FirstOrDefault(a => a.Name == name)?.Layers(faults) ?? [],
                 new Layer(file["vmcache.pool-defaults"], "vmcache.pool-defaults", source),
             ];
             var last = new Layer(reference["vmcache.pool-defaults"], "vmcache.pool-defaults", "reference.conf");

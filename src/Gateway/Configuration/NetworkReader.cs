@@ -1,4 +1,5 @@
 using VmCacheCluster.Domain;
+using VmCacheCluster.Kata.Files;
 
 namespace VmCacheCluster.Gateway.Configuration;
 
@@ -6,6 +7,10 @@ namespace VmCacheCluster.Gateway.Configuration;
 internal sealed class NetworkReader(HostFacts host, ICollection<ConfigurationFault> faults)
 {
     private const string AddressRemedy = "give ADDRESS:PORT, such as 0.0.0.0:4750; an IPv6 address stands in brackets";
+
+    private const string NoIPv6 = "it is an IPv6 address, and the members of a cluster reach each other by IPv4 addresses or names alone";
+
+    private const string IPv6Remedy = "give an IPv4 address, or a name that stands for one";
 
     private static readonly string[] Wildcards = ["0.0.0.0", "::", "*"];
 
@@ -15,6 +20,13 @@ internal sealed class NetworkReader(HostFacts host, ICollection<ConfigurationFau
         if (!section.Choice("enabled", PoolReader.Switches).Value) return null;
         var listen = Address(section, "listen").Value!.Value;
         var advertise = Advertise(section, listen) ?? listen;
+        if (advertise.IsIPv6)
+        {
+            // What is advertised comes from one of these, or is the host's own and only address.
+            var (key, text) = section.Text("advertise", "").Value is { Length: > 0 } given ? ("advertise", given) : listen.IsIPv6 ? ("listen", $"{listen}") : ("advertise", advertise.Host);
+            faults.Add(new ConfigurationFault($"vmcache.cluster.{key}", text, NoIPv6, section.Text(key, "").Source, IPv6Remedy));
+        }
+
         var peerPort = section.Number("peer-port", 1, 65535);
         if (peerPort.Value == listen.Port) faults.Add(peerPort.Fault("it is the port of vmcache.cluster.listen too", "give another one"));
         var seeds = Seeds(section);
@@ -105,7 +117,7 @@ internal sealed class NetworkReader(HostFacts host, ICollection<ConfigurationFau
                 : text.StartsWith("file:", StringComparison.Ordinal) ? new Seed(SeedKind.File, text[5..])
                 : new Seed(SeedKind.Address, text);
             var fault = seed.Kind == SeedKind.File ? seed.Where.StartsWith('/') ? null : "it is no absolute path"
-                : NodeAddress.TryParse(seed.Where, out _) ? null : "it is no HOST:PORT";
+                : !NodeAddress.TryParse(seed.Where, out var at) ? "it is no HOST:PORT" : at.IsIPv6 ? NoIPv6 : null;
             if (fault is null) seeds.Add(seed);
             else faults.Add(given.Fault($"\"{text}\": {fault}", "give HOST:PORT, dns:NAME:PORT or file:/PATH, with commas between"));
         }
@@ -136,7 +148,7 @@ internal sealed class NetworkReader(HostFacts host, ICollection<ConfigurationFau
             var path = section.Path(name);
             try
             {
-                using var _ = System.IO.File.OpenRead(path.Value);
+                _ = RegularFile.Read(path.Value, VmCacheCluster.Gateway.Cluster.TlsIdentity.LargestFile);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

@@ -9,6 +9,9 @@ public static class PoolFileReader
     /// <summary>How many VMs all hosts of the cluster keep warm together, instead of vm-cache-number on each.</summary>
     public const string Total = "total";
 
+    /// <summary>Of which a host makes pools at all, each with actors and VMs of its own.</summary>
+    public const int Most = 256;
+
     private const string Source = "the pool file";
 
     private const string Shape = "write vmcache.pools { NAME { vm-cache-number = 4 } }";
@@ -39,6 +42,12 @@ public static class PoolFileReader
             return new Dictionary<PoolName, string>();
         }
 
+        if (pools.Count > Most)
+        {
+            faults.Add(new ConfigurationFault(root, "", $"there are {pools.Count} pools, of at most {Most}", Source, "a pool is a kind of VM: many VMs of one kind are one pool's vm-cache-number"));
+            return new Dictionary<PoolName, string>();
+        }
+
         var read = new Dictionary<PoolName, string>();
         foreach (var (name, pool) in pools)
         {
@@ -55,7 +64,17 @@ public static class PoolFileReader
 
     /// <returns>Null: it has none.</returns>
     public static int? TotalOf(PoolDefinition pool)
-        => pool.Deleted ? null : HoconText.Parse(pool.Text)[Total]?.Text is { } text && int.TryParse(text, out var total) ? total : null;
+    {
+        try
+        {
+            return !pool.Deleted && HoconText.Parse(pool.Text)[Total]?.Text is { } text && int.TryParse(text, out var total) ? total : null;
+        }
+        catch (FormatException)
+        {
+            // A fault of its own when the pool is read.
+            return null;
+        }
+    }
 
     private static IEnumerable<(string Key, ConfigNode Node)> Others(ConfigNode file, string root)
     {

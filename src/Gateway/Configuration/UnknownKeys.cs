@@ -3,6 +3,9 @@ namespace VmCacheCluster.Gateway.Configuration;
 /// <summary>Finds keys that nobody reads: reference.conf has them all.</summary>
 internal static class UnknownKeys
 {
+    /// <summary>Of so many faults nobody reads the rest, and looking for the key that was meant takes its time.</summary>
+    private const int MostMeant = 50;
+
     public static void Find(ConfigNode file, ConfigNode reference, string source, ICollection<ConfigurationFault> faults)
     {
         Compare(file, "", ["vmcache"], source, faults);
@@ -39,7 +42,7 @@ internal static class UnknownKeys
         foreach (var (key, value) in node.Children ?? new Dictionary<string, ConfigNode>())
         {
             if (names.Contains(key)) continue;
-            var meant = Nearest.To(key, names);
+            var meant = faults.Count < MostMeant ? Nearest.To(key, names) : null;
             faults.Add(new ConfigurationFault(
                 prefix + key, value.Shown, "there is no such key", source,
                 meant is null ? "remove it; the keys are in reference.conf" : $"did you mean {prefix}{meant}?"));

@@ -17,6 +17,9 @@ public sealed class PoolDirectory(
     StartingPools start, PoolsFile file, HostPools pools, RolloutEnds ends, IRequiredActor<GatewayActor> gateway, PeerChannels peers, TimeProvider time, ILogger<PoolDirectory> log)
     : BackgroundService, IAppliedPools
 {
+    /// <summary>Of a member's pools, with those that were deleted: more are no news but a flood.</summary>
+    private const int MostOfPeer = 4096;
+
     private static readonly TimeSpan PullTimeout = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
@@ -26,6 +29,9 @@ public sealed class PoolDirectory(
     private volatile string _problem = start.Problem ?? "";
 
     public PoolCatalog Catalog => _catalog;
+
+    /// <summary>The pools of this host's own configuration.</summary>
+    public IReadOnlyList<PoolOptions> Own => start.Own;
 
     /// <summary>Why this host's pools are not all as they were applied; empty: they are.</summary>
     public string Problem => _problem;
@@ -74,6 +80,7 @@ public sealed class PoolDirectory(
             throw new IOException(e.Status.Detail, e);
         }
 
+        if (known.Pools.Count > MostOfPeer) throw new IOException($"it tells of {known.Pools.Count} pools, of at most {MostOfPeer}");
         var definitions = known.Pools.Where(p => PoolName.TryParse(p.Pool, out _)).Select(p => new PoolDefinition(new PoolName(p.Pool), p.Version, p.Text, p.Deleted)).ToList();
         await ChangeAsync(catalog => catalog.Merge(definitions), cancel).ConfigureAwait(false);
     }

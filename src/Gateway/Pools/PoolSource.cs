@@ -12,7 +12,11 @@ public sealed class PoolSource(Func<IReadOnlyList<AppliedPool>, ConfigurationRes
     /// <param name="definitions">With this host's shares.</param>
     /// <param name="source">For a person: where they come from.</param>
     public ConfigurationResult Load(IEnumerable<(PoolDefinition Definition, int Share)> definitions, string source = Stored)
-        => load([.. definitions.Where(d => !d.Definition.Deleted).Select(d => new AppliedPool(d.Definition, d.Share, source))]);
+    {
+        var pools = definitions.Where(d => !d.Definition.Deleted).Select(d => new AppliedPool(d.Definition, d.Share, source)).ToList();
+        return pools.Count <= PoolFileReader.Most ? load(pools)
+            : new ConfigurationResult(null, [new ConfigurationFault("pools", "", $"{pools.Count} pools were applied, of at most {PoolFileReader.Most}", source, "delete some: vmcache pool delete")]);
+    }
 
     public ConfigurationResult InEffect(PoolCatalog catalog) => Load(catalog.Pools.Values.Select(p => (p.InEffect, p.Share)));
 
@@ -25,17 +29,24 @@ public sealed class PoolSource(Func<IReadOnlyList<AppliedPool>, ConfigurationRes
 /// <param name="Problem">Why these pools are not there; null: they are.</param>
 public sealed record StartingPools(ConfigurationResult Loaded, PoolCatalog Catalog, PoolSource Source, string? Problem = null)
 {
+    /// <summary>The pools of the host's own configuration, as they would be if none were applied.</summary>
+    public IReadOnlyList<PoolOptions> Own { get; init; } = [];
+
     /// <summary>Options that were not read: what is applied leaves them as they are.</summary>
     public static StartingPools Of(NodeOptions options)
     {
         var loaded = new ConfigurationResult(options, []);
-        return new StartingPools(loaded, PoolCatalog.Empty, new PoolSource(_ => loaded));
+        return new StartingPools(loaded, PoolCatalog.Empty, new PoolSource(_ => loaded)) { Own = options.Pools };
     }
 
     public static StartingPools Read(PoolSource source)
     {
         var bare = source.Load([]);
-        if (bare.Options is not { } options) return new StartingPools(bare, PoolCatalog.Empty, source);
+        return bare.Options is { } options ? Read(source, bare, options) with { Own = options.Pools } : new StartingPools(bare, PoolCatalog.Empty, source);
+    }
+
+    private static StartingPools Read(PoolSource source, ConfigurationResult bare, NodeOptions options)
+    {
         try
         {
             var catalog = new PoolsFile(options.StateDirectory).Read();

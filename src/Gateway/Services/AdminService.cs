@@ -32,6 +32,8 @@ public sealed class AdminService(
         {
             Pid = Environment.ProcessId,
             Endpoint = options.Endpoint,
+            RunDirectory = options.RunDirectory,
+            TemplateDirectory = options.TemplateDirectory,
             Version = Version,
             StartedAt = Timestamp.FromDateTimeOffset(start.At),
         };

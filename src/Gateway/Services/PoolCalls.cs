@@ -33,6 +33,7 @@ public sealed class PoolCalls(PoolDirectory directory)
     public GetPoolsResponse Get(GetPoolsRequest request)
     {
         var response = new GetPoolsResponse { Problem = directory.Problem };
+        response.HostPools.AddRange(directory.Own.OrderBy(p => p.Name.Value, StringComparer.Ordinal).Select(p => new ConfiguredPool { Pool = p.Name.Value, Target = (uint)p.VmCacheNumber }));
         response.Pools.AddRange(directory.Catalog.Pools.Values
             .Where(p => request.Deleted || !p.Wanted.Deleted)
             .OrderBy(p => p.Wanted.Name.Value, StringComparer.Ordinal)

@@ -43,6 +43,24 @@ internal sealed class Companions(VmPaths paths, IReadOnlyList<Companion> all) : 
         }
     }
 
+    /// <summary>Why a VM could not be started, when that was a companion's doing: QEMU only says that nobody answers it.</summary>
+    public async Task<VmFailure?> WhyRefusedAsync()
+    {
+        foreach (var companion in all)
+        {
+            await Task.WhenAny(companion.Exited, Task.Delay(Together)).ConfigureAwait(false);
+            if (!companion.Exited.IsCompleted) continue;
+            var how = await companion.Exited.ConfigureAwait(false);
+            // It ends in good order when its QEMU does.
+            if (how.EndsWith("status 0", StringComparison.Ordinal)) continue;
+            var last = LogTail.Last(LogTail.Read(Companion.Log(paths, companion.Name)), 1);
+            return new VmFailure(
+                VmFailureKind.Start, $"{companion.Name} did not serve, it {how}{(last.Length > 0 ? $": {last}" : "")}", $"see what Kata's configuration says of {companion.Name} and its arguments");
+        }
+
+        return null;
+    }
+
     private string Said(string name) => LogTail.Read(Companion.Log(paths, name)) is { Length: > 0 } log ? ": " + log.ReplaceLineEndings(" | ") : "";
 
     /// <summary>They have nobody to serve any more.</summary>

@@ -91,7 +91,10 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         }
         catch (Exception cause)
         {
-            var left = await UndoAsync(paths, state, process, monitor, new Companions(paths, companions)).ConfigureAwait(false);
+            var all = new Companions(paths, companions);
+            var refused = cause is VmFailedException ? await all.WhyRefusedAsync().ConfigureAwait(false) : null;
+            var left = await UndoAsync(paths, state, process, monitor, all).ConfigureAwait(false);
+            if (refused is not null) throw new VmFailedException(refused, cause) { Left = left };
             if (cause is OperationCanceledException)
                 throw new VmFailedException(new VmFailure(VmFailureKind.Cancelled, "the start of the VM was given up"), cause) { Left = left };
             if (left is not null && cause is VmFailedException failed) throw new VmFailedException(failed.Failure, cause) { Left = left };

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using VmCacheCluster.Kata.Files;
 
 namespace VmCacheCluster.Kata.Configuration;
 
@@ -39,12 +40,7 @@ public sealed partial class LinuxKataHost : IKataHost
     public long SizeOf(string path) => new FileInfo(path).Length;
 
     /// <inheritdoc/>
-    public byte[] Read(string path, int most)
-    {
-        using var file = File.OpenRead(path);
-        var bytes = new byte[most];
-        return bytes[..file.ReadAtLeast(bytes, most, throwOnEndOfStream: false)];
-    }
+    public byte[] Read(string path, int most) => RegularFile.Begin(path, most);
 
     /// <inheritdoc/>
     public IReadOnlyList<string> DropIns(string directory) =>

@@ -99,6 +99,13 @@ public sealed class KataShapeSpecs : IAsyncLifetime
         fault = await Assert.ThrowsAsync<VmFailedException>(() => _house.BootAsync(Spec(shape with { VirtioFsDaemon = "/nowhere/virtiofsd" })));
         Assert.Contains("cannot execute /nowhere/virtiofsd", fault.Message, StringComparison.Ordinal);
         _house.AssertEmpty();
+
+        var refusing = Path.Combine(_house.Root, "refusing");
+        File.WriteAllText(refusing, "#!/bin/sh\necho 'starting' >&2\necho 'error: unknown cache policy' >&2\nexit 3\n");
+        File.SetUnixFileMode(refusing, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        fault = await Assert.ThrowsAsync<VmFailedException>(() => _house.BootAsync(Spec(shape with { VirtioFsDaemon = refusing })));
+        Assert.Contains("virtiofsd did not serve, it exited with status 3: error: unknown cache policy", fault.Message, StringComparison.Ordinal);
+        _house.AssertEmpty();
     }
 
     private static VmSpec Spec(KataShape shape) => HypervisorHouse.Spec() with { MaxCpus = 2, MemorySlots = 2, MaxMemoryMiB = 1024, Kata = shape };

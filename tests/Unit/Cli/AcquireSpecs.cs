@@ -202,4 +202,32 @@ public sealed class AcquireSpecs
         host.PlayPool(guest);
         return host;
     }
+
+    /// <summary>Nobody writes into the FIFO, and /dev/zero has no end: neither may keep the caller beyond its time limit.</summary>
+    [Fact]
+    public async Task Takes_no_file_that_may_never_end()
+    {
+        var directory = Directory.CreateTempSubdirectory("vmf");
+        var fifo = Path.Combine(directory.FullName, "fifo");
+        using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", [fifo])) await mkfifo.WaitForExitAsync();
+
+        foreach (var (args, reason) in new (string[], string)[]
+        {
+            (["acquire", "--file", $"{fifo}:/a"], $"--file '{fifo}' cannot be read: it is a FIFO"),
+            (["acquire", "--file", "/dev/zero:/a"], "--file '/dev/zero' cannot be read: it is a device"),
+            (["acquire", "--file", "/:/a"], "it is a directory"),
+            (["pool", "apply", "-f", fifo], $"{fifo} cannot be read: it is a FIFO"),
+            (["pool", "apply", "-f", "/dev/zero"], "it is a device"),
+            (["kata", "check", fifo], "it is a FIFO"),
+            (["status", "--endpoint", "https://127.0.0.1:1", "--tls-certificate", fifo, "--tls-key", fifo, "--tls-ca", fifo], "it is a FIFO"),
+        })
+        {
+            var run = await Task.Run(() => CliRun.Of([.. args])).WaitAsync(TimeSpan.FromSeconds(60));
+
+            Assert.NotEqual(ExitCode.Ok, run.Exit);
+            Assert.Contains(reason, run.Error);
+        }
+
+        directory.Delete(recursive: true);
+    }
 }

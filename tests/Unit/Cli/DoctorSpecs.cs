@@ -191,4 +191,39 @@ public sealed class DoctorSpecs
         Assert.Equal("/bin/echo", facts.Path);
         Assert.NotNull(facts.VersionLine);
     }
+
+    [Fact]
+    public async Task Looks_at_the_directories_that_the_daemon_has_and_not_at_the_usual_ones()
+    {
+        await using var node = await FakeNode.StartAsync(new FakeNode.Answers { GetStatus = () => new NodeStatus { RunDirectory = "/nowhere/run", TemplateDirectory = "/nowhere/else" } });
+
+        var asked = await CliRun.Of("doctor", "--endpoint", node.Endpoint);
+        var given = await CliRun.Of("doctor", "--endpoint", node.Endpoint, "--run-dir", "/given");
+
+        Assert.Contains("/nowhere/run ", asked.Out);
+        Assert.Contains("/nowhere/else ", asked.Out);
+        Assert.DoesNotContain("/run/vmcache ", asked.Out);
+        Assert.Contains("/given ", given.Out);
+        Assert.Contains("/given/templates ", given.Out);
+    }
+
+    [Fact]
+    public async Task Lists_all_pools_with_where_each_comes_from()
+    {
+        await using var node = await FakeNode.StartAsync(new FakeNode.Answers
+        {
+            GetPools = () => new GetPoolsResponse
+            {
+                HostPools = { new ConfiguredPool { Pool = "both", Target = 1 }, new ConfiguredPool { Pool = "default", Target = 2 } },
+                Pools = { new AppliedPool { Pool = "both", Text = "vm-cache-number = \"3\"\n" }, new AppliedPool { Pool = "web", Text = "total = \"6\"\n", Share = 2 } },
+            },
+        });
+
+        var lines = (await CliRun.Of("pool", "list", "--endpoint", node.Endpoint)).Out.Split('\n');
+
+        Assert.Matches("^POOL +FROM +AGE +TARGET +SETTINGS", lines[0]);
+        Assert.Matches("^default +vmcache.conf +- +2 here +-", lines[1]);
+        Assert.Matches("^both +vmcache.conf, applied +.* 3 each +1", lines[2]);
+        Assert.Matches("^web +applied +.* 6 together, 2 here +1", lines[3]);
+    }
 }

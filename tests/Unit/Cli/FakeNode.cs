@@ -66,6 +66,8 @@ internal sealed class FakeNode : IAsyncDisposable
 
         public Func<NodeStatus> GetStatus { get; init; } = () => new NodeStatus();
 
+        public Func<GetPoolsResponse> GetPools { get; init; } = () => new GetPoolsResponse();
+
         public List<string> Released { get; } = [];
 
         public static RpcException Status(StatusCode code, string detail) => new(new Status(code, detail));
@@ -101,5 +103,8 @@ internal sealed class FakeNode : IAsyncDisposable
     {
         public override Task<NodeStatus> GetStatus(GetStatusRequest request, ServerCallContext context) =>
             Task.FromResult(answers.GetStatus());
+
+        public override Task<GetPoolsResponse> GetPools(GetPoolsRequest request, ServerCallContext context) =>
+            Task.FromResult(answers.GetPools());
     }
 }

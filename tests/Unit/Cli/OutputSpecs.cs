@@ -36,8 +36,34 @@ public sealed class OutputSpecs
     }
 
     [Fact]
-    public void Takes_what_a_terminal_obeys_out_of_foreign_text() =>
-        Assert.Equal("a b [31mc", Table.OneLine($"a\r\n  b\t{Escape}[31mc\a"));
+    public void Shows_what_a_terminal_would_obey_in_foreign_text() =>
+        Assert.Equal("a b \\u001b[31mc\\u0007", Table.OneLine($"a\r\n  b\t{Escape}[31mc\a"));
+
+    [Fact]
+    public void Lets_nothing_pass_to_the_terminal_but_its_own_colours()
+    {
+        using var terminal = new StringWriter();
+        using var writer = new PrintableWriter(terminal);
+
+        writer.Write($"{Escape}[31mred{Escape}[0m {Escape}[2J");
+        writer.Write('\r');
+        writer.WriteLine("\u202e😀");
+
+        Assert.Equal($"{Escape}[31mred{Escape}[0m \\u001b[2J\\u000d\\u202e😀\n", terminal.ToString());
+    }
+
+    /// <summary>The encoder leaves DEL's neighbours and the marks of direction as they are; programs read them back as they were.</summary>
+    [Fact]
+    public void Is_json_that_programs_read_and_no_terminal_obeys()
+    {
+        using var terminal = new StringWriter();
+        const string hostile = "\e]0;x\a\u202e\u009b\u007f\r\n\"\\u2066";
+
+        new PrintableWriter(terminal).Write(Json.Text(new ErrorView(new ErrorBody("INTERNAL", "X", hostile, null, null)), Json.Views.ErrorView));
+
+        Assert.DoesNotContain(terminal.ToString(), c => c != '\n' && VmCacheCluster.Domain.Printable.IsUnsafe(c));
+        Assert.Equal(hostile, System.Text.Json.JsonDocument.Parse(terminal.ToString()).RootElement.GetProperty("error").GetProperty("message").GetString());
+    }
 
     [Theory]
     [InlineData("500ms", 500)]

@@ -35,10 +35,23 @@ public sealed class NetworkReaderSpecs : IDisposable
     [Fact]
     public void Reads_seeds_and_labels()
     {
-        var cluster = Cluster("tls.enabled = off, seeds = \"a:1, dns:nodes.local:4750,file:/srv/nodes\", labels = \"zone=a, disk = nvme\", advertise = \"fd00::1\"");
+        var cluster = Cluster("tls.enabled = off, seeds = \"a:1, dns:nodes.local:4750,file:/srv/nodes\", labels = \"zone=a, disk = nvme\"");
         Assert.Equal([new Seed(SeedKind.Address, "a:1"), new Seed(SeedKind.Dns, "nodes.local:4750"), new Seed(SeedKind.File, "/srv/nodes")], cluster.Seeds);
         Assert.Equal([("disk", "nvme"), ("zone", "a")], cluster.Labels.Select(l => (l.Key, l.Value)).Order());
-        Assert.Equal(new NodeAddress("fd00::1", 4750), cluster.Advertise);
+    }
+
+    [Theory]
+    [InlineData("advertise = \"fd00::1\"", "vmcache.cluster.advertise")]
+    [InlineData("advertise = \"[fd00::1]:99\"", "vmcache.cluster.advertise")]
+    [InlineData("listen = \"[fd00::1]:4750\"", "vmcache.cluster.listen")]
+    [InlineData("seeds = \"a:1, [fd00::2]:4750\"", "vmcache.cluster.seeds")]
+    [InlineData("seeds = \"dns:[fd00::2]:4750\"", "vmcache.cluster.seeds")]
+    public void Refuses_ipv6_addresses_by_which_no_member_would_ever_join(string text, string key)
+    {
+        var fault = Assert.Single(Load($"vmcache.cluster {{ enabled = on, tls.enabled = off, {text} }}").Faults);
+
+        Assert.Equal(key, fault.Key);
+        Assert.Contains("IPv6", fault.Reason);
     }
 
     [Fact]

@@ -36,6 +36,43 @@ public class PoolFileReaderSpecs
     public void Tells_how_many_all_hosts_keep_warm_together(string text, int? total)
         => Assert.Equal(total, PoolFileReader.TotalOf(new PoolDefinition(new PoolName("a"), 1, PoolFileReader.Read(text, [])[new PoolName("a")])));
 
+    [Theory]
+    [InlineData("pools { a { memory = ${HOME} } }", "line 1, column 22")]
+    [InlineData("pools {\n  a { memory = [$] } }", "line 2, column 17")]
+    public void Names_the_place_of_what_cannot_be_read(string text, string place)
+    {
+        var faults = new List<ConfigurationFault>();
+
+        Assert.Empty(PoolFileReader.Read(text, faults));
+
+        Assert.Contains(place, Assert.Single(faults).Reason);
+    }
+
+    [Fact]
+    public void Refuses_more_pools_than_a_host_makes()
+    {
+        var faults = new List<ConfigurationFault>();
+
+        Assert.Empty(PoolFileReader.Read(string.Concat(Enumerable.Range(0, 257).Select(i => $"pools.p{i} {{ }}\n")), faults));
+
+        Assert.Contains("there are 257 pools, of at most 256", Assert.Single(faults).Reason);
+    }
+
+    /// <summary>A member of another version, or a file on the disk.</summary>
+    [Fact]
+    public void Is_a_fault_of_its_own_when_what_was_applied_elsewhere_cannot_be_read()
+    {
+        var source = new PoolSource(applied => ConfigurationLoader.Load(
+            new CommandLineValues(), new Dictionary<string, string>(), new HostFacts(8, 16384, "/guest", "/none"), applied: applied));
+        var broken = new PoolDefinition(new PoolName("web"), 1, "memory = ${a}\na = [$]");
+
+        var fault = Assert.Single(source.Load([(broken, 0)]).Faults);
+
+        Assert.Equal("pools.web", fault.Key);
+        Assert.Contains("line 1, column 10", fault.Reason);
+        Assert.Null(PoolFileReader.TotalOf(broken));
+    }
+
     [Fact]
     public async Task Gives_a_host_its_share_and_its_own_file_the_last_word()
     {

@@ -40,7 +40,7 @@ public sealed class SeedSpecs : IDisposable
         Assert.StartsWith($"the seed {Nowhere} cannot be resolved: ", all.Problems[0], StringComparison.Ordinal);
         Assert.StartsWith($"the seed dns:{Nowhere} cannot be resolved: ", all.Problems[1], StringComparison.Ordinal);
         Assert.Equal($"{file}: \"somewhere\" is no HOST:PORT", all.Problems[2]);
-        Assert.StartsWith($"the seed file:{file}.not cannot be resolved: Could not find file", all.Problems[3], StringComparison.Ordinal);
+        Assert.StartsWith($"the seed file:{file}.not cannot be resolved: there is no file", all.Problems[3], StringComparison.Ordinal);
     }
 
     private Task<SeedsResolved> ResolveAsync(SeedKind kind, string where) => _host.ResolveAsync([new Seed(kind, where)], CancellationToken.None);
