@@ -10,7 +10,10 @@ internal static class ViewOf
     /// <param name="endpoint">The socket that was asked, for a node that does not name its own.</param>
     internal static StatusView Status(NodeStatus node, string endpoint) => new(
         node.Pid, node.Endpoint.Length > 0 ? node.Endpoint : endpoint, Set(node.Version), At(node.StartedAt),
-        [.. node.Pools.Select(Pool)]);
+        [.. node.Pools.Select(Pool)], Usage(node.OpenFiles), Usage(node.LocalConnections),
+        node.NetworkConnections.Count > 0 ? [.. node.NetworkConnections.Select(u => Usage(u)!)] : null);
+
+    private static UsageView? Usage(Usage? usage) => usage is null ? null : new UsageView(usage.Used, usage.Limit);
 
     internal static BaseVmView BaseVm(Vm vm, ResumeTimes? resumed) => new(
         vm.Id, vm.Pid, vm.Qmp, vm.Agent, vm.Console, vm.Cpus, vm.MemoryMib, Words.Of(vm.MadeBy), Words.Of(vm.Served),

@@ -3,7 +3,10 @@ namespace VmCacheCluster.Cli.Output;
 // What `-o json` prints. Scripts rely on these names: fields are only ever added. What is null is left out.
 
 internal sealed record StatusView(
-    long Pid, string Endpoint, string? Version, DateTimeOffset? StartedAt, IReadOnlyList<PoolView> Pools);
+    long Pid, string Endpoint, string? Version, DateTimeOffset? StartedAt, IReadOnlyList<PoolView> Pools,
+    UsageView? OpenFiles = null, UsageView? LocalConnections = null, IReadOnlyList<UsageView>? NetworkConnections = null);
+
+internal sealed record UsageView(uint Used, uint Limit);
 
 internal sealed record PoolView(
     string Name, uint Target, uint Warm, uint Warming, uint Leased, uint Waiting, string Reason,

@@ -6,13 +6,14 @@ using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Gateway.Cluster;
+using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Gateway.Pools;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
 
 namespace VmCacheCluster.Gateway.Services;
 
 /// <summary>vmcache.v1.Admin.</summary>
-public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start, ClusterQueries cluster, NodeRoutes nodes, PoolCalls pools, CordonMark cordon) : Admin.AdminBase
+public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start, ClusterQueries cluster, NodeRoutes nodes, PoolCalls pools, CordonMark cordon, ConnectionGates? gates = null) : Admin.AdminBase
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
@@ -32,8 +33,18 @@ public sealed class AdminService(IRequiredActor<GatewayActor> gateway, NodeOptio
             StartedAt = Timestamp.FromDateTimeOffset(start.At),
         };
         status.Pools.AddRange(node.Pools.Select(p => V1Mapping.ToPool(p, options.Endpoint)));
+        if (gates is not null) AddUsage(status, gates);
         if (request.Memory) await Task.Run(() => AddMemory(status), context.CancellationToken);
         return status;
+    }
+
+    private static void AddUsage(NodeStatus status, ConnectionGates gates)
+    {
+        status.OpenFiles = new Usage { Used = (uint)DescriptorLimit.Used, Limit = (uint)DescriptorLimit.Now };
+        status.LocalConnections = Of(gates.Local);
+        status.NetworkConnections.AddRange(gates.Network.Select(Of));
+
+        static Usage Of(ConnectionGate gate) => new() { Used = (uint)gate.Open, Limit = (uint)gate.Limit };
     }
 
     private static void AddMemory(NodeStatus status)
