@@ -12,10 +12,11 @@ namespace VmCacheCluster.Actors.Node;
 /// longer configured goes on with target 0), others are ended, and what cannot be known to be ours is left alone. Callers
 /// queue at the gateway meanwhile.
 /// </summary>
-public sealed class NodeActor : ReceiveActor
+public sealed class NodeActor : ReceiveActor, IWithTimers
 {
-    private const int ReapsAtOnce = 8;
     private const string PoolPrefix = "pool-";
+
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
     private static readonly CordonPool Cordoned = new("this host is cordoned: `vmcache node uncordon` lets it keep VMs warm again");
 
@@ -34,6 +35,7 @@ public sealed class NodeActor : ReceiveActor
     private bool _drained;
     private CordonPool? _cordon;
     private bool _open;
+    private string? _lookFailure;
     private (ApplyPools Pools, IActorRef Asker)? _early;
     private NodePools _configured;
 
@@ -52,7 +54,7 @@ public sealed class NodeActor : ReceiveActor
         Receive<GatewayStarted>(_ => Introduce());
         Receive<Looked>(looked => Open(looked.Found));
         Receive<LookFailed>(failed => OnLookFailed(failed.Cause));
-        Receive<Reaped>(OnReaped);
+        Receive<LookDue>(_ => Look());
         Receive<DrainNode>(_ => OnDrain(Sender));
         Receive<CordonNode>(OnCordon);
         Receive<ApplyPools>(apply => OnApply(apply, Sender));
@@ -61,6 +63,8 @@ public sealed class NodeActor : ReceiveActor
         Receive<StopNode>(OnStop);
         Receive<PoolStopped>(stopped => { _stopping.Remove(stopped.Name); FinishStop(); });
     }
+
+    public ITimerScheduler Timers { get; set; } = null!;
 
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Restart);
 
@@ -90,17 +94,22 @@ public sealed class NodeActor : ReceiveActor
     private void Look() => _ports.Vms.Hypervisor.FindAsync(CancellationToken.None)
         .PipeTo(Self, success: found => new Looked(found), failure: e => new LookFailed(e));
 
+    /// <summary>To start without it would be to lose the leases that are on record there.</summary>
     private void OnLookFailed(Exception cause)
     {
-        _log.Error(cause, "what an earlier daemon left could not be looked at; starting without it");
-        Open([]);
+        if (_open || _stopAsker is not null) return;
+        if (cause.Message != _lookFailure)
+            _log.Error("what an earlier daemon left cannot be looked at; the pools open once it can: {0}", cause.Message);
+        _lookFailure = cause.Message;
+        Timers.StartSingleTimer(nameof(LookDue), LookDue.Instance, LookAgain);
     }
 
     private void Open(IReadOnlyList<FoundVm> found)
     {
         if (_open || _stopAsker is not null) return;
         var judged = found.Select(f => (Found: f, Verdict: AdoptionRules.Classify(f, WantedBy(f.Facts?.Spec.Pool)))).ToLookup(j => j.Verdict.What);
-        ReapAsync([.. judged[Adoption.Reap].Select(j => j.Found)]).PipeTo(Self);
+        if (judged[Adoption.Reap].Select(j => j.Found).ToList() is { Count: > 0 } leftovers)
+            Context.ActorOf(Props.Create(() => new LeftoversActor(_ports.Vms.Hypervisor, leftovers)));
         foreach (var (left, verdict) in judged[Adoption.Quarantine]) _log.Warning("VM {0} is left alone: {1}", left.Id, verdict.Reason);
 
         var adopted = judged[Adoption.Adopt].Select(j => j.Found).ToLookup(f => f.Facts!.Spec.Pool);
@@ -212,31 +221,6 @@ public sealed class NodeActor : ReceiveActor
         if (_open) _gateway.Tell(NodeOpened.Instance);
     }
 
-    private async Task<Reaped> ReapAsync(IReadOnlyList<FoundVm> found)
-    {
-        var problems = new System.Collections.Concurrent.ConcurrentBag<string>();
-        var options = new ParallelOptions { MaxDegreeOfParallelism = ReapsAtOnce };
-        await Parallel.ForEachAsync(found, options, async (vm, cancel) =>
-        {
-            try
-            {
-                await _ports.Vms.Hypervisor.ReapAsync(vm, cancel).ConfigureAwait(false);
-                if (vm.Problem is not null) problems.Add($"VM {vm.Id}: {vm.Problem}");
-            }
-            catch (Exception e) when (e is VmFailedException or IOException or UnauthorizedAccessException)
-            {
-                problems.Add($"VM {vm.Id}: {e.Message}");
-            }
-        }).ConfigureAwait(false);
-        return new Reaped(found.Count, [.. problems]);
-    }
-
-    private void OnReaped(Reaped reaped)
-    {
-        if (reaped.Count > 0) _log.Info("{0} VMs of an earlier daemon that nobody held were ended", reaped.Count);
-        foreach (var problem in reaped.Problems) _log.Warning("left by an earlier daemon: {0}", problem);
-    }
-
     private void OnStop(StopNode stop)
     {
         _stopAsker = Sender;
@@ -257,5 +241,5 @@ public sealed class NodeActor : ReceiveActor
 
     private sealed record Looked(IReadOnlyList<FoundVm> Found);
     private sealed record LookFailed(Exception Cause);
-    private sealed record Reaped(int Count, IReadOnlyList<string> Problems);
+    private sealed record LookDue { public static readonly LookDue Instance = new(); }
 }

@@ -59,6 +59,8 @@ internal sealed class FaultScenario(ActorSystem system, CrashHost host, PortFaul
         await _daemon.RestAsync();
 
         await _daemon.KillAsync();
+        var started = VmId.New();
+        lock (host.Hypervisor.Found) host.Hypervisor.Found.Add(new FoundVm(started, null, null, FoundProcess.Alive, null) { Record = FoundRecord.Missing });
         await StartAsync();
         await UseAsync(lease);
         await RenewAsync(lease, Ttl);
@@ -155,7 +157,7 @@ internal sealed class FaultScenario(ActorSystem system, CrashHost host, PortFaul
     private async Task ReleaseAsync(BaseVmGranted vm)
     {
         host.History.Add(new HistoryEvent.Released(vm.Facts.Id));
-        await _daemon.AskAsync(new ReleaseVm(vm.Facts.Id, vm.Lease?.Record.Token));
+        await AnsweredAsync(new ReleaseVm(vm.Facts.Id, vm.Lease?.Record.Token));
     }
 
     /// <summary>A caller leaves before it is answered; what it was to have goes to others, or ends.</summary>
@@ -178,7 +180,18 @@ internal sealed class FaultScenario(ActorSystem system, CrashHost host, PortFaul
 
     private async Task<T?> TwiceAsync<T>(object question) where T : class => await AnsweredAsync(question) as T ?? await AnsweredAsync(question) as T;
 
-    private Task<object> AnsweredAsync(object question) => _daemon.AskAsync(question);
+    /// <summary>Time goes on meanwhile: what failed is tried again later.</summary>
+    private async Task<object> AnsweredAsync(object question)
+    {
+        var answer = _daemon.AskAsync(question);
+        for (var looks = 1; !answer.IsCompleted; looks++)
+        {
+            await _daemon.LookAsync();
+            if (looks % 20 == 0) host.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        return await answer;
+    }
 
     private static LeaseWish Wish(int cpus = 0, int memory = 0, string? sandbox = null, string key = "", TimeSpan? ttl = null) => new(
         cpus, memory, sandbox is not null && SandboxId.TryParse(sandbox, out var id) ? id : null, new Dictionary<string, string>(), ttl, key,

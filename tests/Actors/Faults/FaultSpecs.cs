@@ -15,7 +15,7 @@ public class FaultSpecs() : TestKit("""
     """)
 {
     /// <summary>Calls that no actor makes: another port's adapter, or the daemon's edge, whose own specs let them fail.</summary>
-    private static readonly string[] Elsewhere = ["IVm.ReadConsoleAsync", "ITemplatePeers.FindAsync"];
+    private static readonly string[] Elsewhere = ["IVm.ReadConsoleAsync", "ITemplatePeers.FindAsync", "IGuest.PrepareAsync"];
 
     /// <summary>What brings something: when it fails there is nothing, by contract.</summary>
     private static readonly string[] Bringing =

@@ -60,7 +60,9 @@ internal sealed class FaultyDaemon
             var pools = await LookAsync();
             var vms = pools.SelectMany(p => p.Vms).ToList();
             var left = _host.Hypervisor.Vms.Values.Where(v => v.Machine.OnDisk || v.Alive).Select(v => v.Facts.Id).ToHashSet();
-            if (pools.Count > 0 && left.SetEquals(vms.Select(v => v.Id)) && vms.All(v => v.Life.Phase is VmPhase.Warm or VmPhase.Leased)
+            bool found;
+            lock (_host.Hypervisor.Found) found = _host.Hypervisor.Found.Count > 0;
+            if (pools.Count > 0 && !found && left.SetEquals(vms.Select(v => v.Id)) && vms.All(v => v.Life.Phase is VmPhase.Warm or VmPhase.Leased)
                 && pools.All(p => p is { Warming: 0, Waiting: 0 } && p.Warm == (drained ? 0 : p.Target)))
             {
                 _host.History.Add(new HistoryEvent.Looked(_host.Now, vms.Where(v => v.Life.Phase == VmPhase.Leased).ToDictionary(v => v.Id, v => v.Lease?.Token)));
