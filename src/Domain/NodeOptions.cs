@@ -32,6 +32,9 @@ public sealed record NodeOptions
 
     public required StopDeadlines Stop { get; init; }
 
+    /// <summary>As wished for; <see cref="DescriptorPlan"/> says what the process has room for.</summary>
+    public ConnectionLimits Connections { get; init; } = new(1024, 256);
+
     /// <summary>What outlives the host's boots; used by hosts in a cluster.</summary>
     public string StateDirectory { get; init; } = "";
 

@@ -21,9 +21,10 @@ public static class Daemon
 {
     /// <param name="through">What the node sees its hypervisor through; null: as it is.</param>
     /// <param name="start">What the pools are made from; null: from the options as they are.</param>
+    /// <param name="descriptors">How many connections there is room for; null: as configured.</param>
     public static WebApplication Build(
         NodeOptions options, OwnedEndpoints endpoints, Action<IServiceCollection>? also = null, Func<IHypervisor, IHypervisor>? through = null,
-        StartingPools? start = null)
+        StartingPools? start = null, DescriptorPlan? descriptors = null)
     {
         start ??= StartingPools.Of(options);
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
@@ -35,6 +36,7 @@ public static class Daemon
             endpoints.ListenOn(kestrel);
             NetworkListeners.ListenOn(kestrel, options, kestrel.ApplicationServices.GetRequiredService<NetworkTrust>());
         });
+        builder.Services.AddGatedConnections(descriptors?.Connections ?? options.Connections);
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = NodeLifetime.StopTimeout(options) + TimeSpan.FromSeconds(5));
         AddNode(builder.Services, options, through ?? (static hypervisor => hypervisor));
         builder.Services.AddVmCacheServices(options, start);
@@ -46,6 +48,7 @@ public static class Daemon
         app.UseCallerRights(options);
         app.MapVmCacheServices();
         app.Lifetime.ApplicationStarted.Register(() => OnStarted(app, options, endpoints));
+        if (descriptors is not null) TellOfFewer(app.Logger, options, descriptors);
         return app;
     }
 
@@ -96,6 +99,16 @@ public static class Daemon
             .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism) { Templates = options.Templates, Memory = options.Memory, Tag = options.Cluster?.Node.Tag },
                 ports with { Vms = ports.Vms with { Peers = provider.GetService<ITemplatePeers>() } }));
         services.AddHostedService<NodeLifetime>();
+    }
+
+    private static void TellOfFewer(ILogger log, NodeOptions options, DescriptorPlan descriptors)
+    {
+        var (local, network) = (descriptors.Connections.Local, descriptors.Connections.Network);
+        var fewer = local < options.Connections.Local || (network < options.Connections.Network && (options.Cluster is not null || options.Gateway is not null));
+        if (!fewer) return;
+        log.LogWarning(
+            "the limit of {Limit} open files leaves {Local} connections to callers of this host{Network}, less than configured (max-connections, "
+            + "max-network-connections): raise LimitNOFILE= or ulimit -n", descriptors.Limit, local, network > 0 ? $" and {network} to each TCP port" : "");
     }
 
     private static void OnStarted(WebApplication app, NodeOptions options, OwnedEndpoints endpoints)

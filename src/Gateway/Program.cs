@@ -6,8 +6,11 @@ using VmCacheCluster.Gateway.Configuration;
 using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Gateway.Pools;
 
+return DescriptorLimit.SufficesForRuntime() ? await StartAsync(args) : DescriptorLimit.ExitCode;
+
 // The host handles SIGTERM and SIGINT itself, in its own order.
-return await CommandLine.Of(RunAsync).Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+static Task<int> StartAsync(string[] args)
+    => CommandLine.Of(RunAsync).Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
 
 static async Task<int> RunAsync(CommandLineValues values)
 {
@@ -18,13 +21,15 @@ static async Task<int> RunAsync(CommandLineValues values)
     var loaded = start.Loaded;
     if (loaded.Options is not { } options) return Refuse(ConfigurationReport.Format(loaded.Faults).TrimEnd(), 78);
     foreach (var (pool, text) in loaded.Warnings) Console.Error.WriteLine($"vmcached: pool {pool}: {Printable.OneLine(text)}");
+    var limit = DescriptorLimit.Now;
+    if (DescriptorPlan.Of(options, limit) is not { } descriptors) return Refuse(DescriptorLimit.TooLow(options, limit), DescriptorLimit.ExitCode);
     if (RunDirectories.Prepare(options) is { } problem) return Refuse(problem, 73);
 
     try
     {
         // Held until the process ends: a successor may not take the sockets while this one still lets go of them.
         using var endpoints = OwnedEndpoints.Take(options);
-        await using var app = Daemon.Build(options, endpoints, start: start);
+        await using var app = Daemon.Build(options, endpoints, start: start, descriptors: descriptors);
         await app.RunToItsEndAsync();
         return 0;
     }

@@ -16,6 +16,9 @@ public sealed class TimerScheduler(Config config, ILoggingAdapter log) : Schedul
     private readonly ILoggingAdapter _log = log;
     private readonly ConcurrentDictionary<ScheduledWork, byte> _pending = new();
 
+    /// <summary>How many things are due at some time.</summary>
+    internal int Pending => _pending.Count;
+
     protected override DateTimeOffset TimeNow => TimeProvider.System.GetUtcNow();
 
     public override TimeSpan MonotonicClock => Stopwatch.GetElapsedTime(0);

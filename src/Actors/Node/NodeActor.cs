@@ -14,10 +14,10 @@ namespace VmCacheCluster.Actors.Node;
 /// </summary>
 public sealed class NodeActor : ReceiveActor, IWithTimers
 {
-    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
-
     private const int ReapsAtOnce = 8;
     private const string PoolPrefix = "pool-";
+
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
     private static readonly CordonPool Cordoned = new("this host is cordoned: `vmcache node uncordon` lets it keep VMs warm again");
 

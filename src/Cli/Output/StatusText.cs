@@ -14,7 +14,7 @@ internal static class StatusText
         if (wide)
         {
             var up = node.StartedAt is { } start ? $", up {Durations.Age(now - start)}" : "";
-            text.Append($"vmcached {node.Version ?? Words.Unknown}, pid {ListText.Number(node.Pid)}{up}, {node.Endpoint}\n\n");
+            text.Append($"vmcached {node.Version ?? Words.Unknown}, pid {ListText.Number(node.Pid)}{up}, {node.Endpoint}\n{Usage(node)}\n");
         }
 
         foreach (var problem in node.Problems ?? []) text.Append(style.Bad(Table.OneLine(problem))).Append('\n');
@@ -39,6 +39,12 @@ internal static class StatusText
 
         return text.ToString();
     }
+
+    /// <summary>A line of its own; empty for a node that does not tell.</summary>
+    private static string Usage(StatusView node) => node is not { OpenFiles: { } files, LocalConnections: { } local } ? ""
+        : $"open files {Share(files)}, connections {Share(local)}{string.Concat((node.NetworkConnections ?? []).Select(port => $", over TCP {Share(port)}"))}\n";
+
+    private static string Share(UsageView usage) => string.Create(CultureInfo.InvariantCulture, $"{usage.Used} of {usage.Limit}");
 
     private static Table Pools(IReadOnlyList<PoolView> pools, bool wide, Style style)
     {

@@ -12,7 +12,10 @@ internal static class ViewOf
         Set(node.Pid), node.Endpoint.Length > 0 ? node.Endpoint : endpoint, Set(node.Version), At(node.StartedAt),
         [.. node.Pools.Select(Pool)],
         node.Quarantined.Count > 0 ? [.. node.Quarantined.Select(q => new QuarantinedView(q.Id, Set(q.Pool), Set(q.Pid), q.Reason))] : null,
-        node.Problems.Count > 0 ? [.. node.Problems] : null);
+        node.Problems.Count > 0 ? [.. node.Problems] : null,
+        Usage(node.OpenFiles), Usage(node.LocalConnections), node.NetworkConnections.Count > 0 ? [.. node.NetworkConnections.Select(u => Usage(u)!)] : null);
+
+    private static UsageView? Usage(Usage? usage) => usage is null ? null : new UsageView(usage.Used, usage.Limit);
 
     internal static BaseVmView BaseVm(Vm vm, ResumeTimes? resumed) => new(
         vm.Id, Set(vm.Pid), vm.Qmp, Set(vm.Agent), Set(vm.Console), Set(vm.Cpus), Set(vm.MemoryMib), Words.Of(vm.MadeBy), Words.Of(vm.Served),

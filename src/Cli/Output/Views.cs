@@ -5,12 +5,15 @@ namespace VmCacheCluster.Cli.Output;
 
 internal sealed record StatusView(
     long? Pid, string Endpoint, string? Version, DateTimeOffset? StartedAt, IReadOnlyList<PoolView> Pools,
-    IReadOnlyList<QuarantinedView>? Quarantined = null, IReadOnlyList<string>? Problems = null);
+    IReadOnlyList<QuarantinedView>? Quarantined = null, IReadOnlyList<string>? Problems = null,
+    UsageView? OpenFiles = null, UsageView? LocalConnections = null, IReadOnlyList<UsageView>? NetworkConnections = null);
 
 /// <param name="Pid">Left out: no process of it is alive.</param>
 internal sealed record QuarantinedView(string Id, string? Pool, long? Pid, string Reason);
 
 internal sealed record ReapView(IReadOnlyList<string> Reaped);
+
+internal sealed record UsageView(uint Used, uint Limit);
 
 internal sealed record PoolView(
     string Name, uint Target, uint Warm, uint Warming, uint Leased, uint Waiting, string Reason,

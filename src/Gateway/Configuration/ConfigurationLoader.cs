@@ -65,6 +65,8 @@ public static class ConfigurationLoader
             Templates = new TemplateLimits(section.Time("template-keep").Value!.Value, section.MiB("template-max-size", 0, "off").Value * 1024L * 1024),
             BootParallelism = section.Number("boot-parallelism", 1, 1024, "auto", Math.Max(2, host.Cores / 2)).Value,
             Memory = new MemoryLimits(section.MiBOf("memory-reserve", host.MemoryMiB).Value << 20, section.Share("memory-pressure", "off").Value),
+            Connections = new ConnectionLimits(
+                section.Number("max-connections", 1, 1_000_000).Value, section.Number("max-network-connections", 1, 1_000_000).Value),
             Stop = new StopDeadlines(
                 section.Time("stop.quit").Value!.Value, section.Time("stop.term").Value!.Value, section.Time("stop.kill").Value!.Value),
             Pools = [.. pools.Select(p => p.Options)],

@@ -16,7 +16,7 @@ namespace VmCacheCluster.Gateway.Services;
 [BindServiceMethod(typeof(CheckedBinding), nameof(CheckedBinding.BindService))]
 public sealed class AdminService(
     IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start, ClusterQueries cluster, NodeRoutes nodes, PoolCalls pools, CordonMark cordon,
-    EndpointTroubles troubles) : Admin.AdminBase
+    EndpointTroubles troubles, ConnectionGates? gates = null) : Admin.AdminBase
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
@@ -42,6 +42,7 @@ public sealed class AdminService(
         status.Quarantined.AddRange(node.Quarantined.Select(V1Mapping.ToQuarantined));
         if (node.Trouble is { } trouble) status.Problems.Add(trouble);
         status.Problems.AddRange(troubles.Now);
+        if (gates is not null) AddUsage(status, gates);
         if (request.Memory) await Task.Run(() => AddMemory(status), context.CancellationToken);
         return status;
     }
@@ -52,6 +53,15 @@ public sealed class AdminService(
     {
         if (UnixConnections.Read() is not { } connections) return;
         foreach (var vm in HeldByKata(status)) vm.ClientConnected = connections.Any(vm.Qmp, vm.Agent, vm.Console);
+    }
+
+    private static void AddUsage(NodeStatus status, ConnectionGates gates)
+    {
+        status.OpenFiles = new Usage { Used = (uint)DescriptorLimit.Used, Limit = (uint)DescriptorLimit.Now };
+        status.LocalConnections = Of(gates.Local);
+        status.NetworkConnections.AddRange(gates.Network.Select(Of));
+
+        static Usage Of(ConnectionGate gate) => new() { Used = (uint)gate.Open, Limit = (uint)gate.Limit };
     }
 
     private static void AddMemory(NodeStatus status)

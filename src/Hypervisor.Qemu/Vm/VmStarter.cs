@@ -54,6 +54,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
 
     private async Task<QemuVm> StartAsync(VmId id, VmSpec spec, Origin origin, VmPaths paths, CancellationToken cancel)
     {
+        if (DescriptorRoom.Problem() is { } problem) throw new VmFailedException(problem);
         StateFile? state = null;
         QemuProcess? process = null;
         SupervisorMonitor? monitor = null;

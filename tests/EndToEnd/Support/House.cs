@@ -61,6 +61,15 @@ internal sealed class House : IAsyncDisposable
     /// <param name="settings">Lines inside of vmcache { }.</param>
     public DaemonProcess Start(string settings, params string[] flags) => StartAt(Endpoint, settings, flags);
 
+    /// <summary>Starts a daemon that may have so many descriptors.</summary>
+    public DaemonProcess StartWithFiles(int files, string settings)
+    {
+        var config = Write($"{_daemons.Count}.conf", $"vmcache {{\nstate-dir = \"{At("state")}\"\n{settings}\n}}\n");
+        var daemon = DaemonProcess.StartProgram("prlimit", Endpoint, Patience, [$"--nofile={files}", Dist.Daemon, .. Flags(config, Endpoint, [])]);
+        _daemons.Add(daemon);
+        return daemon;
+    }
+
     public DaemonProcess StartAt(string endpoint, string settings, params string[] flags)
     {
         var config = Write($"{_daemons.Count}.conf", $"vmcache {{\nstate-dir = \"{At("state")}\"\n{settings}\n}}\n");

@@ -1,0 +1,53 @@
+namespace VmCacheCluster.Domain;
+
+/// <summary>How many connections may be open at a time; more are closed at once.</summary>
+/// <param name="Local">On all Unix sockets together.</param>
+/// <param name="Network">On each TCP port.</param>
+public sealed record ConnectionLimits(int Local, int Network);
+
+/// <summary>
+/// Shares the descriptors out that the process may have, so that no caller takes what the VMs or .NET need: a .NET process that gets no
+/// descriptor for an assembly or a thread aborts.
+/// </summary>
+/// <param name="Limit">Descriptors that the process may have.</param>
+/// <param name="Vms">Kept for VMs and their making.</param>
+/// <param name="Connections">What is left for connections, within what is configured.</param>
+public sealed record DescriptorPlan(int Limit, int Vms, ConnectionLimits Connections)
+{
+    /// <summary>Of .NET and the daemon itself: about 255 alone and 275 in a cluster, as measured, most of them assemblies (two each).</summary>
+    public const int Runtime = 300;
+
+    /// <summary>Monitor, pidfd, state file, agent's channel, a companion's pidfd; twice, as a VM is made for each that is handed out.</summary>
+    private const int WarmVm = 2 * 5;
+
+    /// <summary>Of one that is being made or ended: log, records, template, what is read in /proc.</summary>
+    private const int Making = 8;
+
+    /// <summary>For VMs that are made on demand.</summary>
+    private const int OnDemand = 32;
+
+    private const int FewestLocal = 16;
+    private const int FewestNetwork = 8;
+
+    /// <summary>What the options need at least.</summary>
+    public static int Need(NodeOptions options)
+        => Runtime + OfVms(options) + 2 * Math.Min(FewestLocal, options.Connections.Local) + 4 * FewestNetwork * Ports(options);
+
+    /// <returns>Null: the limit is below <see cref="Need"/>.</returns>
+    public static DescriptorPlan? Of(NodeOptions options, int limit)
+    {
+        if (limit < Need(options)) return null;
+        // The other half is for VMs that are handed out beyond what was kept for them.
+        var rest = (limit - Runtime - OfVms(options)) / 2;
+        var ports = Ports(options);
+        var local = ports == 0 ? rest : rest / 2;
+        var network = ports == 0 ? 0 : (rest - local) / ports;
+        var connections = new ConnectionLimits(Math.Min(options.Connections.Local, local), Math.Min(options.Connections.Network, network));
+        return new DescriptorPlan(limit, OfVms(options), connections);
+    }
+
+    private static int OfVms(NodeOptions options)
+        => options.Pools.Sum(p => p.VmCacheNumber) * WarmVm + options.BootParallelism * Making + OnDemand;
+
+    private static int Ports(NodeOptions options) => (options.Cluster is null ? 0 : 1) + (options.Gateway is null ? 0 : 1);
+}
