@@ -101,7 +101,11 @@ public sealed record FindHost(string Tag);
 
 /// <param name="Name">Null: no such host was seen.</param>
 /// <param name="Host">Null: it is no member now, or has not reported.</param>
-public sealed record HostFound(NodeName? Name, HostCapacity? Host);
+/// <param name="Doubt">Why there may be a host that this node does not know; empty: it knows all.</param>
+public sealed record HostFound(NodeName? Name, HostCapacity? Host, string Doubt);
+
+/// <summary>From the door to the placement: the cluster as this node remembers it.</summary>
+public sealed record ClusterRecalled(ClusterMemory Memory);
 
 /// <summary>To the placement: the hosts of a pool, the best first. Answered by <see cref="HostsRanked"/>.</summary>
 public sealed record RankHosts(PoolName Pool, IReadOnlyDictionary<string, string> Affinity, int Count);

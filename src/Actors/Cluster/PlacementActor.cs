@@ -27,6 +27,7 @@ public sealed class PlacementActor : ReceiveActor
         Receive<MemberChanged>(changed => OnChanged(changed.Seen));
         Receive<MemberGone>(gone => OnGone(gone.Member));
         Receive<StandingChanged>(standing => _standing = standing);
+        Receive<ClusterRecalled>(recalled => { foreach (var name in recalled.Memory.Former.Concat(recalled.Memory.Names)) _tags.TryAdd(name.Tag, name); });
         Receive<ChooseHost>(OnChoose);
         Receive<HostRefused>(OnRefused);
         Receive<HostFailed>(failed => Standing(failed.Node)?.Suspend(_ports.Time.GetUtcNow() + Suspension));
@@ -90,7 +91,14 @@ public sealed class PlacementActor : ReceiveActor
     private void OnFind(FindHost find)
     {
         NodeName? name = _tags.TryGetValue(find.Tag, out var known) ? known : null;
-        Sender.Tell(new HostFound(name, name is { } n && Standing(n) is { Reachable: true } host ? host.Estimate : null));
+        Sender.Tell(new HostFound(name, name is { } n && Standing(n) is { Reachable: true } host ? host.Estimate : null, Doubt()));
+    }
+
+    private string Doubt()
+    {
+        // The inventory tells of this node last, when it has told of those who were there before.
+        var inside = _standing.ClusterId.Length > 0 && _members.Values.Any(m => m is { Status: MemberStatus.Up } && m.Name == _self);
+        return VmRoutes.Doubt(inside, _standing.Reason, _members.Values.Select(m => (m.Name, $"{m.Member.Address.Host}:{m.Member.Address.Port}", m.Reachable)));
     }
 }
 

@@ -65,8 +65,8 @@ public sealed class ClusterAcquirer(LeaseCalls local, ClusterEdge cluster, PeerC
     private async Task<AcquireResponse?> AgainAsync(AcquireRequest request, ServerCallContext context)
     {
         if (_keys.Find(request.IdempotencyKey) is not { } id) return null;
-        var host = (await cluster.FindAsync(id, context)).Host;
-        if (host is null && id.Tag != cluster.Options!.Node.Tag) return null;
+        var host = id.Tag == cluster.Options!.Node.Tag ? null : (await cluster.FindAsync(id.Tag, context)).Host;
+        if (host is null && id.Tag != cluster.Options.Node.Tag) return null;
         return host is null ? await local.AcquireAsync(request, context) : await AskAsync(host, request, context, context.Deadline);
     }
 

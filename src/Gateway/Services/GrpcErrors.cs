@@ -109,6 +109,13 @@ public static class GrpcErrors
         Code.Unavailable, "HOST_AWAY", $"VM {vm} is on node {node}, which this node does not reach now; the VM goes on there as long as its lease does",
         TimeSpan.FromSeconds(1), ("vm", vm), ("node", node));
 
+    /// <summary>A VM is not here, and may be on a host that this node does not know or reach now.</summary>
+    public static RpcException OwnerUnknown(string vm, string why) => Make(
+        Code.Unavailable, "OWNER_UNKNOWN", $"VM {vm} is not on this host, and it cannot be said yet whether it is on another one: {why}", TimeSpan.FromSeconds(1), ("vm", vm));
+
+    public static RpcException NodeUnknown(string node, string why) => Make(
+        Code.Unavailable, "NODE_UNKNOWN", $"node {RequestFaults.Quote(node)} is not known to this node yet: {why}", TimeSpan.FromSeconds(1), ("node", node));
+
     public static RpcException NodeAway(string node) => Make(
         Code.Unavailable, "HOST_AWAY", $"node {node} is not reached from this node now; its own socket answers on that host", TimeSpan.FromSeconds(1), ("node", node));
 
