@@ -78,6 +78,31 @@ public class IdempotencySpecs : NodeFixture
         Assert.Equal(id, (await LeaseAsync(Wish(key: "k"))).Facts.Id);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)] // the second comes before it is known that the first has left
+    public async Task Takes_no_second_vm_for_a_key_whose_first_caller_left_while_its_vm_was_on_the_way(bool before)
+    {
+        await StartAsync(Pool(number: 1));
+        var id = (await UntilAsync(p => p.Warm == 1)).Vms[0].Id;
+        var vm = (IInternalActorRef)await Sys.ActorSelection(Node.Path / "pool-default" / id.Value).ResolveOne(TimeSpan.FromSeconds(20));
+        var (first, second) = (AcquireV1(Wish(key: "k")), AcquireV1(Wish(key: "k")));
+        // What it is told stays in its mailbox.
+        vm.Suspend();
+        Gateway.Tell(first);
+        await LookAsync();
+
+        if (before) Gateway.Tell(second);
+        Leave(first);
+        if (!before) Gateway.Tell(second);
+        await LookAsync();
+        vm.Resume(null);
+
+        await AnswersAsync([second]);
+        var pool = await UntilAsync(p => p.Warm == 1 && p.Vms.All(v => v.Life.Phase is VmPhase.Warm or VmPhase.Leased));
+        Assert.Single(pool.Vms, v => v.Lease?.IdempotencyKey == "k");
+    }
+
     [Fact]
     public async Task Leaves_a_vm_to_those_who_were_told_of_it_when_another_call_with_its_key_ended()
     {

@@ -84,7 +84,8 @@ public sealed record MemberGone(UniqueAddress Member);
 /// <summary>To the placement: which host to ask. Answered by <see cref="HostChosen"/>.</summary>
 /// <param name="Warm">For a warm VM; else for one that is made.</param>
 /// <param name="Tried">Hosts that are out of the question.</param>
-public sealed record ChooseHost(bool Warm, PoolName Pool, IReadOnlyDictionary<string, string> Affinity, IReadOnlySet<NodeName> Tried);
+/// <param name="Here">The host that the caller asked, which is not chosen; null: this one.</param>
+public sealed record ChooseHost(bool Warm, PoolName Pool, IReadOnlyDictionary<string, string> Affinity, IReadOnlySet<NodeName> Tried, NodeName? Here = null);
 
 /// <param name="Host">Null: none is known.</param>
 public sealed record HostChosen(HostCapacity? Host);
@@ -106,6 +107,12 @@ public sealed record HostFound(NodeName? Name, HostCapacity? Host, string Doubt)
 
 /// <summary>From the door to the placement: the cluster as this node remembers it.</summary>
 public sealed record ClusterRecalled(ClusterMemory Memory);
+
+/// <summary>To the placement: the members, as idempotency keys need them. Answered by <see cref="KeyView"/>.</summary>
+public sealed record GetKeyView
+{
+    public static readonly GetKeyView Instance = new();
+}
 
 /// <summary>To the placement: the hosts of a pool, the best first. Answered by <see cref="HostsRanked"/>.</summary>
 public sealed record RankHosts(PoolName Pool, IReadOnlyDictionary<string, string> Affinity, int Count);

@@ -22,6 +22,24 @@ internal sealed class IdempotencyKeys
         _keys[id] = lease.IdempotencyKey;
     }
 
+    /// <summary>A VM is on its way to a caller of this key who has left: its lease is not known yet, and the VM is that key's all the same.</summary>
+    public void Claimed(VmId id, LeaseWish wish)
+    {
+        _vms[wish.IdempotencyKey] = (id, LeaseRules.Digest(wish));
+        _keys[id] = wish.IdempotencyKey;
+    }
+
+    /// <summary>That VM is not to be had.</summary>
+    public void Unclaimed(VmId id, string key)
+    {
+        if (_keys.GetValueOrDefault(id) == key) Ended(id);
+    }
+
+    /// <summary>Keys that mean a VM, or that somebody waits with.</summary>
+    public IReadOnlyList<string> All => [.. _vms.Keys.Union(_pending.Keys)];
+
+    public bool Has(string key) => _vms.ContainsKey(key) || _pending.ContainsKey(key);
+
     public void Ended(VmId id)
     {
         if (_keys.Remove(id, out var key) && _vms.TryGetValue(key, out var known) && known.Vm == id) _vms.Remove(key);

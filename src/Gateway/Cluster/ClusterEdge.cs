@@ -33,6 +33,20 @@ public sealed class ClusterEdge(NodeOptions options, ClusterFace face)
     public Task<HostFound> FindAsync(string tag, ServerCallContext context)
         => AskAsync(new FindHost(tag), new HostFound(null, null, VmRoutes.Doubt(inside: false, WhyNone, [])), context);
 
+    /// <summary>The members, as idempotency keys need them.</summary>
+    /// <exception cref="RpcException">The caller has left.</exception>
+    public async Task<KeyView> KeysAsync(CancellationToken cancel)
+    {
+        try
+        {
+            return await AskAsync(GetKeyView.Instance, KeyView.Outside(WhyNone), cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            throw GrpcErrors.Cancelled();
+        }
+    }
+
     private string WhyNone => face.Problem.Length > 0 ? face.Problem : "this node's part in the cluster is being started";
 
     /// <summary>Who has a template. While the cluster's part of this daemon is being made, that is still to be known.</summary>

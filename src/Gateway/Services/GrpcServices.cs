@@ -12,7 +12,8 @@ public static class GrpcServices
 {
     public static IServiceCollection AddVmCacheServices(this IServiceCollection services, NodeOptions options, StartingPools start)
     {
-        services.AddGrpc().AddServiceOptions<VmCacheService>(grpc => grpc.MaxReceiveMessageSize = VmCacheService.LargestMessage);
+        services.AddGrpc().AddServiceOptions<VmCacheService>(grpc => grpc.MaxReceiveMessageSize = VmCacheService.LargestMessage)
+            .AddServiceOptions<KeyPeerService>(grpc => grpc.MaxReceiveMessageSize = VmCacheService.LargestMessage);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(new StartTime(DateTimeOffset.UtcNow));
         services.AddSingleton(new SocketPools(options));
@@ -44,6 +45,7 @@ public static class GrpcServices
         app.MapGrpcService<KataCacheService>();
         app.MapGrpcService<VmCacheService>();
         app.MapGrpcService<AdminService>();
+        if (app.ServiceProvider.GetService<KeyPeerService>() is not null) app.MapGrpcService<KeyPeerService>();
         if (app.ServiceProvider.GetService<SendBudget>() is not null) app.MapGrpcService<TemplatePeerService>();
     }
 }
