@@ -35,10 +35,12 @@ internal sealed class IdempotencyKeys
         if (_keys.GetValueOrDefault(id) == key) Ended(id);
     }
 
-    /// <summary>Keys that mean a VM, or that somebody waits with.</summary>
-    public IReadOnlyList<string> All => [.. _vms.Keys.Union(_pending.Keys)];
+    /// <summary>Keys that mean a VM, or that somebody waits with. Whoever has been refused or has left waits no longer, also before the pool hears of it.</summary>
+    /// <param name="onTheWay">Whether a VM is on its way to the caller with this ticket, though it may have left.</param>
+    public IReadOnlyList<string> All(Func<AcquireTicket, bool> onTheWay) => [.. _vms.Keys.Union(_pending.Where(p => p.Value.IsOpen || onTheWay(p.Value.First)).Select(p => p.Key))];
 
-    public bool Has(string key) => _vms.ContainsKey(key) || _pending.ContainsKey(key);
+    public bool Has(string key, Func<AcquireTicket, bool> onTheWay)
+        => _vms.ContainsKey(key) || (_pending.TryGetValue(key, out var pending) && (pending.IsOpen || onTheWay(pending.First)));
 
     public void Ended(VmId id)
     {
@@ -74,6 +76,8 @@ internal sealed class IdempotencyKeys
     private sealed record Pending(AcquireTicket First, string Digest)
     {
         public List<AcquireBaseVm> Others { get; } = [];
+
+        public bool IsOpen => !First.Settled || Others.Exists(o => !o.Ticket.Settled);
     }
 }
 

@@ -29,7 +29,7 @@ internal sealed class PoolCallers(
     public long Came => shelf.Served + _inVain;
 
     public KeysHeld KeysHeld(PoolKey? only)
-        => new([.. (only is { } one ? Keys.Has(one.Key) ? [one.Key] : [] : Keys.All).Select(key => new PoolKey(settings.Name, key))]);
+        => new([.. (only is { } one ? Keys.Has(one.Key, IsOnTheWay) ? [one.Key] : [] : Keys.All(IsOnTheWay)).Select(key => new PoolKey(settings.Name, key))]);
 
     public void Acquire(AcquireBaseVm caller)
     {
@@ -87,7 +87,7 @@ internal sealed class PoolCallers(
         _admitted.Remove(settled.Ticket);
         host.Timers().Cancel((nameof(WishOverdue), settled.Ticket));
         if (settled.Wish.IdempotencyKey.Length == 0) return;
-        if (Keys.VmOf(settled.Wish.IdempotencyKey) is null && members.Values.FirstOrDefault(m => m.Offer?.Caller?.Ticket == settled.Ticket && !m.Life.Ended) is { } onTheWay)
+        if (Keys.VmOf(settled.Wish.IdempotencyKey) is null && OnTheWay(settled.Ticket) is { } onTheWay)
             Keys.Claimed(onTheWay.Id, settled.Wish);
         foreach (var caller in Keys.Settled(settled.Wish.IdempotencyKey, settled.Ticket)) Acquire(caller);
     }
@@ -103,6 +103,11 @@ internal sealed class PoolCallers(
         foreach (var caller in _any.Clear().Concat(_new.Clear()).Concat(others).Concat(Keys.Clear()).Concat(_admitted.Values))
             Refuse(caller, RefusalKind.Unavailable, reason);
     }
+
+    /// <summary>The VM that was told to be this caller's, and has not said yet whether it is.</summary>
+    private Member? OnTheWay(AcquireTicket ticket) => members.Values.FirstOrDefault(m => m.Offer?.Caller?.Ticket == ticket && !m.Life.Ended);
+
+    private bool IsOnTheWay(AcquireTicket ticket) => OnTheWay(ticket) is not null;
 
     private AcquireBaseVm? Remove(AcquireTicket ticket) => _any.Remove(ticket) ?? _new.Remove(ticket);
 
