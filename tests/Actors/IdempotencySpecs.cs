@@ -78,6 +78,31 @@ public class IdempotencySpecs : NodeFixture
         Assert.Equal(id, (await LeaseAsync(Wish(key: "k"))).Facts.Id);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)] // the second comes before it is known that the first has left
+    public async Task Takes_no_second_vm_for_a_key_whose_first_caller_left_while_its_vm_was_on_the_way(bool before)
+    {
+        await StartAsync(Pool(number: 1));
+        var id = (await UntilAsync(p => p.Warm == 1)).Vms[0].Id;
+        var vm = (IInternalActorRef)await Sys.ActorSelection(Node.Path / "pool-default" / id.Value).ResolveOne(TimeSpan.FromSeconds(20));
+        var (first, second) = (AcquireV1(Wish(key: "k")), AcquireV1(Wish(key: "k")));
+        // What it is told stays in its mailbox.
+        vm.Suspend();
+        Gateway.Tell(first);
+        await LookAsync();
+
+        if (before) Gateway.Tell(second);
+        Leave(first);
+        if (!before) Gateway.Tell(second);
+        await LookAsync();
+        vm.Resume(null);
+
+        await AnswersAsync([second]);
+        var pool = await UntilAsync(p => p.Warm == 1 && p.Vms.All(v => v.Life.Phase is VmPhase.Warm or VmPhase.Leased));
+        Assert.Single(pool.Vms, v => v.Lease?.IdempotencyKey == "k");
+    }
+
     [Fact]
     public async Task Leaves_a_vm_to_those_who_were_told_of_it_when_another_call_with_its_key_ended()
     {
@@ -185,6 +210,45 @@ public class IdempotencySpecs : NodeFixture
 
         Assert.NotEqual(first.Facts.Id, (await LeaseAsync(Wish(key: "k"))).Facts.Id);
     }
+
+    [Fact]
+    public async Task Says_which_keys_mean_vms_or_are_waited_with()
+    {
+        Hypervisor.Script = (_, step, cancel) => step == VmStep.Create ? Never(cancel) : Task.CompletedTask;
+        await StartAsync(Pool(number: 0));
+        Gateway.Tell(AcquireV1(Wish(key: "waits")));
+        await UntilAsync(p => p.Waiting == 1);
+        Assert.Equal(["waits"], (await KeysAsync(null)).Select(k => k.Key));
+        Assert.Single(await KeysAsync(new PoolKey(PoolName.Default, "waits")));
+        Assert.Empty(await KeysAsync(new PoolKey(PoolName.Default, "other")));
+        Assert.Empty(await KeysAsync(new PoolKey(new PoolName("none"), "waits")));
+    }
+
+    [Fact]
+    public async Task Does_not_say_that_a_key_is_waited_with_when_its_caller_has_been_refused()
+    {
+        await StartAsync(Pool(number: 0));
+        for (var i = 0; i < 200; i++)
+        {
+            await RefusedAsync(Wish(key: "k", warm: WarmWish.Require));
+            Assert.Empty(await KeysAsync(null));
+        }
+    }
+
+    [Fact]
+    public async Task Says_that_a_key_means_a_vm_until_it_ends()
+    {
+        await StartAsync(Pool(number: 2));
+        var leased = await LeaseAsync(Wish(key: "k"));
+        await LeaseAsync();
+        Assert.Equal([new PoolKey(PoolName.Default, "k")], await KeysAsync(null));
+
+        await AskVmAsync(new ReleaseVm(leased.Facts.Id, leased.Lease!.Record.Token));
+        Assert.Empty(await KeysAsync(null));
+    }
+
+    private async Task<IReadOnlyList<PoolKey>> KeysAsync(PoolKey? only)
+        => (await Gateway.Ask<KeysHeld>(new GetKeys(only), TimeSpan.FromSeconds(20))).Keys;
 
     private static async Task<List<BaseVmGranted>> AnswersAsync(IReadOnlyList<AcquireBaseVm> callers)
     {

@@ -84,7 +84,8 @@ public sealed record MemberGone(UniqueAddress Member);
 /// <summary>To the placement: which host to ask. Answered by <see cref="HostChosen"/>.</summary>
 /// <param name="Warm">For a warm VM; else for one that is made.</param>
 /// <param name="Tried">Hosts that are out of the question.</param>
-public sealed record ChooseHost(bool Warm, PoolName Pool, IReadOnlyDictionary<string, string> Affinity, IReadOnlySet<NodeName> Tried);
+/// <param name="Here">The host that the caller asked, which is not chosen; null: this one.</param>
+public sealed record ChooseHost(bool Warm, PoolName Pool, IReadOnlyDictionary<string, string> Affinity, IReadOnlySet<NodeName> Tried, NodeName? Here = null);
 
 /// <param name="Host">Null: none is known.</param>
 public sealed record HostChosen(HostCapacity? Host);
@@ -101,7 +102,17 @@ public sealed record FindHost(string Tag);
 
 /// <param name="Name">Null: no such host was seen.</param>
 /// <param name="Host">Null: it is no member now, or has not reported.</param>
-public sealed record HostFound(NodeName? Name, HostCapacity? Host);
+/// <param name="Doubt">Why there may be a host that this node does not know; empty: it knows all.</param>
+public sealed record HostFound(NodeName? Name, HostCapacity? Host, string Doubt);
+
+/// <summary>From the door to the placement: the cluster as this node remembers it.</summary>
+public sealed record ClusterRecalled(ClusterMemory Memory);
+
+/// <summary>To the placement: the members, as idempotency keys need them. Answered by <see cref="KeyView"/>.</summary>
+public sealed record GetKeyView
+{
+    public static readonly GetKeyView Instance = new();
+}
 
 /// <summary>To the placement: the hosts of a pool, the best first. Answered by <see cref="HostsRanked"/>.</summary>
 public sealed record RankHosts(PoolName Pool, IReadOnlyDictionary<string, string> Affinity, int Count);

@@ -71,6 +71,7 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
         if (recalled.Problem is { } problem) _log.Error("what this node remembers of its cluster cannot be read ({0}); it joins as a new one", problem);
         _memory = recalled.Memory is { } memory && memory.ClusterName == _plan.Options.Name ? recalled.Memory : null;
         _clusterId = _memory?.ClusterId ?? "";
+        if (_memory is not null) _placement.Tell(new ClusterRecalled(_memory));
         Resolve();
     }
 
@@ -249,17 +250,18 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
 
     private void Keep(IReadOnlyList<NodeAddress> members)
     {
-        var memory = new ClusterMemory(_plan.Options.Name, _clusterId, members);
-        if (_memory is { } known && known.ClusterId == memory.ClusterId && known.Members.SequenceEqual(memory.Members)) return;
+        List<NodeName> names = [.. Present().Select(NodeRole.NameOf).OfType<NodeName>().Append(_plan.Node).Distinct().OrderBy(n => n.Value, StringComparer.Ordinal)];
+        var memory = new ClusterMemory(_plan.Options.Name, _clusterId, members) { Names = names, Former = _memory?.FormerBeside(names) ?? [] };
+        if (_memory is { } known && known.SameAs(memory)) return;
         _memory = memory;
         _host.RememberAsync(memory, CancellationToken.None)
             .ContinueWith(task => _log.Error(task.Exception, "the cluster's members cannot be kept on disk; after a restart this node only knows its seeds"),
                 CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
     }
 
-    private IEnumerable<NodeAddress> Members() => _cluster.State.Members
-        .Where(m => m.Status is MemberStatus.Up or MemberStatus.WeaklyUp or MemberStatus.Leaving)
-        .Select(m => m.Address.ToNodeAddress());
+    private IEnumerable<Member> Present() => _cluster.State.Members.Where(m => m.Status is MemberStatus.Up or MemberStatus.WeaklyUp or MemberStatus.Leaving);
+
+    private IEnumerable<NodeAddress> Members() => Present().Select(m => m.Address.ToNodeAddress());
 
     private void Leave(string why)
     {

@@ -18,15 +18,19 @@ public sealed class PlacementActor : ReceiveActor
     private readonly Dictionary<UniqueAddress, MemberSeen> _members = [];
     private readonly Dictionary<NodeName, HostStanding> _hosts = [];
     private readonly Dictionary<string, NodeName> _tags = [];
+    private readonly KeyRing _keys;
     private StandingChanged _standing;
 
     public PlacementActor(ClusterPlan plan, ClusterPorts ports)
     {
         (_self, _ports) = (plan.Node, ports);
+        _keys = new KeyRing(plan.Node, ports.Time);
         _standing = new StandingChanged("", "this node is being started", Joining: plan.Options.ExpectsOthers);
         Receive<MemberChanged>(changed => OnChanged(changed.Seen));
         Receive<MemberGone>(gone => OnGone(gone.Member));
         Receive<StandingChanged>(standing => _standing = standing);
+        Receive<ClusterRecalled>(recalled => OnRecalled(recalled.Memory));
+        Receive<GetKeyView>(_ => Sender.Tell(_keys.View(_members.Values, _standing)));
         Receive<ChooseHost>(OnChoose);
         Receive<HostRefused>(OnRefused);
         Receive<HostFailed>(failed => Standing(failed.Node)?.Suspend(_ports.Time.GetUtcNow() + Suspension));
@@ -39,9 +43,17 @@ public sealed class PlacementActor : ReceiveActor
 
     private HostStanding? Standing(NodeName node) => _hosts.GetValueOrDefault(node);
 
+    private void OnRecalled(ClusterMemory memory)
+    {
+        foreach (var name in memory.Former.Concat(memory.Names)) _tags.TryAdd(name.Tag, name);
+        // Whoever was a member when this node was ended may have been ended with it.
+        foreach (var name in memory.Names.Where(n => n != _self && _members.Values.All(m => m.Name != n))) _keys.Left(name);
+    }
+
     private void OnChanged(MemberSeen seen)
     {
         _members[seen.Member] = seen;
+        _keys.Changed(_members.Values);
         if (seen.Name is not { } name) return;
         _tags[name.Tag] = name;
         if (seen.Capacity is not { } capacity) return;
@@ -52,22 +64,30 @@ public sealed class PlacementActor : ReceiveActor
 
     private void OnGone(UniqueAddress member)
     {
-        if (_members.Remove(member, out var seen) && seen.Name is { } name && Standing(name)?.Member == member) _hosts.Remove(name);
+        if (!_members.Remove(member, out var seen)) return;
+        if (seen.Name is { } name)
+        {
+            if (Standing(name)?.Member == member) _hosts.Remove(name);
+            if (_members.Values.All(m => m.Name != name)) _keys.Left(name);
+        }
+
+        _keys.Changed(_members.Values);
     }
 
     private IEnumerable<HostCapacity> All() => _hosts.Values.Where(h => h.Reachable).Select(h => h.Estimate);
 
-    private IEnumerable<HostCapacity> Others()
+    /// <param name="than">One that is not meant.</param>
+    private IEnumerable<HostCapacity> Others(NodeName? than = null)
     {
         var now = _ports.Time.GetUtcNow();
-        return _hosts.Where(h => h.Key != _self && h.Value.MayBeAsked(now)).Select(h => h.Value.Estimate);
+        return _hosts.Where(h => h.Key != (than ?? _self) && h.Value.MayBeAsked(now)).Select(h => h.Value.Estimate);
     }
 
     private void OnChoose(ChooseHost choose)
     {
         var host = choose.Warm
-            ? PlacementRules.ChooseWarm(Others(), choose.Pool, choose.Affinity, choose.Tried, _ports.Random)
-            : PlacementRules.ChooseToMake(Others(), choose.Pool, choose.Affinity, choose.Tried, _ports.Random);
+            ? PlacementRules.ChooseWarm(Others(choose.Here), choose.Pool, choose.Affinity, choose.Tried, _ports.Random)
+            : PlacementRules.ChooseToMake(Others(choose.Here), choose.Pool, choose.Affinity, choose.Tried, _ports.Random);
         if (host is not null) Standing(host.Node)!.Charge(choose.Pool, choose.Warm);
         Sender.Tell(new HostChosen(host));
     }
@@ -90,7 +110,14 @@ public sealed class PlacementActor : ReceiveActor
     private void OnFind(FindHost find)
     {
         NodeName? name = _tags.TryGetValue(find.Tag, out var known) ? known : null;
-        Sender.Tell(new HostFound(name, name is { } n && Standing(n) is { Reachable: true } host ? host.Estimate : null));
+        Sender.Tell(new HostFound(name, name is { } n && Standing(n) is { Reachable: true } host ? host.Estimate : null, Doubt()));
+    }
+
+    private string Doubt()
+    {
+        // The inventory tells of this node last, when it has told of those who were there before.
+        var inside = _standing.ClusterId.Length > 0 && _members.Values.Any(m => m is { Status: MemberStatus.Up } && m.Name == _self);
+        return VmRoutes.Doubt(inside, _standing.Reason, _members.Values.Select(m => (m.Name, $"{m.Member.Address.Host}:{m.Member.Address.Port}", m.Reachable)));
     }
 }
 

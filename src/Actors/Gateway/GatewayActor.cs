@@ -41,6 +41,7 @@ public sealed class GatewayActor : ReceiveActor
         Receive<VmsQuarantined>(left => _quarantined = left.Vms);
         Receive<NodeTroubled>(troubled => _trouble = troubled.What);
         Receive<ReapVm>(reap => Context.Parent.Forward(reap));
+        Receive<GetKeys>(OnGetKeys);
         Receive<DrainNode>(drain => Context.Parent.Forward(drain));
         Receive<CordonNode>(cordon => Context.Parent.Forward(cordon));
         Receive<ApplyPools>(apply => Context.Parent.Forward(apply));
@@ -136,6 +137,19 @@ public sealed class GatewayActor : ReceiveActor
     {
         if (_pools.TryGetValue(get.Pool, out var pool)) pool.Forward(get);
         else Sender.Tell(new PoolUnknown(get.Pool));
+    }
+
+    private void OnGetKeys(GetKeys get)
+    {
+        if (!_open || _unheard.Count > 0)
+        {
+            Sender.Tell(new KeysUnknown("it is being started, and does not know its VMs yet"));
+            return;
+        }
+
+        List<IActorRef> pools = get.Only is { } only ? _pools.TryGetValue(only.Pool, out var pool) ? [pool] : [] : [.. _pools.Values];
+        if (pools.Count == 0) Sender.Tell(new KeysHeld([]));
+        else Context.ActorOf(Props.Create(() => new KeyCollector(pools, get, Sender)));
     }
 
     private void OnWatch(WatchEvents watch)

@@ -22,6 +22,26 @@ internal sealed class IdempotencyKeys
         _keys[id] = lease.IdempotencyKey;
     }
 
+    /// <summary>A VM is on its way to a caller of this key who has left: its lease is not known yet, and the VM is that key's all the same.</summary>
+    public void Claimed(VmId id, LeaseWish wish)
+    {
+        _vms[wish.IdempotencyKey] = (id, LeaseRules.Digest(wish));
+        _keys[id] = wish.IdempotencyKey;
+    }
+
+    /// <summary>That VM is not to be had.</summary>
+    public void Unclaimed(VmId id, string key)
+    {
+        if (_keys.GetValueOrDefault(id) == key) Ended(id);
+    }
+
+    /// <summary>Keys that mean a VM, or that somebody waits with. Whoever has been refused or has left waits no longer, also before the pool hears of it.</summary>
+    /// <param name="onTheWay">Whether a VM is on its way to the caller with this ticket, though it may have left.</param>
+    public IReadOnlyList<string> All(Func<AcquireTicket, bool> onTheWay) => [.. _vms.Keys.Union(_pending.Where(p => p.Value.IsOpen || onTheWay(p.Value.First)).Select(p => p.Key))];
+
+    public bool Has(string key, Func<AcquireTicket, bool> onTheWay)
+        => _vms.ContainsKey(key) || (_pending.TryGetValue(key, out var pending) && (pending.IsOpen || onTheWay(pending.First)));
+
     public void Ended(VmId id)
     {
         if (_keys.Remove(id, out var key) && _vms.TryGetValue(key, out var known) && known.Vm == id) _vms.Remove(key);
@@ -56,6 +76,8 @@ internal sealed class IdempotencyKeys
     private sealed record Pending(AcquireTicket First, string Digest)
     {
         public List<AcquireBaseVm> Others { get; } = [];
+
+        public bool IsOpen => !First.Settled || Others.Exists(o => !o.Ticket.Settled);
     }
 }
 

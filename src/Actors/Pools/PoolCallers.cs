@@ -28,6 +28,9 @@ internal sealed class PoolCallers(
     /// <summary>Callers since the pool was started: those for whom a VM was warm, and those for whom none was.</summary>
     public long Came => shelf.Served + _inVain;
 
+    public KeysHeld KeysHeld(PoolKey? only)
+        => new([.. (only is { } one ? Keys.Has(one.Key, IsOnTheWay) ? [one.Key] : [] : Keys.All(IsOnTheWay)).Select(key => new PoolKey(settings.Name, key))]);
+
     public void Acquire(AcquireBaseVm caller)
     {
         // No VM is spent on one who has left.
@@ -92,7 +95,10 @@ internal sealed class PoolCallers(
     {
         _admitted.Remove(settled.Ticket);
         host.Timers().Cancel((nameof(WishOverdue), settled.Ticket));
-        foreach (var caller in Keys.Settled(settled.Key, settled.Ticket)) Acquire(caller);
+        if (settled.Wish.IdempotencyKey.Length == 0) return;
+        if (Keys.VmOf(settled.Wish.IdempotencyKey) is null && OnTheWay(settled.Ticket) is { } onTheWay)
+            Keys.Claimed(onTheWay.Id, settled.Wish);
+        foreach (var caller in Keys.Settled(settled.Wish.IdempotencyKey, settled.Ticket)) Acquire(caller);
     }
 
     public void RefuseWaiting(string reason)
@@ -107,6 +113,11 @@ internal sealed class PoolCallers(
             Refuse(caller, RefusalKind.Unavailable, reason);
     }
 
+    /// <summary>The VM that was told to be this caller's, and has not said yet whether it is.</summary>
+    private Member? OnTheWay(AcquireTicket ticket) => members.Values.FirstOrDefault(m => m.Offer?.Caller?.Ticket == ticket && !m.Life.Ended);
+
+    private bool IsOnTheWay(AcquireTicket ticket) => OnTheWay(ticket) is not null;
+
     private AcquireBaseVm? Remove(AcquireTicket ticket) => _any.Remove(ticket) ?? _new.Remove(ticket);
 
     /// <summary>A caller with a wish may stand in many places before it has its VM: its deadline is kept here.</summary>
@@ -116,7 +127,7 @@ internal sealed class PoolCallers(
         caller = caller with { Until = host.Time.GetTimestamp() + (long)(caller.Wait.TotalSeconds * host.Time.TimestampFrequency) };
         _admitted[caller.Ticket] = caller;
         host.Timers().StartSingleTimer((nameof(WishOverdue), caller.Ticket), new WishOverdue(caller.Ticket), caller.Wait);
-        var (pool, settled) = (host.Pool, new WishSettled(caller.Ticket, wish.IdempotencyKey));
+        var (pool, settled) = (host.Pool, new WishSettled(caller.Ticket, wish));
         caller.Ticket.Answer.ContinueWith(_ => pool.Tell(settled), TaskScheduler.Default);
         return caller;
     }
@@ -165,7 +176,7 @@ internal sealed class PoolCallers(
             else Refuse(caller, RefusalKind.WrongState, $"sandbox {sandbox} has VM {other.Id} already: release that, or use another id");
         }
         else if (wish.Warm == WarmWish.Never) Queue(caller, _new);
-        else if (wish.Warm == WarmWish.Prefer) Serve(caller);
+        else if (wish is { Warm: WarmWish.Prefer, WarmOnly: false }) Serve(caller);
         else if (_any.Count > 0 || !shelf.TryServe(caller, Served.Warm))
         {
             _inVain++;
@@ -220,4 +231,4 @@ internal sealed record PoolCallersHost(
 internal sealed record WishOverdue(AcquireTicket Ticket);
 
 /// <summary>A caller with a wish has its answer, or has left.</summary>
-internal sealed record WishSettled(AcquireTicket Ticket, string Key);
+internal sealed record WishSettled(AcquireTicket Ticket, LeaseWish Wish);

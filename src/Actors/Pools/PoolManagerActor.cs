@@ -73,6 +73,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         Receive<RunVmCommand>(WhenRecovered<RunVmCommand>(run => _switchboard.ToVm(run.Id, run, Sender)));
         Receive<GetVm>(WhenRecovered<GetVm>(get => _switchboard.Show(get, Sender)));
         Receive<GetPoolView>(_ => Sender.Tell(_views.Pool(_making.Count, _callers)));
+        Receive<GetKeys>(WhenRecovered<GetKeys>(get => Sender.Tell(_callers.KeysHeld(get.Only))));
         Receive<AnnounceVms>(WhenRecovered<AnnounceVms>(announce => _switchboard.Announce(announce, Self)));
         Receive<BootSlotGranted>(_ => OnSlot());
         Receive<BootSlotWithheld>(withheld => _refill.Withheld = withheld.Reason);
@@ -166,6 +167,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (_members.TryGetValue(refused.Id, out var member))
         {
             member.Refused(refused.Caller);
+            if (member.Lease is null && refused.Caller.Wish is { } wish) _callers.Keys.Unclaimed(member.Id, wish.IdempotencyKey);
             if (refused.Failure is null && member is { Life.Phase: VmPhase.Warm, Lost: false, Offer: null }) PutOnShelf(member);
         }
 

@@ -20,4 +20,8 @@ public enum WarmWish
 /// <param name="ClientHoldsAgent">The holder talks to the agent itself; else the daemon keeps the agent's channel for it.</param>
 public sealed record LeaseWish(
     int MinCpus, int MinMemoryMiB, SandboxId? Sandbox, IReadOnlyDictionary<string, string> Labels, TimeSpan? Ttl,
-    string IdempotencyKey, WarmWish Warm, LateBinding Binding, bool ClientHoldsAgent);
+    string IdempotencyKey, WarmWish Warm, LateBinding Binding, bool ClientHoldsAgent)
+{
+    /// <summary>Another node has chosen this host for a warm VM: it makes none. Not a part of what is asked for.</summary>
+    public bool WarmOnly { get; init; }
+}

@@ -13,8 +13,6 @@ public sealed class ClusterEdge(NodeOptions options, ClusterFace face)
 
     private static readonly HostChosen Nobody = new((HostCapacity?)null);
 
-    private static readonly HostFound Unknown = new(null, null);
-
     public ClusterOptions? Options { get; } = options.Cluster;
 
     /// <summary>How the host is called in answers.</summary>
@@ -29,12 +27,27 @@ public sealed class ClusterEdge(NodeOptions options, ClusterFace face)
 
     public Task<HostsRanked> RankAsync(RankHosts rank, ServerCallContext context) => AskAsync(rank, new HostsRanked([]), context);
 
-    public Task<ClusterSeen> SeenAsync(ServerCallContext context)
-        => AskAsync(GetClusterSeen.Instance, new ClusterSeen("", [], face.Problem.Length > 0 ? face.Problem : "this node's part in the cluster is being started"), context);
+    public Task<ClusterSeen> SeenAsync(ServerCallContext context) => AskAsync(GetClusterSeen.Instance, new ClusterSeen("", [], WhyNone), context);
 
-    /// <summary>The host that a VM is of, if it is another one.</summary>
-    public async Task<HostFound> FindAsync(VmId id, ServerCallContext context)
-        => Options is null || id.Tag == Options.Node.Tag ? Unknown : await AskAsync(new FindHost(id.Tag), Unknown, context);
+    /// <summary>The host with this tag.</summary>
+    public Task<HostFound> FindAsync(string tag, ServerCallContext context)
+        => AskAsync(new FindHost(tag), new HostFound(null, null, VmRoutes.Doubt(inside: false, WhyNone, [])), context);
+
+    /// <summary>The members, as idempotency keys need them.</summary>
+    /// <exception cref="RpcException">The caller has left.</exception>
+    public async Task<KeyView> KeysAsync(CancellationToken cancel)
+    {
+        try
+        {
+            return await AskAsync(GetKeyView.Instance, KeyView.Outside(WhyNone), cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            throw GrpcErrors.Cancelled();
+        }
+    }
+
+    private string WhyNone => face.Problem.Length > 0 ? face.Problem : "this node's part in the cluster is being started";
 
     /// <summary>Who has a template. While the cluster's part of this daemon is being made, that is still to be known.</summary>
     /// <exception cref="OperationCanceledException"/>

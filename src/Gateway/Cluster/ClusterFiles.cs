@@ -29,7 +29,10 @@ public sealed class ClusterFile(string directory)
         {
             var kept = JsonSerializer.Deserialize(bytes, ClusterJson.Default.KeptCluster);
             if (kept is not { Version: Version, Name: { } name, Id: { } id, Members: { } members }) throw new IOException($"{Path} is of another version");
-            return new ClusterMemory(name, id, [.. members.Select(m => NodeAddress.TryParse(m, out var at) ? at : throw new IOException($"{Path} names a member \"{m}\""))]);
+            return new ClusterMemory(name, id, [.. members.Select(m => NodeAddress.TryParse(m, out var at) ? at : throw new IOException($"{Path} names a member \"{m}\""))])
+            {
+                Names = Names(kept.Names), Former = Names(kept.Former),
+            };
         }
         catch (JsonException e)
         {
@@ -37,11 +40,15 @@ public sealed class ClusterFile(string directory)
         }
     }
 
+    /// <param name="kept">Null: it was written before names were kept.</param>
+    private List<NodeName> Names(IReadOnlyList<string>? kept)
+        => [.. (kept ?? []).Select(n => NodeName.TryParse(n, out var name) ? name : throw new IOException($"{Path} names a host \"{n}\""))];
+
     /// <summary>On the disk when it returns: it has to be there after the power was out.</summary>
     public async Task WriteAsync(ClusterMemory memory, CancellationToken cancel)
     {
         var next = Path + ".next";
-        var kept = new KeptCluster(Version, memory.ClusterName, memory.ClusterId, [.. memory.Members.Select(m => m.ToString())]);
+        var kept = new KeptCluster(Version, memory.ClusterName, memory.ClusterId, [.. memory.Members.Select(m => m.ToString())], [.. memory.Names.Select(n => n.Value)], [.. memory.Former.Select(n => n.Value)]);
         await using (var file = new FileStream(next, FileMode.Create, FileAccess.Write, FileShare.None, 4096, FileOptions.Asynchronous))
         {
             await JsonSerializer.SerializeAsync(file, kept, ClusterJson.Default.KeptCluster, cancel).ConfigureAwait(false);
@@ -52,7 +59,8 @@ public sealed class ClusterFile(string directory)
     }
 }
 
-internal sealed record KeptCluster(int Version, string? Name, string? Id, IReadOnlyList<string>? Members);
+internal sealed record KeptCluster(
+    int Version, string? Name, string? Id, IReadOnlyList<string>? Members, IReadOnlyList<string>? Names = null, IReadOnlyList<string>? Former = null);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
 [JsonSerializable(typeof(KeptCluster))]

@@ -17,6 +17,10 @@ internal static class ClusterServices
         services.AddSingleton<PeerChannels>();
         services.AddSingleton<LeaseRoutes>();
         services.AddSingleton<NodeRoutes>();
+        services.AddSingleton<Placer>();
+        services.AddSingleton<KeyHolder>();
+        services.AddSingleton<KeyPeers>();
+        services.AddSingleton<KeyHome>();
         services.AddSingleton<ClusterAcquirer>();
         services.AddSingleton<ClusterQueries>();
         if (options.Cluster is not { } cluster) return;
@@ -25,6 +29,7 @@ internal static class ClusterServices
         services.AddSingleton<IClusterHost>(provider => new ClusterHost(
             new ClusterFile(options.StateDirectory), new PeerProbe(() => provider.GetRequiredService<NetworkTrust>().Peers.Current)));
         services.AddHostedService<ClusterService>();
+        services.AddSingleton<KeyPeerService>();
         if (cluster.Templates is not { } sharing) return;
         services.AddSingleton(provider => new SendBudget(sharing.BytesPerSecond, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ITemplatePeers, TemplatePeers>();

@@ -26,9 +26,11 @@ public sealed class HostReporter(IRequiredActor<GatewayActor> gateway, NodeOptio
     public Task<HostCapacity?> HereAsync(ServerCallContext context) => NowAsync(context);
 
     /// <summary>A VM would sooner be made there than here.</summary>
-    public async Task<bool> IsWorseAsync(HostCapacity there, PoolName pool, ServerCallContext context)
-        => await NowAsync(context) is not { } here || here.Of(pool) is not { } own || there.Of(pool) is not { } other || here.State != HostState.Up
-            || PlacementRules.CompareToMake(there, other, here, own) > 0;
+    public async Task<bool> IsWorseAsync(HostCapacity there, PoolName pool, ServerCallContext context) => IsWorse(await NowAsync(context), there, pool);
+
+    /// <param name="here">Null: it is not known what is there.</param>
+    public static bool IsWorse(HostCapacity? here, HostCapacity there, PoolName pool)
+        => here?.Of(pool) is not { } own || there.Of(pool) is not { } other || here.State != HostState.Up || PlacementRules.CompareToMake(there, other, here, own) > 0;
 
     /// <returns>Null: it came with none.</returns>
     public static HostCapacity? In(RpcException refusal)

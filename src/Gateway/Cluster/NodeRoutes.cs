@@ -1,6 +1,7 @@
 using Grpc.Core;
 using VmCacheCluster.Actors.Cluster;
 using VmCacheCluster.Contracts.V1;
+using VmCacheCluster.Domain;
 using VmCacheCluster.Gateway.Services;
 
 namespace VmCacheCluster.Gateway.Cluster;
@@ -16,8 +17,7 @@ public sealed class NodeRoutes(ClusterEdge cluster, PeerChannels peers)
         if (node.Length == 0 || node == cluster.Name) return await here();
         // It goes by one node at most.
         IReadOnlyList<MemberSeen> members = cluster.Options is null || cluster.IsHop(context) ? [] : (await cluster.SeenAsync(context)).Members;
-        var member = members.FirstOrDefault(m => m.Name?.Value == node)
-            ?? throw GrpcErrors.UnknownNode(node, members.Select(m => m.Name?.Value).OfType<string>().Append(cluster.Name).Distinct());
+        var member = members.FirstOrDefault(m => m.Name?.Value == node) ?? throw await NoMemberAsync(node, members, context);
         if (member is not { Reachable: true, Capacity: { } capacity }) throw GrpcErrors.NodeAway(node);
         try
         {
@@ -27,5 +27,18 @@ public sealed class NodeRoutes(ClusterEdge cluster, PeerChannels peers)
         {
             throw context.GetHttpContext().RequestAborted.IsCancellationRequested ? GrpcErrors.Cancelled() : GrpcErrors.Passed(fault) ?? GrpcErrors.NodeAway(node);
         }
+    }
+
+    /// <summary>That there is no such node is said only when this one knows all.</summary>
+    private async Task<RpcException> NoMemberAsync(string node, IReadOnlyList<MemberSeen> members, ServerCallContext context)
+    {
+        if (cluster.Options is not null && !cluster.IsHop(context) && NodeName.TryParse(node, out var name))
+        {
+            var found = await cluster.FindAsync(name.Tag, context);
+            if (found.Name == name) return GrpcErrors.NodeAway(node);
+            if (found.Doubt.Length > 0) return GrpcErrors.NodeUnknown(node, found.Doubt);
+        }
+
+        return GrpcErrors.UnknownNode(node, members.Select(m => m.Name?.Value).OfType<string>().Append(cluster.Name).Distinct());
     }
 }

@@ -8,6 +8,16 @@ internal static class PlacementReader
 {
     private const int MostLabels = 16;
 
+    /// <summary>The pool and where it may be given, of a request in which nothing is wrong.</summary>
+    /// <exception cref="Grpc.Core.RpcException">All that is wrong with it.</exception>
+    public static (Domain.PoolName Pool, Domain.Placement Placement) ReadAll(AcquireRequest request)
+    {
+        var faults = new RequestFaults();
+        var (pool, _) = AcquireRequestReader.Read(request, faults);
+        var placement = Read(request, faults);
+        return faults.Any ? throw GrpcErrors.Invalid(faults) : (pool, placement);
+    }
+
     public static Domain.Placement Read(AcquireRequest request, RequestFaults faults)
     {
         var placement = Read(request.Placement, faults);

@@ -5,7 +5,8 @@ using VmCacheCluster.Domain;
 namespace VmCacheCluster.Gateway.Cluster;
 
 /// <summary>Who was asked for one VM, and what they said.</summary>
-internal sealed class Tries(PoolName pool, IDictionary<string, string> affinity)
+/// <param name="here">The host that the caller asked.</param>
+internal sealed class Tries(PoolName pool, IDictionary<string, string> affinity, NodeName here)
 {
     private readonly Dictionary<string, RpcException> _refusals = [];
     private readonly HashSet<NodeName> _nodes = [];
@@ -27,5 +28,5 @@ internal sealed class Tries(PoolName pool, IDictionary<string, string> affinity)
     /// <summary>The host has no such pool.</summary>
     public bool Unknown(string node) => _refusals.TryGetValue(node, out var refusal) && refusal.StatusCode == StatusCode.NotFound;
 
-    public ChooseHost Choice(bool warm) => new(warm, Pool, _affinity, _nodes.ToHashSet());
+    public ChooseHost Choice(bool warm) => new(warm, Pool, _affinity, _nodes.ToHashSet(), here);
 }

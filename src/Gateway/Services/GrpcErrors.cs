@@ -121,6 +121,24 @@ public static class GrpcErrors
         Code.Unavailable, "HOST_AWAY", $"VM {vm} is on node {node}, which this node does not reach now; the VM goes on there as long as its lease does",
         TimeSpan.FromSeconds(1), ("vm", vm), ("node", node));
 
+    /// <summary>Whether an idempotency key has a VM already cannot be known now.</summary>
+    /// <param name="key">Empty: of many.</param>
+    public static RpcException KeyUnavailable(string key, string why) => Make(
+        Code.Unavailable, "KEY_UNAVAILABLE", $"it cannot be known now whether the idempotency key {RequestFaults.Quote(key)} has a VM already: {why}; try again with the same key", TimeSpan.FromSeconds(1));
+
+    public static RpcException TooManyKeys(int most) => Make(
+        Code.ResourceExhausted, "TOO_MANY_CALLERS", $"{most} callers with idempotency keys are being served or wait at the node that keeps theirs", TimeSpan.FromSeconds(1));
+
+    public static RpcException NotFromANode() => Make(
+        Code.Unimplemented, "FOR_NODES_ALONE", "this is for the other nodes of the cluster alone, at this node's peer port", TimeSpan.Zero);
+
+    /// <summary>A VM is not here, and may be on a host that this node does not know or reach now.</summary>
+    public static RpcException OwnerUnknown(string vm, string why) => Make(
+        Code.Unavailable, "OWNER_UNKNOWN", $"VM {vm} is not on this host, and it cannot be said yet whether it is on another one: {why}", TimeSpan.FromSeconds(1), ("vm", vm));
+
+    public static RpcException NodeUnknown(string node, string why) => Make(
+        Code.Unavailable, "NODE_UNKNOWN", $"node {RequestFaults.Quote(node)} is not known to this node yet: {why}", TimeSpan.FromSeconds(1), ("node", node));
+
     public static RpcException NodeAway(string node) => Make(
         Code.Unavailable, "HOST_AWAY", $"node {node} is not reached from this node now; its own socket answers on that host", TimeSpan.FromSeconds(1), ("node", node));
 

@@ -14,7 +14,8 @@ public static class GrpcServices
     public static IServiceCollection AddVmCacheServices(this IServiceCollection services, NodeOptions options, StartingPools start)
     {
         services.AddGrpc(grpc => grpc.CompressionProviders.Add(new CheckedCompression(VmCacheService.LargestMessage)))
-            .AddServiceOptions<VmCacheService>(grpc => grpc.MaxReceiveMessageSize = VmCacheService.LargestMessage);
+            .AddServiceOptions<VmCacheService>(grpc => grpc.MaxReceiveMessageSize = VmCacheService.LargestMessage)
+            .AddServiceOptions<KeyPeerService>(grpc => grpc.MaxReceiveMessageSize = VmCacheService.LargestMessage);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(new StartTime(DateTimeOffset.UtcNow));
         services.AddSingleton(new SocketPools(options));
@@ -48,6 +49,7 @@ public static class GrpcServices
         app.MapGrpcService<KataCacheService>();
         app.MapGrpcService<VmCacheService>();
         app.MapGrpcService<AdminService>();
+        if (app.Services.GetService<KeyPeerService>() is not null) app.MapGrpcService<KeyPeerService>();
         if (app.Services.GetService<SendBudget>() is not null) app.MapGrpcService<TemplatePeerService>();
     }
 }

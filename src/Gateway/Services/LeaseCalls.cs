@@ -16,12 +16,13 @@ public sealed class LeaseCalls(BaseVmAcquirer acquirer, IRequiredActor<GatewayAc
     /// <summary>Ending a VM takes at most the sum of its stop deadlines; this only covers that nobody answers.</summary>
     private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromSeconds(60);
 
-    public async Task<AcquireResponse> AcquireAsync(AcquireRequest request, ServerCallContext context)
+    /// <param name="warmOnly">This host was chosen for a warm VM: it makes none.</param>
+    public async Task<AcquireResponse> AcquireAsync(AcquireRequest request, ServerCallContext context, bool warmOnly = false)
     {
         var faults = new RequestFaults();
         var (pool, wish) = AcquireRequestReader.Read(request, faults);
         if (faults.Any) throw GrpcErrors.Invalid(faults);
-        var granted = await acquirer.AcquireAsync(pool, HandOutPath.V1, context.Deadline, context.GetHttpContext().RequestAborted, wish);
+        var granted = await acquirer.AcquireAsync(pool, HandOutPath.V1, context.Deadline, context.GetHttpContext().RequestAborted, wish with { WarmOnly = warmOnly });
         return LeaseMapping.ToResponse(pool, granted, cluster.Name, cluster.Gateway);
     }
 

@@ -1,3 +1,4 @@
+using Akka.Actor;
 using VmCacheCluster.Actors.Cluster;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
@@ -73,6 +74,24 @@ public sealed class MembershipSpecs : IAsyncLifetime
 
         foreach (var host in new[] { a, b, c }) await host.IsMemberOfAsync(3);
         Assert.Equal((await a.SeenAsync()).ClusterId, (await c.SeenAsync()).ClusterId);
+    }
+
+    [Fact]
+    public async Task Knows_the_name_of_a_host_that_has_left_also_when_it_is_started_anew()
+    {
+        var (a, b, c) = await ThreeAsync();
+        var tag = c.Plan.Node.Tag;
+        await c.LeaveAsync();
+        await a.IsMemberOfAsync(2);
+        await Eventually.Async(() => a.Disk.Memory is { Former: [{ Value: "c" }], Names.Count: 2 }, "a keeps its name", () => $"{a.Disk.Memory}");
+
+        await a.KillAsync();
+        a.StartAgain();
+        foreach (var host in new[] { a, b }) await host.IsMemberOfAsync(2);
+
+        var found = await a.Ports.Face.Placement!.Ask<HostFound>(new FindHost(tag), TimeSpan.FromSeconds(10));
+        Assert.Equal(("c", null), (found.Name?.Value, found.Host));
+        Assert.Equal((null, ""), await a.Ports.Face.Placement!.Ask<HostFound>(new FindHost("00000000"), TimeSpan.FromSeconds(10)) is var nobody ? (nobody.Name, nobody.Doubt) : default);
     }
 
     [Fact]

@@ -100,6 +100,33 @@ public class PlacementSpecs : TestKit
     }
 
     [Fact]
+    public async Task Knows_hosts_of_earlier_days_by_what_the_door_remembers()
+    {
+        _placement.Tell(new ClusterRecalled(new ClusterMemory("test", "1", []) { Names = [new NodeName("a")], Former = [new NodeName("b")] }));
+
+        Assert.Equal(("a", null), (await FindAsync(new NodeName("a").Tag) is var a ? (a.Name?.Value, a.Host) : default));
+        Assert.Equal(("b", null), (await FindAsync(new NodeName("b").Tag) is var b ? (b.Name?.Value, b.Host) : default));
+    }
+
+    [Fact]
+    public async Task Is_in_doubt_about_a_tag_until_it_is_a_member_and_reaches_all()
+    {
+        Assert.Contains("this node is in no cluster now (this node is being started)", (await FindAsync("00000000")).Doubt, StringComparison.Ordinal);
+        Report("a", warm: 1);
+        _placement.Tell(new StandingChanged("id", ""));
+        Assert.Contains("this node is in no cluster now", (await FindAsync("00000000")).Doubt, StringComparison.Ordinal);
+
+        Report("here", warm: 1);
+        Assert.Equal((null, ""), await FindAsync("00000000") is var all ? (all.Name, all.Doubt) : default);
+
+        _placement.Tell(Changed("a", Capacity("a", 1, ++_sequence), reachable: false));
+        Assert.Equal("a is not reached", (await FindAsync("00000000")).Doubt);
+        _placement.Tell(new MemberGone(MemberOf("a")));
+        _placement.Tell(new MemberChanged(new MemberSeen(MemberOf("b"), null, MemberStatus.Up, true, null)));
+        Assert.Equal("the node at b:4750 has not said its name", (await FindAsync("00000000")).Doubt);
+    }
+
+    [Fact]
     public async Task Knows_a_host_that_has_come_back_as_another_member()
     {
         Report("a", warm: 5);

@@ -27,7 +27,20 @@ public sealed class ClusterFileSpecs : IDisposable
         Assert.Single(_directory.GetFiles());
     }
 
+    [Fact]
+    public async Task Reads_the_names_of_members_and_of_former_ones_and_what_was_written_before_they_were_kept()
+    {
+        var file = new ClusterFile(_directory.FullName);
+        var memory = new ClusterMemory("c", "1", [new NodeAddress("10.0.0.1", 4750)]) { Names = [new NodeName("a")], Former = [new NodeName("b"), new NodeName("c")] };
+        await file.WriteAsync(memory, default);
+        Assert.True(memory.SameAs((await file.ReadAsync(default))!));
+
+        await File.WriteAllTextAsync(Path.Combine(_directory.FullName, "cluster.json"), "{\"version\":1,\"name\":\"c\",\"id\":\"1\",\"members\":[\"10.0.0.1:4750\"]}");
+        Assert.True((memory with { Names = [], Former = [] }).SameAs((await file.ReadAsync(default))!));
+    }
+
     [Theory]
+    [InlineData("{\"version\":1,\"name\":\"c\",\"id\":\"1\",\"members\":[],\"former\":[\"/x\"]}")]
     [InlineData("")]
     [InlineData("{")]
     [InlineData("{\"version\":2}")]

@@ -1,0 +1,209 @@
+using Grpc.Core;
+using VmCacheCluster.Contracts.V1;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Keys.Wire;
+using VmCacheCluster.Gateway.Services;
+
+namespace VmCacheCluster.Gateway.Cluster;
+
+/// <summary>
+/// A node's part as the home of idempotency keys: it has a VM given for a key on one host, one call of a key at a time. Which host is about to be
+/// asked is noted before it is. A host that may have given one without our knowing it is asked before any other is; while that does not answer,
+/// nobody can be served. What a node does not know when it becomes a key's home, all hosts tell it first.
+/// </summary>
+public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, HostReporter reporter, TimeProvider time)
+{
+    private const int MostCallers = 4096;
+
+    /// <summary>So many hosts are asked at once what they have.</summary>
+    private const int Breadth = 32;
+
+    /// <summary>Members may change while they are asked.</summary>
+    private const int MostRounds = 3;
+
+    private readonly KeyTable _table = new();
+    private readonly KeyTurns _turns = new(MostCallers);
+    private readonly Lock _gate = new();
+    private Task _learning = Task.CompletedTask;
+    private long _number;
+
+    /// <param name="asker">The node that the caller asked.</param>
+    /// <param name="fits">It has the labels that are asked for.</param>
+    /// <exception cref="RpcException">KEY_UNAVAILABLE, or as Acquire refuses.</exception>
+    public async Task<AcquireResponse> PlaceAsync(AcquireRequest request, NodeName asker, bool fits, ServerCallContext context)
+    {
+        var (pool, placement) = PlacementReader.ReadAll(request);
+        var key = new PoolKey(pool, request.IdempotencyKey);
+        using var turn = await TurnAsync(key, context);
+        for (var round = 0; ; round++)
+        {
+            var view = await HereAsync(key, context.GetHttpContext().RequestAborted);
+            if (await AgainAsync(view, key, request, context) is { } known) return known;
+            if (!_table.KnowsAllOf(view, key))
+            {
+                if (round == MostRounds) throw GrpcErrors.KeyUnavailable(key.Key, "the members of the cluster are changing");
+                await LearnAsync(key, context.GetHttpContext().RequestAborted);
+                continue;
+            }
+
+            if (KeyHomes.WhyNotPlaced(view) is { } why) throw GrpcErrors.KeyUnavailable(key.Key, why);
+            var hosts = new PlacementHosts(
+                asker, fits, warm => GiveAsync(view, asker, key, request, warm, context.Deadline, context),
+                (host, warm, deadline) => GiveAsync(view, host.Node, key, request, warm, deadline, context), host => IsWorseAsync(host, asker, pool, context));
+            return await placer.PlaceAsync(request, pool, placement, hosts, context);
+        }
+    }
+
+    private async Task<IDisposable> TurnAsync(PoolKey key, ServerCallContext context)
+    {
+        var aborted = context.GetHttpContext().RequestAborted;
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+        if (context.Deadline != DateTime.MaxValue)
+        {
+            var left = (context.Deadline - time.GetUtcNow().UtcDateTime) * 0.9;
+            over.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
+        }
+
+        try
+        {
+            return await _turns.EnterAsync(key, over.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            throw aborted.IsCancellationRequested ? GrpcErrors.Cancelled() : GrpcErrors.KeyUnavailable(key.Key, "another call with it is still being served");
+        }
+    }
+
+    private async Task<KeyView> HereAsync(PoolKey key, CancellationToken cancel)
+    {
+        var view = await cluster.KeysAsync(cancel);
+        return KeyHomes.Route(view, key) switch
+        {
+            KeyRoute.Here => view,
+            KeyRoute.At(var home) => throw GrpcErrors.KeyUnavailable(key.Key, $"{home.Node} keeps it now, and not {cluster.Name}"),
+            KeyRoute.Unknown(var why) => throw GrpcErrors.KeyUnavailable(key.Key, why),
+            _ => throw new InvalidOperationException("a route of a key that is not known"),
+        };
+    }
+
+    /// <summary>Where the key has a VM already, or may have one.</summary>
+    /// <returns>Null: nowhere that is known.</returns>
+    private async Task<AcquireResponse?> AgainAsync(KeyView view, PoolKey key, AcquireRequest request, ServerCallContext context)
+    {
+        string? silent = null;
+        foreach (var node in _table.HostsOf(key))
+        {
+            switch (KeyHomes.Ask(view, node))
+            {
+                case KeyAnswer.Nobody:
+                    _table.Remove(key, node);
+                    continue;
+                case KeyAnswer.Silent(var why):
+                    silent = why;
+                    continue;
+            }
+
+            switch (await FindAsync(view, node, key))
+            {
+                case true:
+                    return await GiveAsync(view, node, key, request, warmOnly: false, context.Deadline, context, known: true);
+                case false:
+                    _table.Remove(key, node);
+                    break;
+                case null:
+                    silent = $"{node}, which may have a VM of the key, does not answer";
+                    break;
+            }
+        }
+
+        return silent is null ? null : throw GrpcErrors.KeyUnavailable(key.Key, silent);
+    }
+
+    /// <param name="known">The host has said that it has a VM of the key.</param>
+    /// <exception cref="FinalRefusal">The host has one, or may have.</exception>
+    private async Task<AcquireResponse> GiveAsync(
+        KeyView view, NodeName node, PoolKey key, AcquireRequest request, bool warmOnly, DateTime deadline, ServerCallContext context, bool known = false)
+    {
+        if (view.Of(node) is not { Reachable: true } to) throw GrpcErrors.NodeAway(node.Value);
+        _table.Add(key, node);
+        try
+        {
+            return await peers.GiveAsync(view.Self!, to, new GiveKey { Request = request, Home = Asker(view), WarmOnly = warmOnly }, deadline, context);
+        }
+        catch (RpcException refusal)
+        {
+            var held = !known && KeyPeers.WasNotAsked(refusal) ? false : await FindAsync(view, node, key);
+            if (held == false)
+            {
+                _table.Remove(key, node);
+                throw;
+            }
+
+            throw new FinalRefusal(
+                held == true && GrpcErrors.Passed(refusal) is { } said ? said : GrpcErrors.KeyUnavailable(key.Key, $"{node} was asked for a VM, and may have given one ({refusal.Status.Detail})"));
+        }
+    }
+
+    private Task<bool?> FindAsync(KeyView view, NodeName node, PoolKey key)
+        => view.Of(node) is { } at
+            ? peers.FindAsync(view.Self!, at, new FindKey { Pool = key.Pool.Value, Key = key.Key, Home = Asker(view) }, CancellationToken.None)
+            : Task.FromResult<bool?>(null);
+
+    private KeyAsker Asker(KeyView view) => new() { Node = view.Self!.Node.Value, Uid = view.Self.Uid, Number = Interlocked.Increment(ref _number) };
+
+    private async Task<bool> IsWorseAsync(HostCapacity there, NodeName asker, PoolName pool, ServerCallContext context)
+        => asker == cluster.Options!.Node
+            ? await reporter.IsWorseAsync(there, pool, context)
+            : HostReporter.IsWorse((await cluster.FindAsync(asker.Tag, context)).Host, there, pool);
+
+    /// <summary>All hosts are asked which keys of ours their VMs have, once for all who wait for it.</summary>
+    private async Task LearnAsync(PoolKey key, CancellationToken cancel)
+    {
+        Task learning;
+        lock (_gate) learning = _learning.IsCompleted ? _learning = Task.Run(AskAllAsync, CancellationToken.None) : _learning;
+        try
+        {
+            await learning.WaitAsync(cancel);
+        }
+        catch (NotKnown e)
+        {
+            throw GrpcErrors.KeyUnavailable(key.Key, e.Message);
+        }
+        catch (OperationCanceledException)
+        {
+            throw GrpcErrors.Cancelled();
+        }
+    }
+
+    private async Task AskAllAsync()
+    {
+        var view = await cluster.KeysAsync(CancellationToken.None);
+        if (view.Self is not { } self) throw new NotKnown("this node is in no cluster now");
+        if (KeyHomes.WhyNotAsked(view) is { } why) throw new NotKnown(why);
+        var (members, number) = (KeyHomes.Digest(view), Asker(view));
+        using var slots = new SemaphoreSlim(Breadth);
+        var answers = await Task.WhenAll(view.Members.Select(async member =>
+        {
+            await slots.WaitAsync();
+            try
+            {
+                return (member.Node, Answer: await peers.CollectAsync(self, member, new CollectKeys { Home = number, Members = members }, CancellationToken.None));
+            }
+            catch (RpcException e)
+            {
+                throw new NotKnown($"{member.Node}, which may have a VM of the key, does not say so: {e.Status.Detail}");
+            }
+            finally
+            {
+                slots.Release();
+            }
+        }));
+        // Who has been a member for longer may have seen one leave.
+        foreach (var gone in answers.SelectMany(a => a.Answer.Gone).Select(g => new NodeName(g)))
+            if (view.Of(gone) is null) throw new NotKnown(KeyHomes.WhyGone(gone));
+        var held = answers.ToDictionary(a => a.Node, a => (IReadOnlyList<PoolKey>)[.. a.Answer.Keys.Select(k => KeyHolder.KeyOf(k.Pool, k.Key))]);
+        _table.Learn(view, held, _turns.IsBusy);
+    }
+
+    private sealed class NotKnown(string why) : Exception(why);
+}
