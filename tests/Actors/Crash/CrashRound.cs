@@ -40,7 +40,7 @@ internal sealed class CrashRound
         {
             var daemon = await DaemonLife.StartAsync(_system, _host, _pool, _random.Next(1, 70));
             await LiveAsync(daemon);
-            daemon.Kill();
+            await daemon.KillAsync();
             _kills.Add(daemon.LastStep);
             _clients.Forget();
             await daemon.BuryAsync();

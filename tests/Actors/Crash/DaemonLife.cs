@@ -82,7 +82,14 @@ internal sealed class DaemonLife : IStepObserver
         return null;
     }
 
-    public void Kill()
+    /// <summary>Whoever kills it, it is dead for all when this ends: a kill that is still on its way would hit the next one.</summary>
+    public Task KillAsync()
+    {
+        Kill();
+        return _dead.Task;
+    }
+
+    private void Kill()
     {
         if (Interlocked.Exchange(ref _killed, 1) != 0) return;
         _host.Hypervisor.Kill();
