@@ -13,14 +13,17 @@ if (loaded.Options is not { } options || RunDirectories.Prepare(options) is not 
     return 78;
 }
 
+var ends = EndWhileStarting.Is(args[0]);
+var first = new EndWhileStarting.FirstVm();
+IStepObserver observer = ends ? first : new Failpoint(args[0]);
 using var endpoints = OwnedEndpoints.Take(options);
 await using var app = Daemon.Build(
     options, endpoints,
     also: services =>
     {
-        if (EndWhileStarting.Is(args[0])) services.AddHostedService(p => ActivatorUtilities.CreateInstance<EndWhileStarting>(p, args[0]));
+        if (ends) services.AddHostedService(p => ActivatorUtilities.CreateInstance<EndWhileStarting>(p, args[0], first));
     },
-    through: hypervisor => new ObservedHypervisor(hypervisor, new Failpoint(args[0])));
+    through: hypervisor => new ObservedHypervisor(hypervisor, observer));
 try
 {
     await app.RunToItsEndAsync();
