@@ -17,6 +17,7 @@ patience=600 # seconds, for a machine that is busy with other things
 tidy() {
   local none_left=true
   if [ -n "$daemon" ]; then
+    printf '\n' >&2
     # Without this the warm VMs would stay for the next daemon.
     timeout 30 "$vmcache" node drain >/dev/null 2>&1 || true
     end_process "$daemon" 60

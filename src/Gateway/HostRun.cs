@@ -3,8 +3,8 @@ namespace VmCacheCluster.Gateway;
 public static class HostRun
 {
     /// <summary>
-    /// As RunAsync, but that a host which fails to start, or is told to stop meanwhile, is stopped too: .NET only disposes it, and what the
-    /// node has begun by then would be left.
+    /// As RunAsync, but that a host whose start fails, for a port that is taken or a SIGTERM, is stopped too: .NET only disposes it, and what
+    /// the node has begun by then would be left.
     /// </summary>
     public static async Task RunToItsEndAsync(this WebApplication app)
     {

@@ -12,16 +12,17 @@ public sealed class ThrowAwaySpecs
     public static TheoryData<Moment> Moments() => [.. All];
 
     /// <summary>The node makes VMs from its first moment on, before the daemon's sockets are served.</summary>
-    [Fact]
-    public async Task Leaves_nothing_when_the_daemon_is_stopped_while_it_starts()
+    [Theory]
+    [InlineData("stop:Start", 0)]
+    [InlineData("fail:Start", 75)]
+    public async Task Leaves_nothing_when_the_daemon_ends_while_it_starts(string step, int status)
     {
         await using var house = new House();
-        var daemon = house.StartDoomed(house.Fakes(2, "agent=never"), "stop:Start");
+        var daemon = house.StartDoomed(house.Fakes(2, "agent=never"), step);
 
         var exit = await daemon.ExitedAsync();
 
-        Assert.True(exit == 0, daemon.Log);
-        Assert.DoesNotContain("   at ", daemon.Log, StringComparison.Ordinal);
+        Assert.True(exit == status, daemon.Log);
         house.AssertNothingLeft();
     }
 
