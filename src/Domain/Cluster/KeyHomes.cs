@@ -44,8 +44,11 @@ public abstract record KeyAnswer
 /// </summary>
 public static class KeyHomes
 {
-    /// <summary>A host that has been no member for less may be about to come back, with its leases.</summary>
-    public static readonly TimeSpan Away = TimeSpan.FromSeconds(30);
+    /// <summary>
+    /// A host that has been no member for less may be about to come back, with its leases: on a busy host a daemon that is started again has
+    /// taken 70 s until it was a member.
+    /// </summary>
+    public static readonly TimeSpan Away = TimeSpan.FromMinutes(2);
 
     /// <summary>Of these nodes the one that keeps the key; null: there are none. The same on every node, in every version.</summary>
     public static KeyMember? HomeOf(PoolKey key, IEnumerable<KeyMember> members)

@@ -4,7 +4,7 @@ using VmCacheCluster.Gateway.Services;
 namespace VmCacheCluster.Gateway.Cluster;
 
 /// <summary>One call of a key at a time; the others wait, so many altogether.</summary>
-internal sealed class KeyTurns(int most)
+public sealed class KeyTurns(int most)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<PoolKey, Turn> _turns = [];

@@ -91,7 +91,7 @@ public class KeyHomesSpecs
         Assert.Null(KeyHomes.WhyNotAsked(view with { Members = Change(view, "n0", m => m with { Peer = null }) }));
         Assert.StartsWith("n1, which may have a VM", KeyHomes.WhyNotAsked(view with { Members = Change(view, "n1", m => m with { Reachable = false }) }), StringComparison.Ordinal);
         Assert.StartsWith("n1, which may have a VM", KeyHomes.WhyNotAsked(view with { Members = Change(view, "n1", m => m with { Peer = null }) }), StringComparison.Ordinal);
-        Assert.StartsWith("n7, which may have a VM of the key, left less than 30 s ago", KeyHomes.WhyNotAsked(view with { Gone = [new NodeName("n7")] }), StringComparison.Ordinal);
+        Assert.StartsWith("n7, which may have a VM of the key, left less than 120 s ago", KeyHomes.WhyNotAsked(view with { Gone = [new NodeName("n7")] }), StringComparison.Ordinal);
         Assert.Equal("the node at x:1 has not said its name", KeyHomes.WhyNotAsked(view with { Unnamed = ["x:1"] }));
     }
 
