@@ -83,6 +83,7 @@ public sealed class HungVmSpecs : HouseSpecs
 
         daemon = House.Start(House.Fakes(2));
 
+        await daemon.ReadyAsync();
         Assert.Equal(good.Id, (await daemon.Client.GetBaseVmAsync(HandedOut.Timeout)).Id);
         await daemon.PoolAsync(p => p is { Warm: 2, Warming: 0 } && p.Vms.All(v => v.Id != hung.Id), "2 are warm, and the hung one is gone");
         Assert.False(Processes.IsAlive(hung.Pid));
