@@ -90,6 +90,7 @@ public static class Daemon
         });
         services.AddAkka("vmcache", (akka, provider) => akka
             .AddHocon(ConfigurationFactory.FromResource("akka.host.conf", typeof(Daemon).Assembly), HoconAddMode.Prepend)
+            .AddHocon(HostLogger.Mailbox, HoconAddMode.Prepend)
             .ConfigureLoggers(loggers =>
             {
                 loggers.AddLoggerFactory();

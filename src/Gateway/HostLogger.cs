@@ -8,6 +8,10 @@ namespace VmCacheCluster.Gateway;
 /// <summary>The actors' log, in the daemon's own format: the time and level are the host's to print.</summary>
 public sealed class HostLogger : ReceiveActor, IRequiresMessageQueue<ILoggerMessageQueueSemantics>
 {
+    /// <summary>Goes with this logger. What it has not written when it is stopped, its queue writes: Akka's own would print it in a form of its own.</summary>
+    public static readonly Akka.Configuration.Config Mailbox = Akka.Configuration.ConfigurationFactory.ParseString(
+        $"akka.actor.mailbox.logger-queue.mailbox-type = \"{typeof(HostLogMailbox).FullName}, {typeof(HostLogMailbox).Assembly.GetName().Name}\"");
+
     public HostLogger()
     {
         var log = LogOf(Context.System);

@@ -35,6 +35,7 @@ public sealed class ClusterService(
     private Akka.Actor.ActorSystem Start(ClusterPorts ports)
     {
         var config = ConfigurationFactory.FromResource("akka.cluster.conf", typeof(Daemon).Assembly)
+            .WithFallback(HostLogger.Mailbox)
             .WithFallback(ConfigurationFactory.ParseString($"akka.loggers = [\"{typeof(HostLogger).AssemblyQualifiedName}\"]"));
         List<Setup> setups = [new LoggerFactorySetup(loggers)];
         if (trust.Peers.Reload() is { } identity)

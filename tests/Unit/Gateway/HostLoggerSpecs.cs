@@ -51,7 +51,7 @@ public sealed class HostLoggerSpecs
     private static ActorSystem Start(string configuration, ILoggerFactory loggers)
     {
         var config = ConfigurationFactory.ParseString($"akka {{ loggers = [\"{typeof(HostLogger).AssemblyQualifiedName}\"], actor.provider = local }}")
-            .WithFallback(ConfigurationFactory.FromResource(configuration, typeof(Daemon).Assembly));
+            .WithFallback(HostLogger.Mailbox).WithFallback(ConfigurationFactory.FromResource(configuration, typeof(Daemon).Assembly));
         return ActorSystem.Create("logged", ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(config), new LoggerFactorySetup(loggers)));
     }
 }
