@@ -69,6 +69,8 @@ public class QuarantineSpecs : NodeFixture
         Hypervisor.Finding = () => Interlocked.Increment(ref looks) <= 2
             ? throw new VmFailedException(new VmFailure(VmFailureKind.Host, "Too many open files"))
             : Task.CompletedTask;
+        // The caller is to have the one that is found.
+        Hypervisor.Script = (_, step, cancel) => step == VmStep.Create ? Never(cancel) : Task.CompletedTask;
         await StartAsync(Pool(number: 1));
 
         var node = await UntilAsync(LookAsync, n => n.Trouble is not null);
@@ -119,6 +121,25 @@ public class QuarantineSpecs : NodeFixture
             Time.Advance(TimeSpan.FromSeconds(5));
             Assert.True(Volatile.Read(ref looks) >= 4);
         }, TimeSpan.FromSeconds(20));
+    }
+
+    [Fact]
+    public async Task Takes_a_use_again_once_it_can_be_recorded()
+    {
+        await StartAsync(Pool(number: 0));
+        var granted = await LeaseAsync();
+        var (id, token) = (granted.Facts.Id, granted.Lease!.Record.Token);
+        var full = true;
+        Hypervisor.Script = (_, step, _) => full && step == VmStep.Record
+            ? throw new VmFailedException(new VmFailure(VmFailureKind.Host, "no space left"))
+            : Task.CompletedTask;
+        Assert.Contains("no space left", Assert.IsType<VmRefused>(await AskVmAsync(new RenewLease(id, token, null))).Reason);
+        Assert.Equal(RefusalKind.Unavailable, Assert.IsType<VmRefused>(await AskVmAsync(new UseGuest(id, token))).Kind);
+
+        full = false;
+
+        Assert.IsType<GuestLent>(await AskVmAsync(new UseGuest(id, token)));
+        Assert.Equal(VmOwnership.Confirmed, Machine(id).LastMark.Ownership);
     }
 
     private static FoundVm Astray() => new(VmId.New(), null, null, FoundProcess.Alive, "/run/vm/x is gone")

@@ -148,6 +148,8 @@ internal sealed class VmHolder(VmState state, IVmWork work)
     private void Lend(object lent, IActorRef borrower)
     {
         work.Apply(new VmInput.Use());
+        // What could not be recorded before may be by now.
+        if (state.Recorded.IsFaulted) _ = state.RecordAsync(VmOwnership.Confirmed);
         // A use that is not on disk is none: a restart would take the lease for one that nobody confirmed.
         state.Recorded.PipeTo(borrower, success: () => lent,
             failure: e => state.Refused(RefusalKind.Unavailable, $"the use could not be recorded: {e.Message}"));

@@ -75,8 +75,8 @@ public sealed class OwnedSocket : IDisposable
                 return null;
             }
 
-            var failed = _awaited is not null && _bound is null;
-            if (!failed) tell($"{Path} was removed or replaced, and is made again");
+            var failed = _awaited is { Length: > 0 } && _bound is null;
+            if (_awaited is null) tell($"{Path} was removed or replaced, and is made again");
             if (failed) added.Forget(_awaited!);
             _bound = null;
             MakeFree();

@@ -24,7 +24,7 @@ internal sealed class PidFd : SafeHandle
         var fd = (int)Native.Syscall(PidFdOpen, pid, 0, 0, 0);
         if (fd >= 0) return new PidFd(fd, pid);
         var error = Marshal.GetLastPInvokeError();
-        return error == Native.ESRCH ? null : throw new IOException($"pidfd_open({pid}): {Marshal.GetPInvokeErrorMessage(error)}");
+        return error == Native.ESRCH ? null : throw new IOException($"pidfd_open({pid}): {Marshal.GetPInvokeErrorMessage(error)}", error);
     }
 
     /// <summary>Whether the process lives; a zombie does not. Takes about a microsecond.</summary>

@@ -88,12 +88,6 @@ internal sealed class QemuProcess : IDisposable
     public static QemuProcess? Adopt(VmId id, ProcessIdentity identity) =>
         ProcFs.OpenQemu(id, identity.Pid, identity.StartTime) is { } process ? new QemuProcess(process, identity) : null;
 
-    /// <summary>Takes hold of one whose start time is not known; null when it is not provably this VM's QEMU.</summary>
-    public static QemuProcess? Adopt(VmId id, int pid) =>
-        ProcFs.OpenQemu(id, pid, startTime: null) is { } process
-            ? new QemuProcess(process, new ProcessIdentity(pid, ProcFs.StartTime(pid) ?? 0))
-            : null;
-
     /// <summary>Takes hold of any process of which the start time is known; null when it is gone.</summary>
     public static QemuProcess? Adopt(ProcessIdentity identity)
     {

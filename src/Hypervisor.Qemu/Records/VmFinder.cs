@@ -107,8 +107,8 @@ internal sealed class VmFinder(QemuHypervisorOptions options)
     {
         foreach (var pid in pids)
         {
-            using var process = QemuProcess.Adopt(id, pid);
-            if (process is not null) return process.Identity;
+            using var process = ProcFs.OpenQemu(id, pid, startTime: null);
+            if (process is not null && ProcFs.StartTime(pid) is { } start && process.IsAlive()) return new ProcessIdentity(pid, start);
         }
 
         return null;

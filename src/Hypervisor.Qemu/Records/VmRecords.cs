@@ -17,7 +17,7 @@ internal sealed class VmRecords(VmFacts facts, VmSize size, StateFile state, VmM
     private VmSize _size = size;
     private LeaseRecord? _lease = lease;
     private readonly HashSet<string> _restored = [];
-    private bool _ending, _disposed, _monitorTold;
+    private bool _ending, _disposed, _monitorTold, _behind;
 
     private string Directory => facts.Paths.Directory;
 
@@ -31,8 +31,9 @@ internal sealed class VmRecords(VmFacts facts, VmSize size, StateFile state, VmM
             {
                 ObjectDisposedException.ThrowIf(_disposed, this);
                 if (_ending) return Task.CompletedTask;
-                _mark = mark;
+                (_mark, _behind) = (mark, true);
                 _state.Write(mark);
+                _behind = false;
                 if (IsWhole) return Task.CompletedTask;
             }
 
@@ -72,7 +73,8 @@ internal sealed class VmRecords(VmFacts facts, VmSize size, StateFile state, VmM
     /// <exception cref="VmFailedException">It cannot be written.</exception>
     public Task<string?> KeepAsync(CancellationToken cancel) => Task.Run(() => OnHost(Directory, () =>
     {
-        if (Lost().Any()) Restore();
+        // A mark that could not be written (the disk was full) is written as soon as it can be.
+        if (_behind || Lost().Any()) Restore();
         List<string> news = [];
         if (_restored.Count > 0) news.Add($"somebody removed {string.Join(", ", _restored.Order(StringComparer.Ordinal))} of {Directory}: written again");
         _restored.Clear();
@@ -126,6 +128,8 @@ internal sealed class VmRecords(VmFacts facts, VmSize size, StateFile state, VmM
             before.Dispose();
         }
 
+        if (_behind) _state.Write(_mark);
+        _behind = false;
         _restored.UnionWith(lost);
     }
 
