@@ -67,6 +67,3 @@ internal sealed class PoolEndings(
 
 /// <summary>The pause after a boot that failed is over.</summary>
 internal sealed record TryAgain { public static readonly TryAgain Instance = new(); }
-
-/// <summary>A VM has been there for as long as the pool keeps one.</summary>
-internal sealed record TooOld(VmId Id);
