@@ -25,6 +25,8 @@ internal sealed class TimedHypervisor(IHypervisor inner) : IHypervisor
 
     public Task ReapAsync(FoundVm found, CancellationToken cancel) => inner.ReapAsync(found, cancel);
 
+    public Task EndQuarantinedAsync(FoundVm found, CancellationToken cancel) => inner.EndQuarantinedAsync(found, cancel);
+
     private async Task TimeAsync(VmId id, Func<Task> write)
     {
         var from = Stopwatch.GetTimestamp();
@@ -53,6 +55,7 @@ internal sealed class TimedHypervisor(IHypervisor inner) : IHypervisor
         public Task<IGuest> PrepareGuestAsync(GuestPreparation preparation, CancellationToken cancel) => inner.PrepareGuestAsync(preparation, cancel);
         public Task SaveLeaseAsync(LeaseRecord lease, CancellationToken cancel) => timed.TimeAsync(Facts.Id, () => inner.SaveLeaseAsync(lease, cancel));
         public Task RecordAsync(VmMark mark, CancellationToken cancel) => timed.TimeAsync(Facts.Id, () => inner.RecordAsync(mark, cancel));
+        public Task<string?> KeepRecordAsync(CancellationToken cancel) => inner.KeepRecordAsync(cancel);
         public Task<string> ReadConsoleAsync(CancellationToken cancel) => inner.ReadConsoleAsync(cancel);
         public Task StopAsync(CancellationToken cancel) => inner.StopAsync(cancel);
         public ValueTask DisposeAsync() => inner.DisposeAsync();
