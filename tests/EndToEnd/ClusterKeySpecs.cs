@@ -47,7 +47,7 @@ public sealed class ClusterKeySpecs(ITestOutputHelper output)
         output.WriteLine($"seed {seed}");
         Dictionary<string, LeasedVm> held = [];
 
-        for (var round = 0; round < 8; round++)
+        for (var round = 0; round < 4; round++)
         {
             var victim = random.Next(3);
             var calls = Enumerable.Range(0, 8).Select(i =>
