@@ -35,6 +35,7 @@ internal static class Errors
             "is vmcached running? start it ('vmcached', or 'systemctl start vmcached'), or name its socket by --endpoint or VMCACHE_ENDPOINT",
         Reasons.SocketPermission => "the socket is for its owner alone: run vmcache as the user that runs vmcached (sudo)",
         Reasons.ConnectionLost => "did vmcached stop? see its log",
+        Reasons.TooManyConnections => "close idle ones, or raise max-connections and vmcached's limit of open files: its log tells both",
         Reasons.NotVmcached => "is it vmcached's socket, and is vmcached as new as vmcache? see --endpoint",
         Reasons.Agent => "the guest may have crashed (see its console), or another client may hold its agent's channel",
         Reasons.Monitor => "QEMU may be gone, or another client may hold its monitor: see 'vmcache status'",

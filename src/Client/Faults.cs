@@ -7,6 +7,9 @@ namespace VmCacheCluster.Client;
 /// <summary>Turns what gRPC throws into <see cref="VmCacheException"/>: the one place where that is decided.</summary>
 internal static class Faults
 {
+    /// <summary>HTTP/2's error for callers of whom there are too many.</summary>
+    private const long EnhanceYourCalm = 0xb;
+
     internal static VmCacheException Of(RpcException fault, string endpoint, TimeSpan timeout)
     {
         var socket = Find<SocketException>(fault.Status.DebugException);
@@ -18,6 +21,13 @@ internal static class Faults
         if (fault.StatusCode is StatusCode.Unavailable or StatusCode.Internal && Find<AuthenticationException>(fault.Status.DebugException) is { } untrusted)
         {
             return new VmCacheException(StatusCode.Unauthenticated, Reasons.BadTls, $"no TLS connection with {endpoint} comes about: {(untrusted.InnerException ?? untrusted).Message}", fault);
+        }
+
+        // A vmcached that lets no more connections in says so with this error, before it hangs up.
+        if (Find<HttpProtocolException>(fault.Status.DebugException) is { ErrorCode: EnhanceYourCalm })
+        {
+            return new VmCacheException(
+                StatusCode.ResourceExhausted, Reasons.TooManyConnections, $"{endpoint} has as many connections open as vmcached allows", fault);
         }
 
         var details = StatusDetails.Of(fault.Trailers);

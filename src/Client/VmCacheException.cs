@@ -36,6 +36,9 @@ public static class Reasons
     /// <summary>The connection was made and lost.</summary>
     public const string ConnectionLost = "CONNECTION_LOST";
 
+    /// <summary>vmcached has as many connections open as it allows.</summary>
+    public const string TooManyConnections = "TOO_MANY_CONNECTIONS";
+
     /// <summary>What listens there does not speak this API.</summary>
     public const string NotVmcached = "NOT_VMCACHED";
 

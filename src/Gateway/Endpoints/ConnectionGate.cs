@@ -42,7 +42,7 @@ public sealed class ConnectionGate(int limit, string whose, string key, TimeProv
             (refused, _refused) = (_refused, 0);
         }
 
-        log.LogWarning("{Reason}; {Refused} more were closed at once", Reason, refused);
+        log.LogWarning("{Reason}. Closed at once: {Refused}", Reason, refused);
         return false;
     }
 

@@ -13,6 +13,8 @@ namespace VmCacheCluster.Gateway.Endpoints;
 /// </summary>
 internal sealed class GatedTransport(SocketTransportFactory sockets, ConnectionGates gates) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
+    private const int GoodbyesAtOnce = 8;
+
     public bool CanBind(EndPoint endpoint) => sockets.CanBind(endpoint);
 
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancel = default)
@@ -20,6 +22,9 @@ internal sealed class GatedTransport(SocketTransportFactory sockets, ConnectionG
 
     private sealed class Listener(IConnectionListener inner, ConnectionGate gate) : IConnectionListener
     {
+        /// <summary>Each holds a descriptor for a moment; when there are more to be told, the rest is not.</summary>
+        private readonly SemaphoreSlim _goodbyes = new(GoodbyesAtOnce);
+
         public EndPoint EndPoint => inner.EndPoint;
 
         public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancel = default)
@@ -27,13 +32,20 @@ internal sealed class GatedTransport(SocketTransportFactory sockets, ConnectionG
             while (await inner.AcceptAsync(cancel) is { } connection)
             {
                 if (gate.TryEnter()) return new GatedConnection(connection, gate);
-                if (EndPoint is UnixDomainSocketEndPoint) await Goodbye.SayAsync(connection, gate.Reason);
                 // Over TCP there would be TLS to speak first.
-                else connection.Abort(new ConnectionAbortedException(gate.Reason));
-                await connection.DisposeAsync();
+                if (EndPoint is not UnixDomainSocketEndPoint) await connection.DisposeAsync();
+                else if (_goodbyes.Wait(0, CancellationToken.None)) _ = SayGoodbyeAsync(connection);
+                else await connection.DisposeAsync();
             }
 
             return null;
+        }
+
+        private async Task SayGoodbyeAsync(ConnectionContext connection)
+        {
+            await Goodbye.SayAsync(connection, gate.Reason);
+            await connection.DisposeAsync();
+            _goodbyes.Release();
         }
 
         public ValueTask UnbindAsync(CancellationToken cancel = default) => inner.UnbindAsync(cancel);
@@ -42,7 +54,7 @@ internal sealed class GatedTransport(SocketTransportFactory sockets, ConnectionG
     }
 }
 
-internal static class GatedTransportServices
+public static class GatedTransportServices
 {
     /// <summary>Kestrel asks the transport that was added last first.</summary>
     public static void AddGatedConnections(this IServiceCollection services, ConnectionLimits limits)

@@ -12,15 +12,24 @@ internal static class Goodbye
     private const byte Settings = 4, GoAway = 7;
     private const uint EnhanceYourCalm = 0xb;
 
+    /// <summary>How long a client may take to hear it.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    /// <summary>Ends when the client has hung up, or had its time: one that is still writing when its connection is closed would never read why.</summary>
     public static async Task SayAsync(ConnectionContext connection, string reason)
     {
+        using var limit = new CancellationTokenSource(Patience);
         try
         {
-            await connection.Transport.Output.WriteAsync(Frames(reason));
+            // .NET's client, told before its first words are out, has only an error of its own to tell.
+            var input = connection.Transport.Input;
+            input.AdvanceTo((await input.ReadAsync(limit.Token)).Buffer.End);
+            await connection.Transport.Output.WriteAsync(Frames(reason), limit.Token);
+            while (await input.ReadAsync(limit.Token) is { IsCompleted: false } read) input.AdvanceTo(read.Buffer.End);
         }
-        catch (Exception gone) when (gone is IOException or ConnectionAbortedException or InvalidOperationException)
+        catch (Exception gone) when (gone is IOException or ConnectionAbortedException or InvalidOperationException or OperationCanceledException)
         {
-            // The client has hung up already.
+            // The client has hung up already, or does not listen.
         }
     }
 

@@ -16,6 +16,7 @@ public sealed class ConfigurationLoaderSpecs : IDisposable
     {
         var options = Options(ConfigurationLoader.Load(new CommandLineValues(), Environment(), Host));
         var pool = Assert.Single(options.Pools);
+        Assert.Equal(new ConnectionLimits(1024, 256), options.Connections);
         Assert.Equal(
             ("/run/vmcache/cache.sock", "/run/vmcache/client", 4), (options.Endpoint, options.ClientDirectory, options.BootParallelism));
         Assert.Equal((2, 256, 10, 16384, 1, 8), (
@@ -84,6 +85,8 @@ public sealed class ConfigurationLoaderSpecs : IDisposable
     [InlineData("vmcache { endpoint = }", "no value")]
     [InlineData("vmcache { endpoint = [1] }", "not a single value")]
     [InlineData("vmcache { max-waiting = many }", "not a whole number")]
+    [InlineData("vmcache { max-connections = 0 }", "below 1")]
+    [InlineData("vmcache { max-network-connections = all }", "not a whole number")]
     [InlineData("vmcache { pool-defaults { vm-cache-number = -1 } }", "negative")]
     [InlineData("vmcache { pool-defaults { vm-cache-number = 65 } }", "give at most 64")]
     [InlineData("vmcache { pools { a { vm-cache-number = 40 }\n b { vm-cache-number = 40 } } }", "all pools' warm VMs need 20992 MiB")]

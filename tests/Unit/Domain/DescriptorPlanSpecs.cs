@@ -1,0 +1,56 @@
+using VmCacheCluster.Domain;
+using VmCacheCluster.Tests.Unit.Gateway.Services;
+using Xunit;
+
+namespace VmCacheCluster.Tests.Unit.Domain;
+
+public class DescriptorPlanSpecs
+{
+    [Theory]
+    [InlineData(1, 2, 1_048_576, 1024)]
+    [InlineData(2, 8, 512, 48)]
+    public void Gives_connections_half_of_what_is_left_up_to_what_is_configured(int number, int parallelism, int limit, int local)
+    {
+        var plan = DescriptorPlan.Of(Options(number, parallelism), limit);
+
+        Assert.Equal(new ConnectionLimits(local, 0), plan!.Connections);
+    }
+
+    [Fact]
+    public void Gives_callers_of_this_host_as_many_as_those_of_all_tcp_ports_together_when_there_are_few()
+    {
+        var options = Options(2, 8) with { Gateway = Tcp };
+
+        var plan = DescriptorPlan.Of(options, 700)!;
+
+        Assert.Equal(plan.Connections.Local, plan.Connections.Network);
+        Assert.True(DescriptorPlan.Runtime + plan.Vms + plan.Connections.Local + plan.Connections.Network < 700);
+    }
+
+    [Theory]
+    [InlineData(0, 2)]
+    [InlineData(2, 8)]
+    [InlineData(500, 64)]
+    public void Is_none_exactly_below_the_need(int number, int parallelism)
+    {
+        var options = Options(number, parallelism);
+        var need = DescriptorPlan.Need(options);
+
+        Assert.Null(DescriptorPlan.Of(options, need - 1));
+        Assert.True(DescriptorPlan.Of(options, need)!.Connections.Local >= 16);
+    }
+
+    private static GatewayOptions Tcp { get; } = new()
+    {
+        Listen = new NodeAddress("127.0.0.1", 1), Advertise = new NodeAddress("127.0.0.1", 1), Tls = new TlsFiles("/crt", "/key", "/ca"),
+        Rights = new Dictionary<Right, IReadOnlyList<string>>(),
+    };
+
+    private static NodeOptions Options(int number, int parallelism) => new()
+    {
+        TemplateDirectory = "/t", Templates = new TemplateLimits(TimeSpan.FromDays(1), null),
+        Endpoint = "/e", RunDirectory = "/r", ClientDirectory = "/c", BootParallelism = parallelism, Memory = new MemoryLimits(0, null),
+        Stop = new StopDeadlines(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)),
+        Pools = [ServiceHost.Pool() with { VmCacheNumber = number }],
+    };
+}
