@@ -44,7 +44,9 @@ internal sealed class TimedHypervisor(IHypervisor inner) : IHypervisor
         public Task WaitForAgentAsync(CancellationToken cancel) => inner.WaitForAgentAsync(cancel);
         public Task<AgentIdentity> CheckAgentAsync(CancellationToken cancel) => inner.CheckAgentAsync(cancel);
         public Task PauseAsync(CancellationToken cancel) => inner.PauseAsync(cancel);
-        public Task ResumeAsync(CancellationToken cancel) => inner.ResumeAsync(cancel);
+        public Task ResumeAsync(CancellationToken cancel, TimeSpan? limit = null) => inner.ResumeAsync(cancel, limit);
+        public Task<VmFitness> CheckFitAsync(TimeSpan limit, CancellationToken cancel) => inner.CheckFitAsync(limit, cancel);
+        public Task<bool> HasClientAsync(CancellationToken cancel) => inner.HasClientAsync(cancel);
         public TimeSpan? ReadGuestCpu() => inner.ReadGuestCpu();
         public void RaisePriority() => inner.RaisePriority();
         public Task<HotPlug> AddCpusAsync(int count, CancellationToken cancel) => inner.AddCpusAsync(count, cancel);

@@ -88,7 +88,6 @@ public class HoconTextSpecs
     /// <summary>Each of them ended or filled the daemon while the library of the actors read it.</summary>
     [Theory]
     [InlineData("a", ".a", "more than 24 levels")]
-    [InlineData("a", ".a", "more than 24 levels")]
     [InlineData("a = ", "[", "more than 24 levels")]
     [InlineData("", "a = {", "more than 24 levels")]
     [InlineData("", "a = ${b}\n", "more than 64 references")]
