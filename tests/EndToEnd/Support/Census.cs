@@ -16,7 +16,7 @@ internal sealed partial class Census
 
     private Census(House house, DaemonProcess daemon)
     {
-        foreach (var descriptor in Directory.EnumerateFileSystemEntries($"/proc/{daemon.Pid}/fd")) Count($"fd {KindOf(descriptor)}", 1);
+        foreach (var kind in Directory.EnumerateFileSystemEntries($"/proc/{daemon.Pid}/fd").Select(KindOf).OfType<string>()) Count($"fd {kind}", 1);
         Count("mounts", File.ReadLines($"/proc/{daemon.Pid}/mountinfo").Count());
         Count("processes", house.VmProcesses().Count);
         foreach (var directory in Directory.EnumerateDirectories(house.RunDirectory, "*", SearchOption.AllDirectories).Append(house.RunDirectory))
@@ -76,11 +76,11 @@ internal sealed partial class Census
 
     private void Count(string what, int number) => _counts[what] = _counts.GetValueOrDefault(what) + number;
 
-    /// <summary>What it is open on, without numbers and VMs' names; assemblies stay open once they are loaded, and are no VM's.</summary>
-    private static string KindOf(string descriptor)
+    /// <summary>What it is open on, without numbers and VMs' names. Null: an assembly; .NET loads them when it first needs them, and keeps them.</summary>
+    private static string? KindOf(string descriptor)
     {
         var target = new FileInfo(descriptor).LinkTarget ?? "gone";
-        return target.EndsWith(".dll", StringComparison.Ordinal) || target == Dist.Daemon ? "assembly" : NameOf(target);
+        return target.EndsWith(".dll", StringComparison.Ordinal) || target == Dist.Daemon ? null : NameOf(target);
     }
 
     private static string NameOf(string path) => Numbers().Replace(Ids().Replace(path, "ID"), "[]");
