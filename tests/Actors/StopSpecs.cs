@@ -12,7 +12,8 @@ public class StopSpecs : NodeFixture
     {
         var hold = new TaskCompletionSource();
         Hypervisor.Reaping = _ => hold.Task;
-        Hypervisor.Found.Add(new FoundVm(VmId.New(), null, null, FoundProcess.Alive, "its start was interrupted") { Record = FoundRecord.Missing });
+        var making = new VmMark(VmOwnership.Making, HandOutPath.None, Served.Unknown, default);
+        Hypervisor.Found.Add(new FoundVm(VmId.New(), null, making, FoundProcess.Alive, "its start was interrupted") { Record = FoundRecord.Missing });
         await StartAsync(Pool(number: 0));
         await AwaitConditionAsync(() => Task.FromResult(!Hypervisor.Reaped.IsEmpty), TimeSpan.FromSeconds(20));
 

@@ -37,6 +37,8 @@ internal sealed class FaultScenario(ActorSystem system, CrashHost host, PortFaul
         Backoff = new BackoffOptions(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(4), 0.2),
     };
 
+    private static readonly VmMark Making = new(VmOwnership.Making, HandOutPath.None, Served.Unknown, default);
+
     private static readonly PoolName Clones = new("clones");
 
     private static readonly PoolOptions Cloning = Booting with { Name = Clones, Spec = Booting.Spec with { Pool = Clones }, Refill = RefillChoice.Auto };
@@ -60,7 +62,7 @@ internal sealed class FaultScenario(ActorSystem system, CrashHost host, PortFaul
 
         await _daemon.KillAsync();
         var started = VmId.New();
-        lock (host.Hypervisor.Found) host.Hypervisor.Found.Add(new FoundVm(started, null, null, FoundProcess.Alive, null) { Record = FoundRecord.Missing });
+        lock (host.Hypervisor.Found) host.Hypervisor.Found.Add(new FoundVm(started, null, Making, FoundProcess.Alive, null) { Record = FoundRecord.Missing });
         await StartAsync();
         await UseAsync(lease);
         await RenewAsync(lease, Ttl);

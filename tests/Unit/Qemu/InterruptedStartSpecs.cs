@@ -34,7 +34,8 @@ public sealed class InterruptedStartSpecs : IDisposable
     [Fact]
     public async Task Ends_a_qemu_that_has_not_written_its_pid_yet()
     {
-        using var process = QemuProcess.Start("/usr/bin/tail", ["-f", "/dev/null", _id.Value, Path.Combine(_paths.Directory, "pid")], "/dev/null");
+        string[] arguments = ["-e", "sleep 3600", "--", "-uuid", _id.Value, "-pidfile", Path.Combine(_paths.Directory, "pid")];
+        using var process = QemuProcess.Start("/usr/bin/perl", arguments, "/dev/null");
         await Eventually.Async(() => Processes.Naming(_id.Value).Count == 1, "it has its arguments");
 
         var found = Assert.Single(await _hypervisor.FindAsync(None));
