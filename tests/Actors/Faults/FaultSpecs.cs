@@ -14,8 +14,12 @@ public class FaultSpecs() : TestKit("""
     akka.stdout-loglevel = OFF
     """)
 {
-    /// <summary>Calls that no actor makes: another port's adapter, or the daemon's edge, whose own specs let them fail.</summary>
-    private static readonly string[] Elsewhere = ["IVm.ReadConsoleAsync", "ITemplatePeers.FindAsync", "IGuest.PrepareAsync"];
+    /// <summary>Calls of another port's adapter or of the daemon's edge, whose own specs let them fail; an operator's (QuarantineSpecs); and one
+    /// that says by contract when it does not know (HeldLimitSpecs).</summary>
+    private static readonly string[] Elsewhere =
+    [
+        "IVm.ReadConsoleAsync", "ITemplatePeers.FindAsync", "IGuest.PrepareAsync", "IHypervisor.EndQuarantinedAsync", "IVm.HasClientAsync",
+    ];
 
     /// <summary>What brings something: when it fails there is nothing, by contract.</summary>
     private static readonly string[] Bringing =
