@@ -78,6 +78,9 @@ internal static class Faults
     private static VmCacheException NotSpoken(RpcException fault, string endpoint) =>
         Find<HttpRequestException>(fault.Status.DebugException)!.HttpRequestError switch
         {
+            // .NET's client has disposed of a connection that was closed while it was set up, and tells that instead of the cause.
+            _ when Find<ObjectDisposedException>(fault.Status.DebugException) is not null => new VmCacheException(
+                fault.StatusCode, Reasons.ConnectionLost, $"the connection to {endpoint} was closed before the call was sent", fault),
             HttpRequestError.ConnectionError or HttpRequestError.ResponseEnded => new VmCacheException(
                 fault.StatusCode, Reasons.ConnectionLost, $"the connection to {endpoint} was lost before the answer came", fault),
             _ => new VmCacheException(
