@@ -52,9 +52,10 @@ internal sealed class VmRecords(VmFacts facts, VmSize size, StateFile state, VmM
     /// <summary>Puts the lease on record, whole or not at all.</summary>
     public Task SaveLeaseAsync(LeaseRecord lease, CancellationToken cancel) => Task.Run(() => OnHost(QemuPaths.Lease(facts.Paths), () =>
     {
-        _lease = lease;
+        // What it has not been given yet, nobody has removed.
         if (!IsWhole) Restore();
         LeaseFile.Write(facts.Paths, lease);
+        _lease = lease;
         return true;
     }), cancel);
 

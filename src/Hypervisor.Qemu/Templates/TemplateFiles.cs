@@ -59,7 +59,7 @@ internal static class TemplateFiles
         if (Convert.ToHexStringLower(SHA256.HashData(state)) != description.StateDigest) throw new InvalidDataException("its device state is not what was saved");
         using var file = File.OpenHandle(Memory(directory));
         if (RandomAccess.GetLength(file) != description.MemoryLength)
-            throw new InvalidDataException($"its memory has {RandomAccess.GetLength(file)} bytes and not {description.MemoryLength}: it is truncated, or another one's");
+            throw new InvalidDataException($"its memory is truncated or another one's: {RandomAccess.GetLength(file)} bytes, not {description.MemoryLength}");
         var memory = MemoryFile.Create("vmcache-template", description.MemoryLength);
         try
         {
