@@ -159,8 +159,6 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         else handle(message);
     };
 
-    // ---- callers ----
-
     private void OnReserveRefused(ReserveRefused refused)
     {
         _log.Info("pool {0}: VM {1} was not handed out: {2}", _settings.Name, refused.Id, refused.Reason);
@@ -174,8 +172,6 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _callers.ServeAnew(refused);
         Balance();
     }
-
-    // ---- VMs ----
 
     private Member Spawn(
         VmId id, VmSpec spec, FoundVm? found, Template? template = null, VmPriority priority = VmPriority.Background, VmEnding? ending = null)
@@ -193,9 +189,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         if (!_members.TryGetValue(changed.Id, out var member)) return;
         var before = member.Life;
-        member.Life = changed.Life;
-        member.Facts = changed.Facts;
-        member.ConfirmBefore = changed.ConfirmBefore;
+        (member.Life, member.Facts, member.ConfirmBefore) = (changed.Life, changed.Facts, changed.ConfirmBefore);
         (member.Lease, member.ExpiresAt, member.Size, member.HeldAt) = (changed.Lease, changed.ExpiresAt, changed.Size, changed.HeldAt);
         if (member.Lease is { } lease && !changed.Life.Ended) _callers.Keys.Leased(changed.Id, lease);
         if (before.Making && !changed.Life.Making) _making.Done(member);
@@ -211,21 +205,13 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         if (before.Phase == VmPhase.Warm) _shelf.Withdraw(member.Id);
         if (before.Phase == VmPhase.Unresponsive) _endings.DoubtOver();
-        switch (member.Life.Phase)
+        if (member.Life.Phase == VmPhase.Warm) OnWarm(member, before);
+        if (member.Life.Phase == VmPhase.Unresponsive) _endings.Doubted(member);
+        if (member.Life.Phase == VmPhase.Leased) member.Offer = null;
+        if (member.Life.Ended && !before.Ended)
         {
-            case VmPhase.Warm:
-                OnWarm(member, before);
-                break;
-            case VmPhase.Unresponsive:
-                _endings.Doubted(member);
-                break;
-            case VmPhase.Leased:
-                member.Offer = null;
-                break;
-            case VmPhase.Failed or VmPhase.Stopping or VmPhase.Gone when !before.Ended:
-                if (!member.Lost) _callers.Keys.Ended(member.Id);
-                _endings.Begun(member);
-                break;
+            if (!member.Lost) _callers.Keys.Ended(member.Id);
+            _endings.Begun(member);
         }
 
         if (member.Life.Phase == VmPhase.Gone) OnGone(member);
@@ -407,6 +393,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         var (fresh, outdated) = _shelf.Count;
         return new PoolCount(
-            _settings.Options.VmCacheNumber, _callers.Waiting, _refill.FailuresInARow, _refill.BackingOff, _making.Count, fresh, outdated, _gate.Cordoned is not null, _rollout.Limits, _endings.Unresponsive);
+            _settings.Options.VmCacheNumber, _callers.Waiting, _refill.FailuresInARow, _refill.BackingOff, _making.Count, fresh, outdated,
+            _gate.Cordoned is not null, _rollout.Limits, _endings.Unresponsive);
     }
 }

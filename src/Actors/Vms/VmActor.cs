@@ -374,31 +374,19 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
     }
 
     CancellationToken IVmWork.Whole => _whole.Token;
-
     bool IVmWork.Prove(HandOutPath path) => _fitness.Prove(path);
 
     private void Report() => Context.Parent.Tell(_state.Change());
-
     IActorRef IVmWork.Self => Self;
-
     IActorRef IVmWork.Pool => Context.Parent;
-
     Holdings IVmWork.Holdings => _holdings;
-
     void IVmWork.Apply(VmInput input) => Apply(input);
-
     void IVmWork.Report() => Report();
-
     void IVmWork.Start(Task operation, VmInput done) => Start(operation, done);
-
     int IVmWork.NewOperation() => ++_operation;
-
     bool IVmWork.IsCurrent(int operation) => operation == _operation;
-
     CancellationToken IVmWork.NewCancellation(TimeSpan limit) => NewCancellation(limit);
-
     CancellationToken IVmWork.Within(TimeSpan limit) => Within(limit);
-
     void IVmWork.StartLease() => StartLease();
 
     private sealed record VmMade(IVm Vm);
