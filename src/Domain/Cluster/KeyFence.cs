@@ -41,7 +41,8 @@ public sealed class KeyFence(int most = 10_000)
         lock (_gate)
         {
             if (!_looked.ContainsKey(key)) _order.Enqueue(key);
-            _looked[key] = (uid, number);
+            // Looks may overtake each other on their way.
+            _looked[key] = _looked.TryGetValue(key, out var known) && known.Uid == uid ? (uid, Math.Max(known.Number, number)) : (uid, number);
             if (_order.Count > most) _looked.Remove(_order.Dequeue());
             return _running.ContainsKey(key);
         }

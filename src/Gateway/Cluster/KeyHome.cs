@@ -61,7 +61,7 @@ public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, 
         if (context.Deadline != DateTime.MaxValue)
         {
             var left = (context.Deadline - time.GetUtcNow().UtcDateTime) * 0.9;
-            over.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
+            over.CancelAfter(left > TimeSpan.Zero ? left < BaseVmAcquirer.MostWait ? left : BaseVmAcquirer.MostWait : TimeSpan.Zero);
         }
 
         try

@@ -7,6 +7,7 @@ using VmCacheCluster.Gateway.Services;
 namespace VmCacheCluster.Gateway.Cluster;
 
 /// <summary>What nodes ask of each other for idempotency keys.</summary>
+[BindServiceMethod(typeof(CheckedBinding), nameof(CheckedBinding.BindService))]
 public sealed class KeyPeerService(KeyHolder holder, KeyHome home, ClusterEdge cluster) : KeyPeer.KeyPeerBase
 {
     public override Task<AcquireResponse> Place(PlaceKey request, ServerCallContext context)

@@ -20,6 +20,9 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, HostPoo
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(5);
 
     /// <summary>The call and its answer have to travel, on a busy host too: a refusal comes before the caller stops to listen.</summary>
+    /// <summary>The runtime's timers take no more than 49 days; a caller may name any deadline.</summary>
+    internal static readonly TimeSpan MostWait = TimeSpan.FromDays(1);
+
     private static readonly TimeSpan MostMargin = TimeSpan.FromSeconds(1);
 
     /// <summary>The doors of pools that have served. The gateway is the way to the others.</summary>
@@ -80,6 +83,7 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, HostPoo
         }
 
         var left = deadline - time.GetUtcNow().UtcDateTime;
+        if (left > MostWait) left = MostWait;
         var margin = left / 10 < MostMargin ? left / 10 : MostMargin;
         return left - margin > TimeSpan.Zero ? left - margin : TimeSpan.FromMilliseconds(1);
     }

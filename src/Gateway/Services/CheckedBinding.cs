@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Grpc.Core;
 using VmCacheCluster.Contracts.V1;
+using VmCacheCluster.Gateway.Keys.Wire;
 using VmCacheCluster.Gateway.Templates.Wire;
 using VmCacheCluster.Kata.Wire;
 
@@ -19,6 +20,8 @@ public static class CheckedBinding
     public static void BindService(ServiceBinderBase binder, Admin.AdminBase service) => Admin.BindService(new Checked(binder), service);
 
     public static void BindService(ServiceBinderBase binder, TemplatePeer.TemplatePeerBase service) => TemplatePeer.BindService(new Checked(binder), service);
+
+    public static void BindService(ServiceBinderBase binder, KeyPeer.KeyPeerBase service) => KeyPeer.BindService(new Checked(binder), service);
 
     private sealed class Checked(ServiceBinderBase binder) : ServiceBinderBase
     {

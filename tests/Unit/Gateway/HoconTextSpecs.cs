@@ -24,6 +24,7 @@ public class HoconTextSpecs
     [InlineData("a = { x = 1 } { y = 2 }", "{a={x=1 y=2}}")]
     [InlineData("a = -1.5, b = 50%, c = /x/y-z_1.sock, d = +x", "{a=-1.5 b=50% c=/x/y-z_1.sock d=+x}")]
     [InlineData("include = 1, includes { }", "{include=1 includes={}}")]
+    [InlineData("a\n{ b = 1 }\nc.d # words\n\n: 2", "{a={b=1} c={d=2}}")]
     [InlineData(" \n # nothing", "{}")]
     public void Reads_what_hocon_allows(string text, string expected) => Assert.Equal(expected, Shown(HoconText.Parse(text)));
 
@@ -34,6 +35,9 @@ public class HoconTextSpecs
     [InlineData("a = 1\na = ${?NOPE}", "{a=1}")]
     [InlineData("a = { x = 1 }\na = ${o}\na { z = 3 }\na.y = 4\no { y = 2 }", "{a={x=1 y=4 z=3} o={y=2}}")]
     [InlineData("a = ${b.c}, b = ${d}, d { c = 7 }", "{a=7 b={c=7} d={c=7}}")]
+    [InlineData("a { b { c = 1 } }\na.b { c = 2\nc = ${?NOPE} }", "{a={b={c=2}}}")]
+    [InlineData("a { b = 1 }\na { b = ${?NOPE}\nb = ${?NOPE} }", "{a={b=1}}")]
+    [InlineData("a { b { x = 1 } }\na { b { y = 2 }\nb = ${?NOPE} }", "{a={b={x=1 y=2}}}")]
     public void Follows_references_to_keys_and_variables(string text, string expected) => Assert.Equal(expected, Shown(HoconText.Parse(text, Environment)));
 
     [Theory]

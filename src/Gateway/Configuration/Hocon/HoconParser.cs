@@ -57,6 +57,10 @@ internal sealed class HoconParser(HoconTokenizer text, string? whyNoReferences)
         if (first is { Kind: HoconKind.Word, Text: "include" } && _now.Kind is HoconKind.Word or HoconKind.Quoted)
             throw Fault(first, "include is not supported: put all settings into one file");
         if (level + path.Count > HoconLimits.Levels) throw TooDeep(first);
+        var behind = _now;
+        SkipLines();
+        // Only what makes it a field may stand on a later line; a fault is where the key ends.
+        if (_now.Kind is not (HoconKind.ObjectBegin or HoconKind.Assign)) _now = behind;
         var value = _now.Kind switch
         {
             HoconKind.ObjectBegin => Value(level + path.Count),

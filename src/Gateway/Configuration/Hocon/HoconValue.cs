@@ -36,6 +36,17 @@ internal sealed class HoconSum(IReadOnlyList<(string Space, HoconValue Value)> p
 
     /// <summary>What was said of the key's own keys afterwards.</summary>
     public HoconObject? Over { get; set; }
+
+    /// <summary>What was said of the key in an object that this one's object is merged into: older than all that this one knows of.</summary>
+    public void LieOver(HoconValue before)
+    {
+        var oldest = this;
+        while (oldest.Under is HoconSum under) oldest = under;
+        var key = new HoconObject();
+        key.Set("", before);
+        if (oldest.Under is { } known) key.Set("", known);
+        oldest.Under = key.Items[""];
+    }
 }
 
 internal sealed class HoconObject : HoconValue
@@ -53,7 +64,7 @@ internal sealed class HoconObject : HoconValue
         else if (value is HoconObject first && before is HoconSum sum) sum.Over = first;
         else
         {
-            if (value is HoconSum later) later.Under = before;
+            if (value is HoconSum later && before is not null) later.LieOver(before);
             _items[key] = value;
         }
     }

@@ -26,6 +26,18 @@ public class KeyFenceSpecs
     }
 
     [Fact]
+    public void Forgets_no_later_look_when_an_earlier_one_arrives_after_it()
+    {
+        var fence = new KeyFence();
+        fence.Look(One, Home, 4);
+        fence.Look(One, Home, 1);
+
+        Assert.False(fence.Enter(One, Home, 3));
+        fence.Look(One, Home + 1, 1);
+        Assert.True(fence.Enter(One, Home + 1, 2));
+    }
+
+    [Fact]
     public void Gives_nothing_that_was_asked_for_before_it_said_what_it_has()
     {
         var fence = new KeyFence();

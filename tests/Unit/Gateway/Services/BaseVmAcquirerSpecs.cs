@@ -62,6 +62,20 @@ public sealed class BaseVmAcquirerSpecs
         Assert.Equal((StatusCode.DeadlineExceeded, false), (fault.StatusCode, asked));
     }
 
+    /// <summary>Timers of the runtime take no more than 49 days.</summary>
+    [Fact]
+    public async Task Takes_a_deadline_that_is_months_away()
+    {
+        await using var vm = new ScriptedGateway();
+        var acquirer = new BaseVmAcquirer(
+            new GrantingGateway(vm.ActorRef, () => { }),
+            new HostPools(Options.Pools, new Dictionary<PoolName, VmCacheCluster.Gateway.Configuration.KataServed>()), TimeProvider.System);
+
+        var granted = await acquirer.AcquireAsync(PoolName.Default, HandOutPath.V1, DateTime.UtcNow.AddDays(90), CancellationToken.None, Wish);
+
+        Assert.Equal(ServiceHost.Id, granted.Facts.Id);
+    }
+
     private static LeaseWish Wish { get; } = new(0, 0, null, new Dictionary<string, string>(), null, "", WarmWish.Prefer, LateBinding.None, false);
 
     private static NodeOptions Options { get; } = new()
