@@ -34,17 +34,20 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
             ?? throw new VmFailedException(new VmFailure(VmFailureKind.Exited, $"process {facts.Process.Pid} of VM {found.Id} is gone"));
         SupervisorMonitor? monitor = null;
         StateFile? state = null;
+        Companions? companions = null;
         try
         {
             state = OpenState(facts);
             monitor = await SupervisorMonitor.ConnectAsync(facts.Paths.Supervisor, options.CommandDeadline, cancel).ConfigureAwait(false);
-            return await QemuVm.ReopenAsync(facts, found.Size, options, process, monitor, Records(found, facts, state), Companions.Adopt(facts.Paths), cancel).ConfigureAwait(false);
+            companions = Companions.Adopt(facts.Paths);
+            return await QemuVm.ReopenAsync(facts, found.Size, options, process, monitor, Records(found, facts, state), companions, cancel).ConfigureAwait(false);
         }
         catch (Exception cause)
         {
             var failure = NotTakenOver(facts, cause, greeted: monitor is not null, alive: process.IsAlive);
             if (monitor is not null) await monitor.DisposeAsync().ConfigureAwait(false);
             state?.Dispose();
+            companions?.Dispose();
             process.Dispose();
             if (failure is null) throw;
             throw new VmFailedException(failure, cause);

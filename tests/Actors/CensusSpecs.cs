@@ -26,7 +26,8 @@ public class CensusSpecs() : NodeFixture("VmCacheCluster.Actors.Hosting.TimerSch
         await CycleAsync(Cycles);
 
         var after = await CountAsync(before);
-        Assert.Equal(before, after);
+        Assert.Equal(before with { Timers = after.Timers }, after);
+        Assert.True(after.Timers <= before.Timers, $"{after.Timers} timers, and {before.Timers} before");
     }
 
     private Task CycleAsync(int cycles) => Parallel.ForEachAsync(

@@ -132,10 +132,26 @@ public class HinderedEndSpecs : NodeFixture
         Assert.Contains(failed.Id, Hypervisor.Reaped);
     }
 
-    private async Task<(BaseVmGranted Granted, PoolView Pool)> HeldAsync()
+    [Fact]
+    public async Task Refuses_the_sandbox_of_a_vm_whose_end_cannot_be_completed_and_says_why()
+    {
+        var (granted, _) = await HeldAsync("s1");
+        await ReleaseAsync(granted);
+
+        var refused = await RefusedAsync(Wish(sandbox: "s1"));
+
+        Assert.Equal(RefusalKind.Unavailable, refused.Kind);
+        Assert.Contains(granted.Facts.Id.Value, refused.Reason);
+        Assert.Contains(Mounted.ToString(), refused.Reason);
+        _obstacle = null;
+        await UntilAsync(p => Advanced() && p.Vms.All(v => v.Id != granted.Facts.Id));
+        await LeaseAsync(Wish(sandbox: "s1"));
+    }
+
+    private async Task<(BaseVmGranted Granted, PoolView Pool)> HeldAsync(string? sandbox = null)
     {
         await StartAsync(Pool(number: 1));
-        var granted = await LeaseAsync();
+        var granted = await LeaseAsync(Wish(sandbox: sandbox));
         var pool = await UntilAsync(p => p is { Leased: 1, Warm: 1 });
         Hypervisor.Script = (_, step, _) =>
         {

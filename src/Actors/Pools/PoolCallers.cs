@@ -172,7 +172,9 @@ internal sealed class PoolCallers(
     {
         if (wish.Sandbox is { } sandbox && members.Values.FirstOrDefault(m => m.Lease?.Sandbox == sandbox) is { } other)
         {
-            if (other.Life.Ended) other.ServeAfterwards(caller);
+            if (other.Life.Ending?.Obstacle is { } obstacle)
+                Refuse(caller, RefusalKind.Unavailable, $"sandbox {sandbox} still has VM {other.Id}, whose end cannot be completed: {obstacle}");
+            else if (other.Life.Ended) other.ServeAfterwards(caller);
             else Refuse(caller, RefusalKind.WrongState, $"sandbox {sandbox} has VM {other.Id} already: release that, or use another id");
         }
         else if (wish.Warm == WarmWish.Never) Queue(caller, _new);
@@ -180,7 +182,7 @@ internal sealed class PoolCallers(
         else if (_any.Count > 0 || !shelf.TryServe(caller, Served.Warm))
         {
             _inVain++;
-            Refuse(caller, RefusalKind.Exhausted, $"no VM is warm: {host.WhyEmpty()}");
+            Refuse(caller, RefusalKind.Exhausted, $"no VM is warm: {Why(caller)}");
         }
     }
 

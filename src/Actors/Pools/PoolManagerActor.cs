@@ -195,6 +195,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (before.Making && !changed.Life.Making) _making.Done(member);
         if (before.Phase != changed.Life.Phase) OnPhase(member, before);
         _endings.Hindered(member, before);
+        if (member.Life.Ending?.Obstacle is not null) member.TakeAfterwards().ToList().ForEach(caller => _callers.ServeAnew(caller));
         _around.Journal.Add(
             changed.Life.Phase == VmPhase.Gone ? NodeEventKind.Gone : NodeEventKind.Changed, _settings.Name, _views.Vm(member), changed.Life.Ending?.Text ?? "");
         Balance();
@@ -244,7 +245,9 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private void PutOnShelf(Member member)
     {
         member.Offer = new WarmOffer(member.Id, member.Actor);
-        if (_gate.Closed is null) _shelf.Put(member.Offer, !_settings.IsCurrent(member));
+        // It was on its way to a caller while the others were given up.
+        if (_gate.GivenUp is { } reason) member.Actor.Tell(new StopVm(member.Id, reason));
+        else if (_gate.Closed is null) _shelf.Put(member.Offer, !_settings.IsCurrent(member));
     }
 
     private void OnGone(Member member)
@@ -309,8 +312,6 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     {
         if (!_members.ContainsKey(end.Found.Id)) Spawn(end.Found.Id, end.Found.Facts?.Spec ?? _settings.Options.Spec, end.Found, ending: end.Ending);
     }
-
-    // ---- the count ----
 
     private void Balance()
     {

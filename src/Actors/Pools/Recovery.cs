@@ -42,10 +42,9 @@ internal static class Recovery
             .Select(f => (Found: f, Verdict: AdoptionRules.Classify(f, wanted))).ToLookup(f => f.Verdict.What);
         List<(FoundVm, string)> astray = [.. found[Adoption.Quarantine].Select(f => (f.Found, f.Verdict.Reason))];
         if (astray.Count > 0) node.Tell(new VmsFoundAstray(astray), ActorRefs.NoSender);
-        List<EndFoundVm> unended = [];
-        foreach (var (nobodys, verdict) in found[Adoption.Reap])
-            if (await EndAsync(hypervisor, nobodys, verdict.Reason, CancellationToken.None).ConfigureAwait(false) is { } left) unended.Add(left);
-        return new RecoveredVms([.. found[Adoption.Adopt].Select(f => f.Found)], unended);
+        // Side by side: each may take its whole deadline, and the pool's callers wait for all.
+        var ends = await Task.WhenAll(found[Adoption.Reap].Select(f => EndAsync(hypervisor, f.Found, f.Verdict.Reason, CancellationToken.None))).ConfigureAwait(false);
+        return new RecoveredVms([.. found[Adoption.Adopt].Select(f => f.Found)], [.. ends.OfType<EndFoundVm>()]);
     }
 }
 

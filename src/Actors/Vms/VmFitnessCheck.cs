@@ -69,7 +69,8 @@ internal sealed class VmFitnessCheck(VmState state, VmHandOut handOut, IVmWork w
 
     private void AskIn(TimeSpan time)
     {
-        if (_due || _asking) return;
+        // One in doubt is asked sooner than it was to be: the timer is replaced.
+        if (_asking || (_due && state.Life.Phase != VmPhase.Unresponsive)) return;
         _due = true;
         timers().StartSingleTimer(nameof(FitnessDue), FitnessDue.Instance, time);
     }
