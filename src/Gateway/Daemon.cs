@@ -42,6 +42,7 @@ public static class Daemon
         builder.Services.AddVmCacheServices(options, start);
         builder.Services.AddSingleton(endpoints);
         builder.Services.AddHostedService<EndpointWatch>();
+        builder.Services.AddHostedService<QuietMemory>();
         also?.Invoke(builder.Services);
 
         var app = builder.Build();
