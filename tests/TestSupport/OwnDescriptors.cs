@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace VmCacheCluster.Tests.TestSupport;
 
 /// <summary>
-/// A thread with a table of descriptors of its own, as a copy: there they can run out, or be closed, and no other test is the poorer. What runs there
-/// must queue nothing for the thread pool: a thread that it starts would have that table, too.
+/// A thread with a table of descriptors of its own, as a copy: there they can run out, or be closed, and no other test is the poorer. What
+/// runs there must queue nothing for the thread pool: a thread that it starts would have that table, too.
 /// </summary>
 public static class OwnDescriptors
 {

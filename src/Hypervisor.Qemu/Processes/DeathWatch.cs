@@ -46,7 +46,8 @@ internal sealed class DeathWatch
         _watched.TryRemove(key, out _);
         // epoll's way to say so.
         if (error == Native.ENOSPC)
-            throw new HostLimitException($"cannot watch process {process.Pid}: too many are watched", error, "raise sysctl fs.epoll.max_user_watches");
+            throw new HostLimitException(
+                $"cannot watch process {process.Pid}: too many are watched", error, "raise sysctl fs.epoll.max_user_watches");
         throw new IOException($"cannot watch process {process.Pid}: {Marshal.GetPInvokeErrorMessage(error)}", error);
     }
 

@@ -63,8 +63,8 @@ internal static unsafe class DetachedProcess
     }
 
     /// <summary>
-    /// Ends one that has no owner yet, with all that it has started, and takes its exit. Some seconds are waited at most: longer than that only one that
-    /// hangs in the kernel takes.
+    /// Ends one that has no owner yet, with all that it has started, and takes its exit. Some seconds are waited at most: longer than that
+    /// only one that hangs in the kernel takes.
     /// </summary>
     public static void End(int pid)
     {
@@ -75,7 +75,8 @@ internal static unsafe class DetachedProcess
         for (var begun = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begun) < Patience; Thread.Sleep(1))
         {
             new Span<byte>(info, 128).Clear();
-            if (Native.WaitId(byPid, (uint)pid, info, exited | noHang) != 0 ? Marshal.GetLastPInvokeError() != Native.EINTR : *(int*)(info + code) != 0) return;
+            var failed = Native.WaitId(byPid, (uint)pid, info, exited | noHang) != 0;
+            if (failed ? Marshal.GetLastPInvokeError() != Native.EINTR : *(int*)(info + code) != 0) return;
         }
     }
 
@@ -105,7 +106,8 @@ internal static unsafe class DetachedProcess
     {
         if (error == 0) return;
         var message = $"cannot execute {program}: {Marshal.GetPInvokeErrorMessage(error)}";
-        if (error == Native.EAGAIN) throw new HostLimitException(message, error, "raise the limit of processes (TasksMax=, LimitNPROC=, sysctl kernel.pid_max)");
+        if (error == Native.EAGAIN)
+            throw new HostLimitException(message, error, "raise the limit of processes (TasksMax=, LimitNPROC=, sysctl kernel.pid_max)");
         throw HostFailures.IsHosts(error) ? new IOException(message, error) : new NotExecutableException(message, error);
     }
 

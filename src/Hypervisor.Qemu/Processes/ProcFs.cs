@@ -108,7 +108,8 @@ internal static class ProcFs
         var proved = false;
         try
         {
-            proved = StartTime(pid) is { } actual && (startTime is null || startTime == actual) && HasArgument(pid, id.Value) && process.IsAlive();
+            proved = StartTime(pid) is { } actual && (startTime is null || startTime == actual)
+                && HasArgument(pid, id.Value) && process.IsAlive();
             return proved ? process : null;
         }
         finally

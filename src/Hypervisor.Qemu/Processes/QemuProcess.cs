@@ -88,7 +88,9 @@ internal sealed class QemuProcess : IDisposable
 
     /// <summary>Takes hold of the QEMU that this guard has started, and gives it this; null when it is not provably this VM's QEMU.</summary>
     public QemuProcess? Guarded(VmId id, int pid) =>
-        ProcFs.OpenQemu(id, pid, startTime: null) is { } process ? Held(process, () => new ProcessIdentity(pid, ProcFs.StartTime(pid) ?? 0), this) : null;
+        ProcFs.OpenQemu(id, pid, startTime: null) is { } process
+            ? Held(process, () => new ProcessIdentity(pid, ProcFs.StartTime(pid) ?? 0), this)
+            : null;
 
     /// <summary>Takes hold of a running one; null when it is not provably this VM's QEMU.</summary>
     public static QemuProcess? Adopt(VmId id, ProcessIdentity identity) =>
