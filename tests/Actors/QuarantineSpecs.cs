@@ -142,6 +142,128 @@ public class QuarantineSpecs : NodeFixture
         Assert.Equal(VmOwnership.Confirmed, Machine(id).LastMark.Ownership);
     }
 
+    /// <summary>Whose record cannot be read is known by what the pool had.</summary>
+    [Fact]
+    public async Task Quarantines_what_a_pool_that_failed_had_when_its_record_cannot_be_read()
+    {
+        await StartAsync(Pool(number: 0), Pool("other", number: 0));
+        var (mine, others) = (await LeaseAsync(Wish(key: "k", sandbox: "s")), await LeaseOtherAsync());
+        Machine(mine.Facts.Id).SpoilRecord();
+        Machine(others.Facts.Id).SpoilRecord();
+        var nobodys = Astray();
+        lock (Hypervisor.Found) Hypervisor.Found.Add(nobodys);
+
+        await FailAsync("pool-default");
+
+        var left = Assert.Single((await UntilAsync(LookAsync, n => n.Quarantined.Count > 0)).Quarantined);
+        Assert.Equal((mine.Facts.Id, mine.Facts.Process), (left.Id, left.Process));
+        var refused = await RefusedAsync(Wish(key: "k", sandbox: "s"));
+        Assert.Equal(RefusalKind.WrongState, refused.Kind);
+        Assert.Contains($"`vmcache node reap {mine.Facts.Id}`", refused.Reason);
+        Assert.Equal(RefusalKind.WrongState, Assert.IsType<VmRefused>(await AskVmAsync(new RenewLease(mine.Facts.Id, mine.Lease!.Record.Token, null))).Kind);
+        Assert.Equal(RefusalKind.WrongState, Assert.IsType<VmRefused>(await AskVmAsync(new ReleaseVm(mine.Facts.Id, mine.Lease.Record.Token))).Kind);
+        // Its pool knows whose it is.
+        Assert.IsType<LeaseRenewed>(await AskVmAsync(new RenewLease(others.Facts.Id, others.Lease!.Record.Token, null)));
+        Assert.Empty(Hypervisor.Reaped);
+        Assert.True(Machine(mine.Facts.Id).Alive);
+    }
+
+    [Fact]
+    public async Task Quarantines_it_also_when_the_pool_fails_again_before_it_has_looked()
+    {
+        await StartAsync(Pool(number: 0));
+        var mine = await LeaseAsync(Wish(key: "k"));
+        Machine(mine.Facts.Id).SpoilRecord();
+        var looking = new TaskCompletionSource();
+        Hypervisor.Finding = () => looking.Task;
+        await FailAsync("pool-default");
+        Hypervisor.Finding = () => Task.CompletedTask;
+
+        await FailAsync("pool-default");
+
+        await UntilAsync(LookAsync, n => n.Quarantined.Count == 1);
+        looking.SetResult();
+        Assert.Equal(RefusalKind.WrongState, (await RefusedAsync(Wish(key: "k"))).Kind);
+        Assert.Empty(Hypervisor.Reaped);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)] // all that is known of it is its lease
+    public async Task Gives_no_second_vm_for_a_key_whose_vm_is_quarantined(bool bare)
+    {
+        await StartAsync(Pool(number: 1));
+        var first = await LeaseAsync(Wish(key: "k", sandbox: "s"));
+        await KillAsync();
+        if (bare) Machine(first.Facts.Id).SpoilRecord();
+        else Machine(first.Facts.Id).Spoiled = found => found with { Reachable = false };
+        await StartAsync(Pool(number: 1));
+
+        var refused = await RefusedAsync(Wish(key: "k"));
+
+        Assert.Equal(RefusalKind.WrongState, refused.Kind);
+        Assert.Contains($"VM {first.Facts.Id} is quarantined", refused.Reason);
+        Assert.Contains($"`vmcache node reap {first.Facts.Id}`", refused.Reason);
+        Assert.Contains($"sandbox s has a VM, and VM {first.Facts.Id} is quarantined", (await RefusedAsync(Wish(sandbox: "s"))).Reason);
+        var key = new PoolKey(PoolName.Default, "k");
+        Assert.Equal([key], (await Gateway.Ask<KeysHeld>(new GetKeys(key), TimeSpan.FromSeconds(20))).Keys);
+        Assert.Contains(key, (await Gateway.Ask<KeysHeld>(new GetKeys(null), TimeSpan.FromSeconds(20))).Keys);
+        await LeaseAsync(Wish(key: "l"));
+        await AskVmAsync(new ReapVm(first.Facts.Id));
+        Assert.NotEqual(first.Facts.Id, (await LeaseAsync(Wish(key: "k", sandbox: "s"))).Facts.Id);
+    }
+
+    /// <summary>What was never granted, and what does not run any more, holds no key.</summary>
+    [Theory]
+    [InlineData(false, VmOwnership.Warm)]
+    [InlineData(true, VmOwnership.Confirmed)]
+    public async Task Gives_a_vm_for_a_key_that_nobody_can_hold(bool gone, VmOwnership ownership)
+    {
+        await StartAsync(Pool(number: 1));
+        var first = await LeaseAsync(Wish(key: "k"));
+        await KillAsync();
+        Machine(first.Facts.Id).Spoiled = found => found with
+        {
+            Facts = null, Record = FoundRecord.Unreadable, Running = gone ? null : found.Running,
+            Mark = found.Mark! with { Ownership = ownership, Path = gone ? HandOutPath.V1 : HandOutPath.None },
+        };
+        await StartAsync(Pool(number: 1));
+        await UntilAsync(LookAsync, n => n.Quarantined.Count == 1);
+
+        Assert.NotEqual(first.Facts.Id, (await LeaseAsync(Wish(key: "k"))).Facts.Id);
+    }
+
+    /// <summary>Its actor fails while its caller comes again: the pool has it quarantined, and serves nobody anew.</summary>
+    [Fact]
+    public async Task Gives_no_second_vm_for_a_key_whose_vm_is_quarantined_while_the_daemon_runs()
+    {
+        await StartAsync(Pool(number: 1));
+        var first = await LeaseAsync(Wish(key: "k"));
+        Machine(first.Facts.Id).SpoilRecord();
+        var looking = new TaskCompletionSource();
+        Hypervisor.Finding = () => looking.Task;
+        await EventFilter.Exception<ActorKilledException>().ExpectAsync(1, () => { first.Vm.Tell(Kill.Instance); return Task.CompletedTask; });
+        var again = AcquireV1(Wish(key: "k"));
+        Gateway.Tell(again);
+        var releasing = AskVmAsync(new ReleaseVm(first.Facts.Id, first.Lease!.Record.Token));
+        await LookAsync();
+
+        looking.SetResult();
+
+        Assert.Equal(RefusalKind.WrongState, Assert.IsType<AcquireRefused>(await again.Ticket.Answer.WaitAsync(TimeSpan.FromSeconds(20))).Kind);
+        Assert.IsType<VmRefused>(await releasing);
+        Assert.True(Machine(first.Facts.Id).Alive);
+    }
+
+    private async Task FailAsync(string pool)
+    {
+        var actor = await Sys.ActorSelection(Node.Path / pool).ResolveOne(TimeSpan.FromSeconds(20));
+        await EventFilter.Exception<ActorKilledException>().ExpectAsync(1, () => { actor.Tell(Kill.Instance); return Task.CompletedTask; });
+    }
+
+    private async Task<BaseVmGranted> LeaseOtherAsync()
+        => Assert.IsType<BaseVmGranted>(await AskAsync(AcquireV1(Wish()) with { Pool = new PoolName("other") }));
+
     private static FoundVm Astray() => new(VmId.New(), null, null, FoundProcess.Alive, "/run/vm/x is gone")
     {
         Record = FoundRecord.Missing, HasDirectory = false, Running = new ProcessIdentity(77, 5),

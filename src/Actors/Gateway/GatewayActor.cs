@@ -17,13 +17,13 @@ public sealed class GatewayActor : ReceiveActor
     private readonly HashSet<PoolName> _unheard = [];
     private readonly List<AcquireBaseVm> _early = [];
     private readonly List<(VmId Id, object Message, IActorRef Sender)> _earlyForVms = [];
-    private IReadOnlyList<QuarantinedVm> _quarantined = [];
+    private readonly Quarantine _quarantine;
     private string? _trouble;
     private bool _open;
 
-    public GatewayActor(EventJournal journal)
+    public GatewayActor(EventJournal journal, Quarantine quarantine)
     {
-        _journal = journal;
+        (_journal, _quarantine) = (journal, quarantine);
         Receive<PoolOpened>(OnPoolOpened);
         Receive<NodeOpened>(_ => OnNodeOpened());
         Receive<VmOwned>(OnOwned);
@@ -38,7 +38,6 @@ public sealed class GatewayActor : ReceiveActor
         Receive<UseSocket>(use => ToOwner(use.Id, use));
         Receive<RunVmCommand>(run => ToOwner(run.Id, run));
         Receive<GetVm>(get => ToOwner(get.Id, get));
-        Receive<VmsQuarantined>(left => _quarantined = left.Vms);
         Receive<NodeTroubled>(troubled => _trouble = troubled.What);
         Receive<ReapVm>(reap => Context.Parent.Forward(reap));
         Receive<GetKeys>(OnGetKeys);
@@ -129,7 +128,7 @@ public sealed class GatewayActor : ReceiveActor
 
     private void OnGetNodeView()
     {
-        var node = new NodeView([], !_open) { Quarantined = _quarantined, Trouble = _trouble };
+        var node = new NodeView([], !_open) { Quarantined = _quarantine.All, Trouble = _trouble };
         Context.ActorOf(Props.Create(() => new ViewCollector(_pools.Values.ToList(), Sender, node)));
     }
 
@@ -165,8 +164,6 @@ public sealed class GatewayActor : ReceiveActor
     {
         if (_owners.TryGetValue(id, out var owner)) owner.Tell(message, sender);
         else if (!_open || _unheard.Count > 0) _earlyForVms.Add((id, message, sender));
-        else if (_quarantined.FirstOrDefault(q => q.Id == id) is { } left)
-            sender.Tell(new VmRefused(id, RefusalKind.WrongState, $"VM {id} is quarantined: {left.Reason}; `vmcache node reap {id}` ends it"));
-        else sender.Tell(new VmRefused(id, RefusalKind.NotFound, $"there is no VM {id} on this host"));
+        else sender.Tell(_quarantine.Refusal(id) ?? new VmRefused(id, RefusalKind.NotFound, $"there is no VM {id} on this host"));
     }
 }

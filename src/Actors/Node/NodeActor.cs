@@ -48,11 +48,11 @@ public sealed class NodeActor : ReceiveActor, IWithTimers
         _ports = ports;
         _journal = ports.Journal;
         if (ports.WasCordoned()) _cordon = Cordoned;
-        _gateway = Child("gateway", Props.Create(() => new GatewayActor(ports.Journal)));
+        _gateway = Child("gateway", Props.Create(() => new GatewayActor(ports.Journal, ports.Quarantine)));
         _slots = Child("boot-slots", Props.Create(() => new BootSlotsActor(plan.BootParallelism, ports.Memory, plan.Memory)));
         _accelerators = Child("accelerator", Props.Create(() => new AcceleratorActor(ports.Proof)));
 
-        _quarantine = new NodeQuarantine(ports.Quarantined, ports.Vms.Hypervisor, _gateway, Self, _log);
+        _quarantine = new NodeQuarantine(ports.Quarantine, ports.Vms.Hypervisor, Self, _log);
 
         Receive<GetGateway>(_ => Sender.Tell(_gateway));
         Receive<GatewayStarted>(_ => Introduce());
@@ -220,7 +220,10 @@ public sealed class NodeActor : ReceiveActor, IWithTimers
 
     private void OpenPool(Pools.PoolPlan plan)
     {
-        var around = new PoolSurroundings(_gateway, _slots, _accelerators, _ports.Vms, _journal, _ports.Random) { Templates = _plan.Templates, NewId = NewId };
+        var around = new PoolSurroundings(_gateway, _slots, _accelerators, _ports.Vms, _journal, _ports.Random) 
+        {
+            Templates = _plan.Templates, NewId = NewId, Quarantine = _ports.Quarantine,
+        };
         var pool = Context.ActorOf(Props.Create(() => new PoolManagerActor(plan, around)), PoolPrefix + plan.Options.Name);
         _pools[plan.Options.Name] = pool;
         if (plan.Found.Count > 0) _log.Info("pool {0}: {1} VMs of an earlier daemon are taken over", plan.Options.Name, plan.Found.Count);
@@ -230,7 +233,6 @@ public sealed class NodeActor : ReceiveActor, IWithTimers
 
     private void Introduce()
     {
-        _quarantine.Tell();
         TellTrouble();
         foreach (var (name, pool) in _pools) _gateway.Tell(new PoolOpened(name, pool));
         if (_open) _gateway.Tell(NodeOpened.Instance);

@@ -25,7 +25,7 @@ public sealed record NodePorts(VmPorts Vms, IAcceleratorProof Proof, Func<double
     public EventJournal Journal { get; } = new(Vms.Time);
 
     /// <summary>What is quarantined; it outlives the node's actor.</summary>
-    internal Dictionary<VmId, (FoundVm Found, string Reason)> Quarantined { get; } = [];
+    public Quarantine Quarantine { get; } = new();
 
     /// <summary>Null: nobody looks at it.</summary>
     public IHostMemory? Memory { get; init; }
@@ -51,9 +51,6 @@ public sealed record GetGateway
 
 /// <summary>To the gateway: this pool takes callers.</summary>
 public sealed record PoolOpened(PoolName Name, IActorRef Pool);
-
-/// <summary>To the gateway: of these VMs it cannot be known whose they are; all there are.</summary>
-public sealed record VmsQuarantined(IReadOnlyList<QuarantinedVm> Vms);
 
 /// <summary>To the gateway: why this node does not serve; null: it does.</summary>
 public sealed record NodeTroubled(string? What);

@@ -7,9 +7,7 @@ using VmCacheCluster.Domain.Ports;
 namespace VmCacheCluster.Actors.Node;
 
 /// <summary>VMs that are nobody's to end by himself: shown to operators, and ended when one says so. Part of the node's actor.</summary>
-/// <param name="vms">What is quarantined, across restarts of that actor.</param>
-internal sealed class NodeQuarantine(
-    Dictionary<VmId, (FoundVm Found, string Reason)> vms, IHypervisor hypervisor, IActorRef gateway, IActorRef node, ILoggingAdapter log)
+internal sealed class NodeQuarantine(Quarantine vms, IHypervisor hypervisor, IActorRef node, ILoggingAdapter log)
 {
     private readonly HashSet<VmId> _ending = [];
 
@@ -18,24 +16,18 @@ internal sealed class NodeQuarantine(
         foreach (var (found, reason) in left)
         {
             log.Warning("VM {0} is left alone: {1}", found.Id, reason);
-            vms[found.Id] = (found, reason);
+            vms.Add(found, reason);
         }
-
-        Tell();
     }
-
-    /// <summary>To the gateway, which shows them.</summary>
-    public void Tell() => gateway.Tell(new VmsQuarantined(
-        [.. vms.Values.Select(v => new QuarantinedVm(v.Found.Id, v.Found.Facts?.Spec.Pool, v.Found.Running, v.Reason)).OrderBy(v => v.Id.Value, StringComparer.Ordinal)]));
 
     /// <summary>Answered by <see cref="VmReaped"/> or <see cref="VmRefused"/>.</summary>
     public void End(ReapVm reap, IActorRef asker)
     {
-        if (!vms.TryGetValue(reap.Id, out var vm))
+        if (vms.Find(reap.Id) is not { } found)
             asker.Tell(new VmRefused(reap.Id, RefusalKind.NotFound, $"there is no quarantined VM {reap.Id} on this host: `vmcache status` shows those there are"));
         else if (!_ending.Add(reap.Id)) asker.Tell(new VmRefused(reap.Id, RefusalKind.WrongState, $"VM {reap.Id} is just being ended"));
         else
-            hypervisor.EndQuarantinedAsync(vm.Found, CancellationToken.None).PipeTo(node,
+            hypervisor.EndQuarantinedAsync(found, CancellationToken.None).PipeTo(node,
                 success: () => new QuarantineEnded(reap.Id, asker, null), failure: e => new QuarantineEnded(reap.Id, asker, e.Message));
     }
 
@@ -51,7 +43,6 @@ internal sealed class NodeQuarantine(
 
         vms.Remove(ended.Id);
         log.Info("quarantined VM {0} was ended by an operator", ended.Id);
-        Tell();
         ended.Asker.Tell(new VmReaped(ended.Id));
     }
 }

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Actors.Node;
 using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 
@@ -29,7 +30,12 @@ internal sealed class PoolCallers(
     public long Came => shelf.Served + _inVain;
 
     public KeysHeld KeysHeld(PoolKey? only)
-        => new([.. (only is { } one ? Keys.Has(one.Key, IsOnTheWay) ? [one.Key] : [] : Keys.All(IsOnTheWay)).Select(key => new PoolKey(settings.Name, key))]);
+    {
+        var astray = host.Quarantine.KeysOf(settings.Name);
+        var keys = only is not { } one ? Keys.All(IsOnTheWay).Union(astray)
+            : Keys.Has(one.Key, IsOnTheWay) || astray.Contains(one.Key) ? [one.Key] : [];
+        return new KeysHeld([.. keys.Select(key => new PoolKey(settings.Name, key))]);
+    }
 
     public void Acquire(AcquireBaseVm caller)
     {
@@ -37,6 +43,8 @@ internal sealed class PoolCallers(
         if (caller.Ticket.Settled) return;
         if (caller.Wish is { } wish) caller = Admit(caller, wish);
         if (caller.Wish is { IdempotencyKey.Length: > 0 } again && !gate.Stopping && Keys.VmOf(again.IdempotencyKey) is { } known) Repeated(caller, again, known);
+        else if (caller.Wish is { } kept && host.Quarantine.WhyNot(settings.Name, kept) is { } astray)
+            Refuse(caller, RefusalKind.WrongState, astray);
         else if (gate.Closed is { } reason) Refuse(caller, RefusalKind.Unavailable, reason);
         else if (caller.Wish is { } wished) ServeWish(caller, wished);
         else Serve(caller);
@@ -227,7 +235,7 @@ internal sealed class PoolCallers(
 /// <param name="WhyEmpty">Why no VM is to be had now, for people.</param>
 /// <param name="RetryAfter">When a refused caller may come again.</param>
 internal sealed record PoolCallersHost(
-    IActorRef Pool, Func<ITimerScheduler> Timers, TimeProvider Time, Func<string> WhyEmpty, Func<TimeSpan> RetryAfter);
+    IActorRef Pool, Func<ITimerScheduler> Timers, TimeProvider Time, Func<string> WhyEmpty, Func<TimeSpan> RetryAfter, Quarantine Quarantine);
 
 /// <summary>The deadline of a caller with a wish is over.</summary>
 internal sealed record WishOverdue(AcquireTicket Ticket);

@@ -34,7 +34,6 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     private readonly PoolAges _ages;
     private readonly Dictionary<VmId, Member> _members = [];
     private readonly WarmShelf _shelf = new();
-
     private bool _recovering;
 
     public PoolManagerActor(PoolPlan plan, PoolSurroundings around)
@@ -46,8 +45,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _events = new EventLog(around.Ports.Time);
         _refill = new Refill(_settings);
         _template = new PoolTemplate(_settings, around, Context, _events);
-        _releases = new PoolReleases(_settings.Name, _members);
-        _recovery = new PoolRecovery(_settings, around.Ports.Hypervisor, Self, Context.Parent, () => Timers, _log);
+        _releases = new PoolReleases(_settings.Name, _members, around.Quarantine);
+        _recovery = new PoolRecovery(_settings, around, Self, Context.Parent, () => Timers, _log);
         _starter = new MemberStarter(_settings, around, Context, new PoolDoor(Self, _shelf));
         _making = new PoolMaking(_members, around.BootSlots);
         _gate = new PoolGate(plan.Closed);
@@ -55,9 +54,9 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _rollout = new PoolRollout(_settings, _gate, _refill, _events, Self, Context.Parent, () => Timers, _log);
         _endings = new PoolEndings(_settings.Name, _refill, _template, _rollout, _releases, _events, () => Timers, around, _log);
         _views = new PoolViews(_settings, _members, _template.Source, _refill, _gate, _events, around.Ports.Time);
-        _switchboard = new PoolSwitchboard(_settings.Name, _members, _views);
+        _switchboard = new PoolSwitchboard(_settings.Name, _members, _views, around.Quarantine);
         _callers = new PoolCallers(_settings, _members, _shelf, _gate,
-            new PoolCallersHost(Self, () => Timers, around.Ports.Time, () => _views.WhyEmpty(_making.Count), _views.RetryAfter));
+            new PoolCallersHost(Self, () => Timers, around.Ports.Time, () => _views.WhyEmpty(_making.Count), _views.RetryAfter, around.Quarantine));
         _closing = new PoolClosing(_settings.Name, _members, _shelf, _callers, _template, _making, _gate);
 
         Receive<AcquireBaseVm>(WhenRecovered<AcquireBaseVm>(caller => { _callers.Acquire(caller); Balance(); }));
@@ -121,6 +120,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
     /// <summary>Akka stops the children before a restart: that lets go of the VMs and ends none of them.</summary>
     protected override void PreRestart(Exception reason, object message)
     {
+        if (!_recovering) _settings.Had = _members.Keys.ToHashSet();
         // Nobody may take a VM from here any more; who has taken one whose actor stops now is told.
         _shelf.Withdraw(int.MaxValue);
         base.PreRestart(reason, message);

@@ -1,12 +1,14 @@
 using Akka.Actor;
 using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Actors.Node;
 using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Actors.Pools;
 
 /// <summary>Who asked for the release of which VM: they are answered when it is gone. Part of the pool's actor, and used by it alone.</summary>
-internal sealed class PoolReleases(PoolName pool, IReadOnlyDictionary<VmId, Member> members)
+internal sealed class PoolReleases(
+    PoolName pool, IReadOnlyDictionary<VmId, Member> members, Quarantine quarantine)
 {
     private readonly Dictionary<VmId, List<IActorRef>> _askers = [];
 
@@ -14,7 +16,8 @@ internal sealed class PoolReleases(PoolName pool, IReadOnlyDictionary<VmId, Memb
     {
         if (!members.TryGetValue(release.Id, out var member))
         {
-            asker.Tell(new VmRefused(release.Id, RefusalKind.NotFound, $"pool {pool} has no VM {release.Id}"));
+            asker.Tell(quarantine.Refusal(release.Id)
+                ?? new VmRefused(release.Id, RefusalKind.NotFound, $"pool {pool} has no VM {release.Id}"));
         }
         else if (LeaseRules.FaultOfRelease(release.Id, member.Lease, release.Token) is { } fault)
         {
@@ -45,7 +48,8 @@ internal sealed class PoolReleases(PoolName pool, IReadOnlyDictionary<VmId, Memb
 
     public void Gone(VmId id)
     {
-        if (_askers.Remove(id, out var askers)) askers.ForEach(a => a.Tell(new VmReleased(id)));
+        object answer = quarantine.Refusal(id) is { } refusal ? refusal : new VmReleased(id);
+        if (_askers.Remove(id, out var askers)) askers.ForEach(a => a.Tell(answer));
     }
 
     /// <summary>It is nobody's any more, and when it will be gone is not known.</summary>

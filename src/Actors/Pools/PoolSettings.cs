@@ -31,6 +31,9 @@ public sealed class PoolSettings(PoolOptions options)
     /// <summary>Why VMs of a shape that was wanted are not made; null: all is as wanted.</summary>
     public string? Undone { get; set; }
 
+    /// <summary>The VMs that it had when its actor failed: whose record cannot be read is known by that alone.</summary>
+    internal IReadOnlySet<VmId> Had { get; set; } = new HashSet<VmId>();
+
     public void Change(PoolOptions options) => (Options, _spec) = (options, null);
 
     internal string WhyRetired(Member member)

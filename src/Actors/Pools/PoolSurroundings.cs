@@ -1,5 +1,6 @@
 using Akka.Actor;
 using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Actors.Node;
 using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
 
@@ -13,6 +14,9 @@ public sealed record PoolSurroundings(
 {
     /// <summary>What becomes of templates that no pool wants.</summary>
     public required TemplateLimits Templates { get; init; }
+
+    /// <summary>VMs that may be somebody's, and no pool's any more.</summary>
+    public Quarantine Quarantine { get; init; } = new();
 
     /// <summary>Names a new VM.</summary>
     public Func<VmId> NewId { get; init; } = VmId.New;

@@ -1,11 +1,12 @@
 using Akka.Actor;
 using VmCacheCluster.Actors.Gateway;
+using VmCacheCluster.Actors.Node;
 using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Actors.Pools;
 
 /// <summary>Passes on what concerns one VM. Part of the pool's actor, and used by it alone.</summary>
-internal sealed class PoolSwitchboard(PoolName pool, IReadOnlyDictionary<VmId, Member> members, PoolViews views)
+internal sealed class PoolSwitchboard(PoolName pool, IReadOnlyDictionary<VmId, Member> members, PoolViews views, Quarantine quarantine)
 {
     /// <param name="asker">Who is answered, by the VM or that there is none.</param>
     public void ToVm(VmId id, object message, IActorRef asker)
@@ -23,5 +24,5 @@ internal sealed class PoolSwitchboard(PoolName pool, IReadOnlyDictionary<VmId, M
         announce.Gateway.Tell(new VmsAnnounced(pool), self);
     }
 
-    private VmRefused NoSuchVm(VmId id) => new(id, RefusalKind.NotFound, $"pool {pool} has no VM {id}");
+    private VmRefused NoSuchVm(VmId id) => quarantine.Refusal(id) ?? new VmRefused(id, RefusalKind.NotFound, $"pool {pool} has no VM {id}");
 }

@@ -101,6 +101,9 @@ public sealed record FoundVm(VmId Id, VmFacts? Facts, VmMark? Mark, FoundProcess
     /// <summary>The lease that it is held by. One on record before its mark says so was never anybody's.</summary>
     public LeaseRecord? HeldBy => Mark is { Path: HandOutPath.V1 } ? Lease : null;
 
+    /// <summary>The same of one whose mark may be lost: then nobody knows that the lease was not granted.</summary>
+    public LeaseRecord? MayBeHeldBy => Mark is null ? Lease : HeldBy;
+
     /// <summary>CPU time that the guest has used by now; null when it is not known.</summary>
     public TimeSpan? GuestCpu { get; init; }
 

@@ -31,7 +31,8 @@ internal sealed class Companion : IDisposable
     /// <summary>Starts it, and records it.</summary>
     /// <param name="file">What it gets as <see cref="DetachedProcess.InheritedFile"/>.</param>
     /// <param name="lifetime">It ends then, also without us; null: it has no such deadline.</param>
-    /// <exception cref="IOException">It cannot be executed or recorded.</exception>
+    /// <exception cref="NotExecutableException">It cannot be executed.</exception>
+    /// <exception cref="IOException">The host lacks what it takes, or it cannot be recorded.</exception>
     public static Companion Start(
         string name, string program, IReadOnlyList<string> arguments, VmPaths paths, SafeHandle? file = null, TimeSpan? lifetime = null)
     {
@@ -45,8 +46,7 @@ internal sealed class Companion : IDisposable
         }
         catch
         {
-            process.Kill();
-            process.Dispose();
+            process.Abandon();
             throw;
         }
     }

@@ -10,7 +10,17 @@ internal sealed class DeathWatch
     private const int Add = 1, Delete = 2, CloseOnExec = 0x80000;
 
     /// <summary>Serves the whole process: its one thread costs nothing while idle, and is a background thread.</summary>
-    public static readonly DeathWatch Shared = new();
+    public static DeathWatch Shared
+    {
+        get
+        {
+            // What an initializer throws once it throws for ever.
+            lock (Making) return _shared ??= new DeathWatch();
+        }
+    }
+
+    private static readonly Lock Making = new();
+    private static DeathWatch? _shared;
 
     private readonly int _epoll;
     private readonly ConcurrentDictionary<ulong, TaskCompletionSource> _watched = new();
@@ -19,11 +29,12 @@ internal sealed class DeathWatch
     private DeathWatch()
     {
         _epoll = Native.EpollCreate(CloseOnExec);
-        if (_epoll < 0) throw new IOException("epoll_create1: " + Marshal.GetLastPInvokeErrorMessage());
+        if (_epoll < 0) throw new IOException("epoll_create1: " + Marshal.GetLastPInvokeErrorMessage(), Marshal.GetLastPInvokeError());
         new Thread(Run) { IsBackground = true, Name = "qemu death watch" }.Start();
     }
 
     /// <summary>Watches until the process has ended or the watch is disposed; the caller keeps <paramref name="process"/> open that long.</summary>
+    /// <exception cref="IOException">It cannot be watched.</exception>
     public unsafe Watch Start(PidFd process)
     {
         var key = (ulong)Interlocked.Increment(ref _lastKey);
@@ -31,9 +42,13 @@ internal sealed class DeathWatch
         _watched[key] = ended;
         var what = new Native.EpollEvent { Events = EpollIn | EpollOneShot, Data = key };
         if (Native.EpollControl(_epoll, Add, (int)process.DangerousGetHandle(), &what) == 0) return new Watch(this, process, key, ended.Task);
-        var error = Marshal.GetLastPInvokeErrorMessage();
+        var error = Marshal.GetLastPInvokeError();
         _watched.TryRemove(key, out _);
-        throw new IOException($"cannot watch process {process.Pid}: {error}");
+        // epoll's way to say so.
+        if (error == Native.ENOSPC)
+            throw new HostLimitException(
+                $"cannot watch process {process.Pid}: too many are watched", error, "raise sysctl fs.epoll.max_user_watches");
+        throw new IOException($"cannot watch process {process.Pid}: {Marshal.GetPInvokeErrorMessage(error)}", error);
     }
 
     private unsafe void Run()

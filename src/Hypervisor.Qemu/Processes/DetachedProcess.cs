@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Processes;
@@ -15,6 +16,8 @@ internal static unsafe class DetachedProcess
     // Larger than any of glibc's: posix_spawnattr_t has 336 bytes, posix_spawn_file_actions_t 80, sigset_t 128.
     private const int OpaqueSize = 512;
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
     // A setting of the process: whoever starts a program meanwhile would pass it on.
     private static readonly Lock Starting = new();
 
@@ -22,7 +25,8 @@ internal static unsafe class DetachedProcess
     /// <param name="file">An open file that it gets as <see cref="InheritedFile"/>; null: none.</param>
     /// <param name="smallPages">It never gets huge pages: less memory for programs that touch little of what they ask for.</param>
     /// <param name="variable">A variable of its environment beside ours, as NAME=VALUE; null: none.</param>
-    /// <exception cref="IOException">It cannot be executed, or its log not opened.</exception>
+    /// <exception cref="NotExecutableException">It cannot be executed.</exception>
+    /// <exception cref="IOException">The host lacks what it takes.</exception>
     public static int Start(
         string program, IReadOnlyList<string> arguments, string log, SafeHandle? file = null, bool smallPages = false,
         string? variable = null)
@@ -58,6 +62,24 @@ internal static unsafe class DetachedProcess
         }
     }
 
+    /// <summary>
+    /// Ends one that has no owner yet, with all that it has started, and takes its exit. Some seconds are waited at most: longer than that
+    /// only one that hangs in the kernel takes.
+    /// </summary>
+    public static void End(int pid)
+    {
+        const int byPid = 1, exited = 4, noHang = 1, code = 8;
+        var info = stackalloc byte[128];
+        // Until its exit is taken, the group is no other.
+        _ = Native.Kill(-pid, Native.SIGKILL);
+        for (var begun = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begun) < Patience; Thread.Sleep(1))
+        {
+            new Span<byte>(info, 128).Clear();
+            var failed = Native.WaitId(byPid, (uint)pid, info, exited | noHang) != 0;
+            if (failed ? Marshal.GetLastPInvokeError() != Native.EINTR : *(int*)(info + code) != 0) return;
+        }
+    }
+
     /// <summary>.NET ignores SIGPIPE, which the program would inherit.</summary>
     private static void DetachSignals(byte* attributes, string program)
     {
@@ -82,7 +104,11 @@ internal static unsafe class DetachedProcess
 
     private static void Check(int error, string program)
     {
-        if (error != 0) throw new IOException($"cannot execute {program}: {Marshal.GetPInvokeErrorMessage(error)}");
+        if (error == 0) return;
+        var message = $"cannot execute {program}: {Marshal.GetPInvokeErrorMessage(error)}";
+        if (error == Native.EAGAIN)
+            throw new HostLimitException(message, error, "raise the limit of processes (TasksMax=, LimitNPROC=, sysctl kernel.pid_max)");
+        throw HostFailures.IsHosts(error) ? new IOException(message, error) : new NotExecutableException(message, error);
     }
 
     /// <summary>A null-terminated array of C strings.</summary>
@@ -107,7 +133,7 @@ internal static unsafe class DetachedProcess
         }
 
         private static nint Allocate(string text) => text.Contains('\0', StringComparison.Ordinal)
-            ? throw new IOException("an argument contains a NUL character: " + text.Replace("\0", "\\0", StringComparison.Ordinal))
+            ? throw new NotExecutableException("an argument contains a NUL character: " + text.Replace("\0", "\\0", StringComparison.Ordinal))
             : Marshal.StringToCoTaskMemUTF8(text);
     }
 }

@@ -8,6 +8,8 @@ internal static unsafe partial class Native
     public const int EINTR = 4;
     public const int ESRCH = 3;
     public const int ECHILD = 10;
+    public const int EAGAIN = 11;
+    public const int ENOSPC = 28;
     public const int SIGKILL = 9;
     public const int SIGALRM = 14;
     public const int SIGTERM = 15;

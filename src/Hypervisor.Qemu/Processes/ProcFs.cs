@@ -105,10 +105,16 @@ internal static class ProcFs
     public static PidFd? OpenQemu(VmId id, int pid, ulong? startTime)
     {
         if (pid <= 1 || PidFd.Open(pid) is not { } process) return null;
-        var proved = StartTime(pid) is { } actual && (startTime is null || startTime == actual)
-            && HasArgument(pid, id.Value) && process.IsAlive();
-        if (proved) return process;
-        process.Dispose();
-        return null;
+        var proved = false;
+        try
+        {
+            proved = StartTime(pid) is { } actual && (startTime is null || startTime == actual)
+                && HasArgument(pid, id.Value) && process.IsAlive();
+            return proved ? process : null;
+        }
+        finally
+        {
+            if (!proved) process.Dispose();
+        }
     }
 }

@@ -42,16 +42,14 @@ internal sealed class QemuProcess : IDisposable
     }
 
     /// <summary>Starts QEMU and takes hold of it.</summary>
-    /// <exception cref="IOException">It cannot be executed, or the host lacks what it takes.</exception>
+    /// <exception cref="NotExecutableException">It cannot be executed.</exception>
+    /// <exception cref="IOException">The host lacks what it takes; nothing of it runs.</exception>
     /// <param name="memory">The file that its guest's memory is; null: it has memory of its own.</param>
     /// <param name="smallPages">See <see cref="SmallPages"/>.</param>
     public static QemuProcess Start(
         string program, IReadOnlyList<string> arguments, string log, SafeHandle? memory = null, bool smallPages = false,
-        VmPriority priority = VmPriority.Normal, string? variable = null)
-    {
-        var (process, identity) = Spawn(program, arguments, log, memory, smallPages, priority, variable);
-        return new QemuProcess(process, identity);
-    }
+        VmPriority priority = VmPriority.Normal, string? variable = null) =>
+        Spawn(program, arguments, log, memory, smallPages, priority, variable);
 
     /// <summary>
     /// Starts a program that ends at its deadline also without us. What is had is its <see cref="Guard"/>, until <see cref="Guarded"/>.
@@ -62,39 +60,69 @@ internal sealed class QemuProcess : IDisposable
         VmPriority priority = VmPriority.Normal, string? variable = null)
     {
         // Else the guard would say so, to nobody but its log.
-        if (Native.Access(program, Native.X_OK) != 0) throw new IOException($"cannot execute {program}: {Marshal.GetLastPInvokeErrorMessage()}");
-        var (process, identity) = Spawn(Guard.Program, Guard.Arguments(program, arguments, lifetime), log, memory, smallPages, priority, variable);
-        return new QemuProcess(process, identity, isGuard: true);
+        if (Native.Access(program, Native.X_OK) != 0)
+            throw new NotExecutableException($"cannot execute {program}: {Marshal.GetLastPInvokeErrorMessage()}", Marshal.GetLastPInvokeError());
+        return Spawn(Guard.Program, Guard.Arguments(program, arguments, lifetime), log, memory, smallPages, priority, variable, isGuard: true);
     }
 
-    private static (PidFd Process, ProcessIdentity Identity) Spawn(
+    private static QemuProcess Spawn(
         string program, IReadOnlyList<string> arguments, string log, SafeHandle? memory, bool smallPages, VmPriority priority,
-        string? variable)
+        string? variable, bool isGuard = false)
     {
         var pid = DetachedProcess.Start(program, arguments, log, memory, smallPages, variable);
-        if (priority == VmPriority.Background) ProcessPriority.Lower(pid);
-        // Until its exit is taken even a dead child keeps its pid: this is the process that was just started.
-        var process = PidFd.Open(pid) ?? throw new IOException($"process {pid} of {program} was gone at once");
-        return (process, new ProcessIdentity(pid, ProcFs.StartTime(pid) ?? 0));
+        PidFd? process = null;
+        try
+        {
+            if (priority == VmPriority.Background) ProcessPriority.Lower(pid);
+            // Until its exit is taken even a dead child keeps its pid: this is the process that was just started.
+            process = PidFd.Open(pid) ?? throw new IOException($"process {pid} of {program} was gone at once");
+            return new QemuProcess(process, new ProcessIdentity(pid, ProcFs.StartTime(pid) ?? 0), isGuard);
+        }
+        catch
+        {
+            DetachedProcess.End(pid);
+            process?.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Takes hold of the QEMU that this guard has started, and gives it this; null when it is not provably this VM's QEMU.</summary>
     public QemuProcess? Guarded(VmId id, int pid) =>
         ProcFs.OpenQemu(id, pid, startTime: null) is { } process
-            ? new QemuProcess(process, new ProcessIdentity(pid, ProcFs.StartTime(pid) ?? 0), guard: this)
+            ? Held(process, () => new ProcessIdentity(pid, ProcFs.StartTime(pid) ?? 0), this)
             : null;
 
     /// <summary>Takes hold of a running one; null when it is not provably this VM's QEMU.</summary>
     public static QemuProcess? Adopt(VmId id, ProcessIdentity identity) =>
-        ProcFs.OpenQemu(id, identity.Pid, identity.StartTime) is { } process ? new QemuProcess(process, identity) : null;
+        ProcFs.OpenQemu(id, identity.Pid, identity.StartTime) is { } process ? Held(process, () => identity) : null;
 
     /// <summary>Takes hold of any process of which the start time is known; null when it is gone.</summary>
     public static QemuProcess? Adopt(ProcessIdentity identity)
     {
         if (identity.Pid <= 1 || PidFd.Open(identity.Pid) is not { } process) return null;
-        if (ProcFs.StartTime(identity.Pid) == identity.StartTime && process.IsAlive()) return new QemuProcess(process, identity);
-        process.Dispose();
-        return null;
+        return Held(process, () => ProcFs.StartTime(identity.Pid) == identity.StartTime && process.IsAlive() ? identity : null);
+    }
+
+    /// <param name="prove">Null: it is not the one that is meant.</param>
+    private static QemuProcess? Held(PidFd process, Func<ProcessIdentity?> prove, QemuProcess? guard = null)
+    {
+        QemuProcess? held = null;
+        try
+        {
+            return held = prove() is { } identity ? new QemuProcess(process, identity, guard: guard) : null;
+        }
+        finally
+        {
+            if (held is null) process.Dispose();
+        }
+    }
+
+    /// <summary>One that was just started and is no use: it is gone, and let go of, when this returns.</summary>
+    public void Abandon()
+    {
+        _watch.Dispose();
+        DetachedProcess.End(Identity.Pid);
+        Dispose();
     }
 
     /// <summary>SIGKILL, and no waiting.</summary>

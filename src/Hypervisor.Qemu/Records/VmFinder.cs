@@ -84,12 +84,12 @@ internal sealed class VmFinder(QemuHypervisorOptions options)
         var (lease, leaseProblem) = LeaseFile.Read(QemuPaths.Lease(paths));
         var record = QemuPaths.Record(paths);
         if (!Path.Exists(record) && new FileInfo(record).LinkTarget is null)
-            return new Inspection(Bare(id, running.Value ?? OfPidFile(id, paths), mark, $"{record} is missing") with { Record = FoundRecord.Missing }, Reapable: true);
+            return new Inspection(Bare(id, running.Value ?? OfPidFile(id, paths), mark, $"{record} is missing") with { Record = FoundRecord.Missing, Lease = lease }, Reapable: true);
         var (facts, size, recordProblem) = VmRecordFile.Read(record, id, paths);
-        if (facts is null) return new Inspection(Bare(id, running.Value ?? OfPidFile(id, paths), mark, recordProblem), Reapable: false);
+        if (facts is null) return new Inspection(Bare(id, running.Value ?? OfPidFile(id, paths), mark, recordProblem) with { Lease = lease }, Reapable: false);
         var process = ProcFs.Find(id, facts.Process.Pid, facts.Process.StartTime);
         if (process != FoundProcess.Alive && running.Value is { } other && other != facts.Process)
-            return new Inspection(Bare(id, other, mark, $"{record} names process {facts.Process.Pid}, and process {other.Pid} is this VM's QEMU"), Reapable: false);
+            return new Inspection(Bare(id, other, mark, $"{record} names process {facts.Process.Pid}, and process {other.Pid} is this VM's QEMU") with { Lease = lease }, Reapable: false);
         var problems = string.Join("; ", new[] { stateProblem, leaseProblem }.OfType<string>());
         return new Inspection(new FoundVm(id, facts, mark, process, problems.Length == 0 ? null : problems)
         {

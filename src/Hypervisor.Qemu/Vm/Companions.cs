@@ -16,7 +16,22 @@ internal sealed class Companions(VmPaths paths, IReadOnlyList<Companion> all) : 
     private readonly string? _lost = Names.FirstOrDefault(name => Companion.WasRecorded(name, paths) && all.All(c => c.Name != name));
 
     /// <summary>Those that an earlier process of the daemon started.</summary>
-    public static Companions Adopt(VmPaths paths) => new(paths, [.. Names.Select(name => Companion.Adopt(name, paths)).OfType<Companion>()]);
+    public static Companions Adopt(VmPaths paths)
+    {
+        List<Companion> found = [];
+        try
+        {
+            foreach (var name in Names)
+                if (Companion.Adopt(name, paths) is { } companion) found.Add(companion);
+            return new Companions(paths, found);
+        }
+        catch
+        {
+            // Each holds a descriptor, which may be what there are none of.
+            found.ForEach(companion => companion.Dispose());
+            throw;
+        }
+    }
 
     /// <summary>The same of a VM whose start was interrupted: those that are not on record, too.</summary>
     public static Companions FindAll(VmPaths paths) => new(paths, Companion.FindAll(paths));
@@ -43,10 +58,10 @@ internal sealed class Companions(VmPaths paths, IReadOnlyList<Companion> all) : 
         }
     }
 
-    /// <summary>Why a VM could not be started, when that was a companion's doing: QEMU only says that nobody answers it.</summary>
+    /// <summary>Why a VM could not be started, when that was virtiofsd's doing: QEMU only says that nobody answers it.</summary>
     public async Task<VmFailure?> WhyRefusedAsync()
     {
-        foreach (var companion in all)
+        foreach (var companion in all.Where(c => c.Name == VirtioFs))
         {
             await Task.WhenAny(companion.Exited, Task.Delay(Together)).ConfigureAwait(false);
             if (!companion.Exited.IsCompleted) continue;

@@ -8,47 +8,43 @@ internal static class KataProxy
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Returns once it listens; QEMU's end of the agent's channel is there already.</summary>
-    /// <exception cref="VmFailedException">It cannot be executed, ends, or does not listen in time. It is ended then.</exception>
+    /// <summary>QEMU's end of the agent's channel is there already.</summary>
+    /// <exception cref="VmFailedException">It cannot be started.</exception>
     /// <param name="lifetime">See <see cref="Companion.Start"/>.</param>
-    public static async Task<Companion> StartAsync(
-        KataShape shape, VmPaths paths, VmId id, QemuHypervisorOptions options, TimeSpan? lifetime, CancellationToken cancel)
+    public static Companion Start(KataShape shape, VmPaths paths, VmId id, TimeSpan? lifetime)
     {
-        Companion proxy;
         try
         {
-            proxy = Companion.Start(Companions.Proxy, shape.ProxyPath, Arguments(shape, paths, id), paths, lifetime: lifetime);
+            return Companion.Start(Companions.Proxy, shape.ProxyPath, Arguments(shape, paths, id), paths, lifetime: lifetime);
         }
-        catch (IOException fault)
+        catch (NotExecutableException fault)
         {
             throw Failed(fault.Message, fault);
         }
-
-        try
+        catch (IOException fault)
         {
-            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            deadline.CancelAfter(options.StartDeadline);
-            while (!File.Exists(paths.Agent))
-            {
-                if (proxy.Exited.IsCompleted)
-                    throw Failed($"{shape.ProxyPath} {await proxy.Exited.ConfigureAwait(false)}: {LogTail.Read(Companion.Log(paths, Companions.Proxy)).ReplaceLineEndings(" | ")}", null);
-                try
-                {
-                    await Task.Delay(Pause, deadline.Token).ConfigureAwait(false);
-                }
-                catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
-                {
-                    throw Failed($"{shape.ProxyPath} did not listen on {paths.Agent} within {options.StartDeadline.TotalSeconds:0} s", null);
-                }
-            }
-
-            return proxy;
+            throw new VmFailedException(HostFailures.From("kata-proxy did not start", fault), fault);
         }
-        catch
+    }
+
+    /// <summary>Returns once it listens.</summary>
+    /// <exception cref="VmFailedException">It ends, or does not listen in time.</exception>
+    public static async Task ListensAsync(Companion proxy, KataShape shape, VmPaths paths, QemuHypervisorOptions options, CancellationToken cancel)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        deadline.CancelAfter(options.StartDeadline);
+        while (!File.Exists(paths.Agent))
         {
-            await proxy.EndAsync(TimeSpan.Zero, options.KillDeadline).ConfigureAwait(false);
-            proxy.Dispose();
-            throw;
+            if (proxy.Exited.IsCompleted)
+                throw Failed($"{shape.ProxyPath} {await proxy.Exited.ConfigureAwait(false)}: {LogTail.Read(Companion.Log(paths, Companions.Proxy)).ReplaceLineEndings(" | ")}", null);
+            try
+            {
+                await Task.Delay(Pause, deadline.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+            {
+                throw Failed($"{shape.ProxyPath} did not listen on {paths.Agent} within {options.StartDeadline.TotalSeconds:0} s", null);
+            }
         }
     }
 

@@ -82,7 +82,8 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             if (origin.State is { } saved) await StateLoader.LoadAsync(monitor, process, saved, QemuPaths.Log(paths), cancel).ConfigureAwait(false);
             if (spec.Kata is { ProxyPath.Length: > 0 } proxied)
             {
-                companions.Add(await KataProxy.StartAsync(proxied, paths, id, options, origin.Lifetime, cancel).ConfigureAwait(false));
+                companions.Add(KataProxy.Start(proxied, paths, id, origin.Lifetime));
+                await KataProxy.ListensAsync(companions[^1], proxied, paths, options, cancel).ConfigureAwait(false);
                 facts = facts with { ProxyPid = companions[^1].Pid };
                 Record(facts);
             }
@@ -95,13 +96,18 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             var all = new Companions(paths, companions);
             var refused = cause is VmFailedException ? await all.WhyRefusedAsync().ConfigureAwait(false) : null;
             var left = await UndoAsync(paths, state, process, monitor, all).ConfigureAwait(false);
-            if (refused is not null) throw new VmFailedException(refused, cause) { Left = left };
-            if (cause is OperationCanceledException)
-                throw new VmFailedException(new VmFailure(VmFailureKind.Cancelled, "the start of the VM was given up"), cause) { Left = left };
-            if (left is not null && cause is VmFailedException failed) throw new VmFailedException(failed.Failure, cause) { Left = left };
-            throw;
+            if (refused is null && left is null && cause is VmFailedException) throw;
+            throw new VmFailedException(refused ?? FailureOf("the VM cannot be started", cause), cause) { Left = left };
         }
     }
+
+    private static VmFailure FailureOf(string what, Exception cause) => cause switch
+    {
+        VmFailedException failed => failed.Failure,
+        OperationCanceledException => new VmFailure(VmFailureKind.Cancelled, "the start of the VM was given up"),
+        IOException or UnauthorizedAccessException or OutOfMemoryException => HostFailures.From(what, cause),
+        _ => new VmFailure(VmFailureKind.Internal, $"{what}: {cause.GetType().Name}: {cause.Message}"),
+    };
 
     private static QemuProcess Launch(VmSpec spec, Origin origin, VmPaths paths, VmId id)
     {
@@ -115,8 +121,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         }
         catch (IOException fault)
         {
-            throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, fault.Message,
-                "set the pool's qemu to an executable qemu-system-x86_64"), fault);
+            throw new VmFailedException(HostFailures.OfStart("QEMU cannot be started", fault, "set the pool's qemu to an executable qemu-system-x86_64"), fault);
         }
     }
 
@@ -130,7 +135,8 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
     private static async Task<QemuProcess> GuardedAsync(VmFacts facts, QemuProcess guard)
     {
         var text = OnHost($"cannot read {QemuPaths.PidFile(facts.Paths)}", () => File.ReadAllText(QemuPaths.PidFile(facts.Paths)).Trim());
-        var found = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var pid) ? guard.Guarded(facts.Id, pid) : null;
+        var found = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
+            ? OnHost("QEMU cannot be held", () => guard.Guarded(facts.Id, pid)) : null;
         if (found is not null) return found;
         if (await guard.HasExitedWithinAsync(Soon, CancellationToken.None).ConfigureAwait(false)) throw NotStarted(facts, await guard.Exited.ConfigureAwait(false));
         throw new VmFailedException(new VmFailure(VmFailureKind.Start, $"QEMU's pid file says '{text}', which is no process of its VM",
@@ -145,8 +151,8 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         }
         catch (IOException fault)
         {
-            throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, fault.Message,
-                "set virtio_fs_daemon to an executable virtiofsd, or shared_fs to \"none\""), fault);
+            throw new VmFailedException(
+                HostFailures.OfStart("virtiofsd cannot be started", fault, "set virtio_fs_daemon to an executable virtiofsd, or shared_fs to \"none\""), fault);
         }
     }
 
@@ -201,9 +207,10 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             await VmDirectories.RemoveAsync(paths, options.RemoveDeadline).ConfigureAwait(false);
             return null;
         }
-        catch (VmFailedException left)
+        catch (Exception left)
         {
-            return left.Failure;
+            // Whatever it is: who hears of the failure is to hear that something is left, too.
+            return FailureOf("what was started cannot be undone", left);
         }
         finally
         {

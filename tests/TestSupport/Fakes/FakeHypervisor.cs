@@ -108,12 +108,17 @@ public sealed class FakeHypervisor : IHypervisor
         var reaping = Reaping(found);
         Reaped.Enqueue(found.Id);
         await reaping;
-        if (Vms.TryRemove(found.Id, out var vm))
+        End(found.Id);
+    }
+
+    private void End(VmId id)
+    {
+        if (Vms.TryRemove(id, out var vm))
         {
             vm.Die("was reaped");
             vm.Machine.Remove();
         }
-        lock (Found) Found.RemoveAll(f => f.Id == found.Id);
+        lock (Found) Found.RemoveAll(f => f.Id == id);
     }
 
     /// <summary>What an operator had ended.</summary>
@@ -126,7 +131,7 @@ public sealed class FakeHypervisor : IHypervisor
     {
         await Ending(found);
         Ended.Enqueue(found);
-        lock (Found) Found.RemoveAll(f => f.Id == found.Id);
+        End(found.Id);
     }
 
     public static VmFacts FactsOf(VmId id, VmSpec spec, int pid)

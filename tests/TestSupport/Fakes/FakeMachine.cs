@@ -55,12 +55,18 @@ public sealed class FakeMachine(VmFacts facts)
     }
 
     /// <summary>What a later process of the daemon finds.</summary>
-    public FoundVm Found() => new(Facts.Id, Facts, LastMark, Alive ? FoundProcess.Alive : FoundProcess.Gone, null)
+    public FoundVm Found() => Spoiled(new FoundVm(Facts.Id, Facts, LastMark, Alive ? FoundProcess.Alive : FoundProcess.Gone, null)
     {
         Size = Size,
         Lease = Lease,
         GuestCpu = Alive ? GuestCpu : null,
-    };
+    });
+
+    /// <summary>What is left of what is on record of it.</summary>
+    public Func<FoundVm, FoundVm> Spoiled { get; set; } = found => found;
+
+    /// <summary>Nobody can read its record any more.</summary>
+    public void SpoilRecord() => Spoiled = found => found with { Facts = null, Record = FoundRecord.Unreadable, Problem = "vm.json is damaged" };
 
     internal VmFitness Ask(TimeSpan limit, VmLiveness liveness)
     {

@@ -81,7 +81,7 @@ public sealed class ProcessSpecs
 
     [Fact]
     public void Says_what_cannot_be_executed() =>
-        Assert.Contains("/nowhere/qemu", Assert.Throws<IOException>(() => QemuProcess.Start("/nowhere/qemu", [], "/dev/null")).Message, StringComparison.Ordinal);
+        Assert.Contains("/nowhere/qemu", Assert.ThrowsAny<IOException>(() => QemuProcess.Start("/nowhere/qemu", [], "/dev/null")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Keeps_the_last_lines_of_a_log_without_control_characters()

@@ -78,6 +78,22 @@ public sealed class SpoiledRecordSpecs : IDisposable
         }
     }
 
+    /// <summary>Its key is that VM's still.</summary>
+    [Theory]
+    [InlineData("vm.json", null)]
+    [InlineData("vm.json", "{")]
+    [InlineData("state", null)]
+    [InlineData("state", "x")]
+    public void Knows_the_lease_of_a_vm_whose_other_files_are_lost(string file, string? contents)
+    {
+        if (contents is null) File.Delete(At(file));
+        else File.WriteAllText(At(file), contents);
+
+        var found = _finder.Find().Single(f => f.Id.Value == Path.GetFileName(_spoiled.Directory));
+
+        Assert.Equal("key", found.MayBeHeldBy?.IdempotencyKey);
+    }
+
     private void Put(string what, string path)
     {
         switch (what)
