@@ -21,12 +21,12 @@ public static class Daemon
 {
     /// <param name="through">What the node sees its hypervisor through; null: as it is.</param>
     /// <param name="start">What the pools are made from; null: from the options as they are.</param>
-    /// <param name="descriptors">How many connections there is room for; null: as configured.</param>
     public static WebApplication Build(
         NodeOptions options, OwnedEndpoints endpoints, Action<IServiceCollection>? also = null, Func<IHypervisor, IHypervisor>? through = null,
-        StartingPools? start = null, DescriptorPlan? descriptors = null)
+        StartingPools? start = null)
     {
         start ??= StartingPools.Of(options);
+        var descriptors = start.Loaded.Descriptors;
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
         builder.Logging.ClearProviders().AddConsole(o => o.FormatterName = LogFormat.Id).AddConsoleFormatter<LogFormat, ConsoleFormatterOptions>();
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Grpc", LogLevel.Error);

@@ -6,30 +6,32 @@ using VmCacheCluster.Gateway.Configuration;
 using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Gateway.Pools;
 
-return DescriptorLimit.SufficesForRuntime() ? await StartAsync(args) : DescriptorLimit.ExitCode;
+return DescriptorLimit.SufficesForUsage() ? await ReadAsync(args) : DescriptorLimit.ExitCode;
 
 // The host handles SIGTERM and SIGINT itself, in its own order.
-static Task<int> StartAsync(string[] args)
-    => CommandLine.Of(RunAsync).Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+static Task<int> ReadAsync(string[] args)
+    => CommandLine.Of(StartAsync).Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+
+static Task<int> StartAsync(CommandLineValues values)
+    => DescriptorLimit.SufficesForRuntime() ? RunAsync(values) : Task.FromResult(DescriptorLimit.ExitCode);
 
 static async Task<int> RunAsync(CommandLineValues values)
 {
     var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
         .ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "");
     var host = HostFacts.Read();
-    var start = StartingPools.Read(new PoolSource(applied => ConfigurationLoader.Load(values, environment, host, applied: applied)));
+    var start = StartingPools.Read(new PoolSource(
+        applied => DescriptorCheck.Of(ConfigurationLoader.Load(values, environment, host, applied: applied), DescriptorLimit.Now)));
     var loaded = start.Loaded;
-    if (loaded.Options is not { } options) return Refuse(ConfigurationReport.Format(loaded.Faults).TrimEnd(), 78);
+    if (loaded.Options is not { } options) return Refuse(ConfigurationReport.Format(loaded.Faults).TrimEnd(), DescriptorLimit.ExitCode);
     foreach (var (pool, text) in loaded.Warnings) Console.Error.WriteLine($"vmcached: pool {pool}: {Printable.OneLine(text)}");
-    var limit = DescriptorLimit.Now;
-    if (DescriptorPlan.Of(options, limit) is not { } descriptors) return Refuse(DescriptorLimit.TooLow(options, limit), DescriptorLimit.ExitCode);
     if (RunDirectories.Prepare(options) is { } problem) return Refuse(problem, 73);
 
     try
     {
         // Held until the process ends: a successor may not take the sockets while this one still lets go of them.
         using var endpoints = OwnedEndpoints.Take(options);
-        await using var app = Daemon.Build(options, endpoints, start: start, descriptors: descriptors);
+        await using var app = Daemon.Build(options, endpoints, start: start);
         await app.RunToItsEndAsync();
         return 0;
     }

@@ -32,6 +32,69 @@ public sealed class DescriptorSpecs : HouseSpecs
         Assert.Contains("vm-cache-number 40", daemon.Log, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(128)]
+    [InlineData(256)]
+    public async Task Tells_its_usage_and_version_and_what_is_wrong_with_flags_also_with_few_descriptors(int files)
+    {
+        Assert.Contains("--config", await OfAsync("--help", 0), StringComparison.Ordinal);
+        Assert.Matches(@"^\d+\.\d+\.\d+", await OfAsync("--version", 0));
+        Assert.Contains("--confg", await OfAsync("--confg", 1), StringComparison.Ordinal);
+
+        async Task<string> OfAsync(string flag, int exit)
+        {
+            string[] arguments = [$"--nofile={files}", Dist.Daemon, flag];
+            var daemon = DaemonProcess.StartProgram("prlimit", House.Endpoint, Eventually.Patience, arguments);
+            Assert.True(await daemon.ExitedAsync() == exit, daemon.Log);
+            return daemon.Log;
+        }
+    }
+
+    [Fact]
+    public async Task Refuses_a_pool_for_which_there_are_too_few_descriptors_as_the_next_start_would()
+    {
+        var daemon = House.StartWithFiles(512, House.Fakes(1));
+        await daemon.WarmAsync();
+
+        foreach (string[] dry in (string[][])[["--dry-run"], []])
+        {
+            var refused = await ApplyAsync("web { vm-cache-number = 40 }", dry);
+            Assert.Equal(2, refused.ExitCode);
+            Assert.All(["512", "vm-cache-number 41", "LimitNOFILE=", "ulimit -n"], w => Assert.Contains(w, refused.Error, StringComparison.Ordinal));
+        }
+
+        Assert.Equal("pool web: added\n", (await ApplyAsync("web { vm-cache-number = 2 }")).Out);
+        await daemon.WarmAsync("web");
+        // Callers get fewer connections than before, as the VMs keep descriptors.
+        Assert.Equal((512u - 300 - 3 * 10 - 8 * 8 - 32) / 2, (await daemon.Client.GetStatusAsync(HandedOut.Timeout)).LocalConnections.Limit);
+    }
+
+    [Fact]
+    public async Task Starts_with_the_pools_of_its_file_when_it_may_have_too_few_descriptors_for_those_that_were_applied()
+    {
+        var daemon = House.StartWithFiles(4096, House.Fakes(1));
+        await daemon.WarmAsync();
+        string[] pools = ["web", "job"];
+        foreach (var pool in pools) Assert.Equal(0, (await ApplyAsync($"{pool} {{ vm-cache-number = 30 }}")).ExitCode);
+        await daemon.TerminateAsync();
+
+        daemon = House.StartWithFiles(512, House.Fakes(1));
+        await daemon.WarmAsync();
+        var problem = Assert.Single((await daemon.Client.GetStatusAsync(HandedOut.Timeout)).Problems);
+        var list = (await CliRun.SucceedingAsync(House.Endpoint, "pool", "list")).Out;
+        foreach (var words in (string[])["cannot be used on this host", "512", "vm-cache-number 61", "LimitNOFILE="])
+            Assert.All([problem, list, daemon.Log], told => Assert.Contains(words, told, StringComparison.Ordinal));
+
+        // One after the other is deleted, though what is left cannot be used either.
+        foreach (var pool in pools)
+            Assert.Equal($"pool {pool}: deleted\n", (await CliRun.SucceedingAsync(House.Endpoint, "pool", "delete", pool)).Out);
+        await daemon.UntilAsync(s => s.Problems.Count == 0, "nothing is wrong any more");
+        await daemon.TerminateAsync();
+        daemon = House.StartWithFiles(512, House.Fakes(1));
+        await daemon.WarmAsync();
+        Assert.DoesNotContain("cannot be used", daemon.Log, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Serves_those_whom_it_let_in_and_tells_the_limit_when_idle_clients_want_more_descriptors_than_there_are()
     {
@@ -94,6 +157,9 @@ public sealed class DescriptorSpecs : HouseSpecs
         await daemon.WarmAsync();
         Assert.False(daemon.HasExited);
     }
+
+    private Task<CliRun> ApplyAsync(string pool, params string[] flags)
+        => CliRun.Async(House.Endpoint, ["pool", "apply", .. flags, "-f", House.Write("pools.conf", $"vmcache.pools {{ {pool} }}")]);
 
     private async Task AssertRefusedAsync(DaemonProcess daemon, int files)
     {

@@ -14,7 +14,10 @@ public sealed record ConnectionLimits(int Local, int Network);
 /// <param name="Connections">What is left for connections, within what is configured.</param>
 public sealed record DescriptorPlan(int Limit, int Vms, ConnectionLimits Connections)
 {
-    /// <summary>Of .NET and the daemon itself: about 255 alone and 275 in a cluster, as measured, most of them assemblies (two each).</summary>
+    /// <summary>
+    /// Of .NET and the daemon itself: about 255 alone and 275 in a cluster, as measured, most of them assemblies (two each). The rest is for
+    /// Akka.Remote's connections, two for each other member: its port has no limit, and is the firewall's affair.
+    /// </summary>
     public const int Runtime = 300;
 
     /// <summary>Monitor, pidfd, state file, agent's channel, a companion's pidfd; twice, as a VM is made for each that is handed out.</summary>
@@ -30,7 +33,7 @@ public sealed record DescriptorPlan(int Limit, int Vms, ConnectionLimits Connect
     private const int FewestNetwork = 8;
 
     /// <summary>What the options need at least.</summary>
-    public static int Need(NodeOptions options)
+    public static long Need(NodeOptions options)
         => Runtime + OfVms(options) + 2 * Math.Min(FewestLocal, options.Connections.Local) + 4 * FewestNetwork * Ports(options);
 
     /// <returns>Null: the limit is below <see cref="Need"/>.</returns>
@@ -38,16 +41,30 @@ public sealed record DescriptorPlan(int Limit, int Vms, ConnectionLimits Connect
     {
         if (limit < Need(options)) return null;
         // The other half is for VMs that are handed out beyond what was kept for them.
-        var rest = (limit - Runtime - OfVms(options)) / 2;
+        var vms = (int)OfVms(options);
+        var rest = (limit - Runtime - vms) / 2;
         var ports = Ports(options);
         var local = ports == 0 ? rest : rest / 2;
         var network = ports == 0 ? 0 : (rest - local) / ports;
         var connections = new ConnectionLimits(Math.Min(options.Connections.Local, local), Math.Min(options.Connections.Network, network));
-        return new DescriptorPlan(limit, OfVms(options), connections);
+        return new DescriptorPlan(limit, vms, connections);
     }
 
-    private static int OfVms(NodeOptions options)
-        => options.Pools.Sum(p => p.VmCacheNumber) * WarmVm + options.BootParallelism * Making + OnDemand;
+    /// <summary>Lowers shares of totals to what there is room for: nobody wrote them for this host.</summary>
+    public static NodeOptions Fit(NodeOptions options, int limit)
+    {
+        var missing = Need(options) - limit;
+        var shares = options.Pools.Where(p => p.Shared).Sum(p => (long)p.VmCacheNumber);
+        if (missing <= 0 || shares == 0) return options;
+        var room = Math.Max(0, shares - (missing + WarmVm - 1) / WarmVm);
+        return options with
+        {
+            Pools = [.. options.Pools.Select(p => p.Shared ? p with { VmCacheNumber = (int)(p.VmCacheNumber * room / shares) } : p)],
+        };
+    }
+
+    private static long OfVms(NodeOptions options)
+        => options.Pools.Sum(p => (long)p.VmCacheNumber) * WarmVm + options.BootParallelism * Making + OnDemand;
 
     private static int Ports(NodeOptions options) => (options.Cluster is null ? 0 : 1) + (options.Gateway is null ? 0 : 1);
 }

@@ -15,17 +15,16 @@ public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, 
 {
     private const int MostCallers = 4096;
 
-    /// <summary>So many hosts are asked at once what they have.</summary>
-    private const int Breadth = 32;
-
     /// <summary>Members may change while they are asked.</summary>
     private const int MostRounds = 3;
 
-    private readonly KeyTable _table = new();
+    private readonly KeySurvey _survey = new(
+        new KeyTable(), () => cluster.KeysAsync(CancellationToken.None),
+        (view, host, question) => peers.CollectAsync(view.Self!, host, question, CancellationToken.None), time);
+
     private readonly KeyTurns _turns = new(MostCallers);
-    private readonly Lock _gate = new();
-    private Task _learning = Task.CompletedTask;
-    private long _number;
+
+    private KeyTable Table => _survey.Table;
 
     /// <param name="asker">The node that the caller asked.</param>
     /// <param name="fits">It has the labels that are asked for.</param>
@@ -35,18 +34,20 @@ public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, 
         var (pool, placement) = PlacementReader.ReadAll(request);
         var key = new PoolKey(pool, request.IdempotencyKey);
         using var turn = await TurnAsync(key, context);
+        _survey.TidyLarge();
         for (var round = 0; ; round++)
         {
             var view = await HereAsync(key, context.GetHttpContext().RequestAborted);
             if (await AgainAsync(view, key, request, context) is { } known) return known;
-            if (!_table.KnowsAllOf(view, key))
+            if (!Table.KnowsAllOf(view, key))
             {
                 if (round == MostRounds) throw GrpcErrors.KeyUnavailable(key.Key, "the members of the cluster are changing");
-                await LearnAsync(key, context.GetHttpContext().RequestAborted);
+                await _survey.LearnAsync(key, context.GetHttpContext().RequestAborted);
                 continue;
             }
 
             if (KeyHomes.WhyNotPlaced(view) is { } why) throw GrpcErrors.KeyUnavailable(key.Key, why);
+            if (Table.IsFull) throw GrpcErrors.KeysFull(cluster.Name, Table.Most);
             var hosts = new PlacementHosts(
                 asker, fits, warm => GiveAsync(view, asker, key, request, warm, context.Deadline, context),
                 (host, warm, deadline) => GiveAsync(view, host.Node, key, request, warm, deadline, context), host => IsWorseAsync(host, asker, pool, context));
@@ -91,12 +92,12 @@ public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, 
     private async Task<AcquireResponse?> AgainAsync(KeyView view, PoolKey key, AcquireRequest request, ServerCallContext context)
     {
         string? silent = null;
-        foreach (var node in _table.HostsOf(key))
+        foreach (var node in Table.HostsOf(key))
         {
             switch (KeyHomes.Ask(view, node))
             {
                 case KeyAnswer.Nobody:
-                    _table.Remove(key, node);
+                    Table.Remove(key, node);
                     continue;
                 case KeyAnswer.Silent(var why):
                     silent = why;
@@ -108,7 +109,7 @@ public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, 
                 case true:
                     return await GiveAsync(view, node, key, request, warmOnly: false, context.Deadline, context, known: true);
                 case false:
-                    _table.Remove(key, node);
+                    Table.Remove(key, node);
                     break;
                 case null:
                     silent = $"{node}, which may have a VM of the key, does not answer";
@@ -125,17 +126,18 @@ public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, 
         KeyView view, NodeName node, PoolKey key, AcquireRequest request, bool warmOnly, DateTime deadline, ServerCallContext context, bool known = false)
     {
         if (view.Of(node) is not { Reachable: true } to) throw GrpcErrors.NodeAway(node.Value);
-        _table.Add(key, node);
+        var home = _survey.Number(view);
+        Table.Add(key, node, home.Number);
         try
         {
-            return await peers.GiveAsync(view.Self!, to, new GiveKey { Request = request, Home = Asker(view), WarmOnly = warmOnly }, deadline, context);
+            return await peers.GiveAsync(view.Self!, to, new GiveKey { Request = request, Home = home, WarmOnly = warmOnly }, deadline, context);
         }
         catch (RpcException refusal)
         {
             var held = !known && KeyPeers.WasNotAsked(refusal) ? false : await FindAsync(view, node, key);
             if (held == false)
             {
-                _table.Remove(key, node);
+                Table.Remove(key, node);
                 throw;
             }
 
@@ -146,64 +148,11 @@ public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, 
 
     private Task<bool?> FindAsync(KeyView view, NodeName node, PoolKey key)
         => view.Of(node) is { } at
-            ? peers.FindAsync(view.Self!, at, new FindKey { Pool = key.Pool.Value, Key = key.Key, Home = Asker(view) }, CancellationToken.None)
+            ? peers.FindAsync(view.Self!, at, new FindKey { Pool = key.Pool.Value, Key = key.Key, Home = _survey.Number(view) }, CancellationToken.None)
             : Task.FromResult<bool?>(null);
-
-    private KeyAsker Asker(KeyView view) => new() { Node = view.Self!.Node.Value, Uid = view.Self.Uid, Number = Interlocked.Increment(ref _number) };
 
     private async Task<bool> IsWorseAsync(HostCapacity there, NodeName asker, PoolName pool, ServerCallContext context)
         => asker == cluster.Options!.Node
             ? await reporter.IsWorseAsync(there, pool, context)
             : HostReporter.IsWorse((await cluster.FindAsync(asker.Tag, context)).Host, there, pool);
-
-    /// <summary>All hosts are asked which keys of ours their VMs have, once for all who wait for it.</summary>
-    private async Task LearnAsync(PoolKey key, CancellationToken cancel)
-    {
-        Task learning;
-        lock (_gate) learning = _learning.IsCompleted ? _learning = Task.Run(AskAllAsync, CancellationToken.None) : _learning;
-        try
-        {
-            await learning.WaitAsync(cancel);
-        }
-        catch (NotKnown e)
-        {
-            throw GrpcErrors.KeyUnavailable(key.Key, e.Message);
-        }
-        catch (OperationCanceledException)
-        {
-            throw GrpcErrors.Cancelled();
-        }
-    }
-
-    private async Task AskAllAsync()
-    {
-        var view = await cluster.KeysAsync(CancellationToken.None);
-        if (view.Self is not { } self) throw new NotKnown("this node is in no cluster now");
-        if (KeyHomes.WhyNotAsked(view) is { } why) throw new NotKnown(why);
-        var (members, number) = (KeyHomes.Digest(view), Asker(view));
-        using var slots = new SemaphoreSlim(Breadth);
-        var answers = await Task.WhenAll(view.Members.Select(async member =>
-        {
-            await slots.WaitAsync();
-            try
-            {
-                return (member.Node, Answer: await peers.CollectAsync(self, member, new CollectKeys { Home = number, Members = members }, CancellationToken.None));
-            }
-            catch (RpcException e)
-            {
-                throw new NotKnown($"{member.Node}, which may have a VM of the key, does not say so: {e.Status.Detail}");
-            }
-            finally
-            {
-                slots.Release();
-            }
-        }));
-        // Who has been a member for longer may have seen one leave.
-        foreach (var gone in answers.SelectMany(a => a.Answer.Gone).Select(g => new NodeName(g)))
-            if (view.Of(gone) is null) throw new NotKnown(KeyHomes.WhyGone(gone));
-        var held = answers.ToDictionary(a => a.Node, a => (IReadOnlyList<PoolKey>)[.. a.Answer.Keys.Select(k => KeyHolder.KeyOf(k.Pool, k.Key))]);
-        _table.Learn(view, held, _turns.IsBusy);
-    }
-
-    private sealed class NotKnown(string why) : Exception(why);
 }

@@ -10,11 +10,6 @@ public sealed class KeyTurns(int most)
     private readonly Dictionary<PoolKey, Turn> _turns = [];
     private int _callers;
 
-    public bool IsBusy(PoolKey key)
-    {
-        lock (_gate) return _turns.ContainsKey(key);
-    }
-
     /// <returns>Ends the turn.</returns>
     /// <exception cref="Grpc.Core.RpcException">There are too many.</exception>
     /// <exception cref="OperationCanceledException"/>

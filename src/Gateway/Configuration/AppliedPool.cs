@@ -19,7 +19,10 @@ public sealed record AppliedPool(PoolDefinition Definition, int Share, string So
         var prefix = $"pools.{Name}";
         try
         {
-            var own = new Layer(HoconText.Parse(Definition.Text), prefix, Source);
+            var text = HoconText.Parse(Definition.Text);
+            foreach (var key in PoolFileReader.OfTheHost.Where(k => text[k] is { IsNull: false }))
+                faults.Add(new ConfigurationFault($"{prefix}.{key}", text[key]!.Shown, "it belongs to a host", Source, "apply the pool anew without it"));
+            var own = new Layer(text, prefix, Source);
             return PoolFileReader.TotalOf(Definition) is null ? [own]
                 : [new Layer(ConfigNode.Of("vm-cache-number", Share.ToString(CultureInfo.InvariantCulture)), prefix, Dealt), own];
         }

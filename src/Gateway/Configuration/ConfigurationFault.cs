@@ -17,6 +17,12 @@ public sealed record ConfigurationResult(NodeOptions? Options, IReadOnlyList<Con
     /// <summary>What pools with a Kata configuration serve.</summary>
     public IReadOnlyDictionary<PoolName, KataServed> Kata { get; init; } = new Dictionary<PoolName, KataServed>();
 
+    /// <summary>How the process's descriptors are shared out; null: that was not asked.</summary>
+    public DescriptorPlan? Descriptors { get; init; }
+
+    /// <summary>Why this host has less of the pools' totals than its share, for a person; null: it has all.</summary>
+    public string? Fewer { get; init; }
+
     /// <summary>What does not stand in the way, and should be known: the pool, and what is to be said of it.</summary>
     public IReadOnlyList<(PoolName Pool, string Text)> Warnings { get; init; } = [];
 }

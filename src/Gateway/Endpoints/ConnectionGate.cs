@@ -1,7 +1,7 @@
 namespace VmCacheCluster.Gateway.Endpoints;
 
 /// <summary>Counts the open connections of one kind of callers, and lets no more in than their limit. Safe for use by many threads.</summary>
-/// <param name="limit">At a time.</param>
+/// <param name="limit">At a time, at first.</param>
 /// <param name="whose">For a person: "callers of this host".</param>
 /// <param name="key">The configuration's key for it.</param>
 public sealed class ConnectionGate(int limit, string whose, string key, TimeProvider time, ILogger log)
@@ -10,11 +10,17 @@ public sealed class ConnectionGate(int limit, string whose, string key, TimeProv
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(1);
 
     private readonly Lock _gate = new();
+    private volatile int _limit = limit;
     private int _open;
     private long _refused;
     private long? _toldAt;
 
-    public int Limit => limit;
+    /// <summary>Lowered it closes none that is open, and lets none in until so few are left.</summary>
+    public int Limit
+    {
+        get => _limit;
+        set => _limit = value;
+    }
 
     public int Open
     {
@@ -22,7 +28,7 @@ public sealed class ConnectionGate(int limit, string whose, string key, TimeProv
     }
 
     /// <summary>Why one more connection is closed, for a person.</summary>
-    public string Reason => $"{whose} have {limit} connections open, which is the most: close idle ones, or raise {key} and the limit of open files (LimitNOFILE=)";
+    public string Reason => $"{whose} have {_limit} connections open, which is the most: close idle ones, or raise {key} and the limit of open files (LimitNOFILE=)";
 
     /// <returns>False: there are as many as may be.</returns>
     public bool TryEnter()
@@ -30,7 +36,7 @@ public sealed class ConnectionGate(int limit, string whose, string key, TimeProv
         long refused;
         lock (_gate)
         {
-            if (_open < limit)
+            if (_open < _limit)
             {
                 _open++;
                 return true;

@@ -8,6 +8,7 @@ namespace VmCacheCluster.Gateway.Endpoints;
 public sealed class ConnectionGates(ConnectionLimits limits, TimeProvider time, ILogger log)
 {
     private readonly Lock _lock = new();
+    private ConnectionLimits _limits = limits;
     private readonly Dictionary<string, ConnectionGate> _network = [];
 
     public ConnectionGate Local { get; } = new(limits.Local, "callers of this host", "max-connections", time, log);
@@ -18,6 +19,21 @@ public sealed class ConnectionGates(ConnectionLimits limits, TimeProvider time, 
         get { lock (_lock) return [.. _network.Values]; }
     }
 
+    /// <summary>The pools have changed, and with them what is left for connections.</summary>
+    public void Change(ConnectionLimits now)
+    {
+        lock (_lock)
+        {
+            if (now == _limits) return;
+            _limits = now;
+            Local.Limit = now.Local;
+            foreach (var gate in _network.Values) gate.Limit = now.Network;
+        }
+
+        log.LogInformation(
+            "with these pools there is room for {Local} connections of this host's callers, and {Network} to each TCP port", now.Local, now.Network);
+    }
+
     public ConnectionGate Of(EndPoint endpoint)
     {
         if (endpoint is UnixDomainSocketEndPoint) return Local;
@@ -25,7 +41,7 @@ public sealed class ConnectionGates(ConnectionLimits limits, TimeProvider time, 
         lock (_lock)
         {
             if (!_network.TryGetValue(name, out var gate))
-                _network.Add(name, gate = new ConnectionGate(limits.Network, $"callers of {name}", "max-network-connections", time, log));
+                _network.Add(name, gate = new ConnectionGate(_limits.Network, $"callers of {name}", "max-network-connections", time, log));
             return gate;
         }
     }

@@ -7,6 +7,7 @@ using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Gateway.Cluster;
 using VmCacheCluster.Gateway.Configuration;
+using VmCacheCluster.Gateway.Endpoints;
 
 namespace VmCacheCluster.Gateway.Pools;
 
@@ -14,7 +15,8 @@ namespace VmCacheCluster.Gateway.Pools;
 /// The pools that were applied: kept on disk, and made this host's. One change at a time; what cannot be kept or used changes nothing.
 /// </summary>
 public sealed class PoolDirectory(
-    StartingPools start, PoolsFile file, HostPools pools, RolloutEnds ends, IRequiredActor<GatewayActor> gateway, PeerChannels peers, TimeProvider time, ILogger<PoolDirectory> log)
+    StartingPools start, PoolsFile file, HostPools pools, RolloutEnds ends, IRequiredActor<GatewayActor> gateway, PeerChannels peers, TimeProvider time,
+    ILogger<PoolDirectory> log, ConnectionGates? gates = null)
     : BackgroundService, IAppliedPools
 {
     /// <summary>Of a member's pools, with those that were deleted: more are no news but a flood.</summary>
@@ -49,7 +51,19 @@ public sealed class PoolDirectory(
             var next = _catalog.Merge(wanted.Select(w => Define(w.Key, w.Value)).OfType<PoolDefinition>());
             next = Alone(next);
             var loaded = start.Source.Load(next.Pools.Values.Select(p => (p.InEffect, p.Share)), "the pool file");
-            if (loaded.Options is null) return loaded.Faults;
+            if (loaded.Options is null)
+            {
+                // What cannot be used without them could not be used with them: nobody could get rid of it one by one.
+                var deletes = wanted.Values.All(text => text is null);
+                if (!deletes || start.Source.InEffect(_catalog).Options is not null) return loaded.Faults;
+                var without = wanted.Keys.Aggregate(next, (catalog, name) => catalog.Reach(name));
+                if (!dryRun) await KeepAsync(without, loaded.Faults, cancel).ConfigureAwait(false);
+                return [];
+            }
+
+            // Nobody else would make them.
+            if (!InCluster && loaded.Fewer is { } fewer && start.Source.InEffect(_catalog).Fewer is null)
+                return [new ConfigurationFault("pools", "", fewer, "the pool file", "or lower total")];
             if (!dryRun) await TakeAsync(next, loaded, cancel).ConfigureAwait(false);
             return [];
         }
@@ -135,10 +149,7 @@ public sealed class PoolDirectory(
             var loaded = start.Source.InEffect(next);
             if (loaded.Options is null)
             {
-                // It is known, and told to others, all the same: they may be able to use it.
-                Tell($"pools that were applied cannot be used on this host, which goes on with those it has: {ConfigurationReport.Format(loaded.Faults).TrimEnd()}");
-                await file.WriteAsync(next, cancel).ConfigureAwait(false);
-                _catalog = next;
+                await KeepAsync(next, loaded.Faults, cancel).ConfigureAwait(false);
                 return;
             }
 
@@ -152,6 +163,15 @@ public sealed class PoolDirectory(
         {
             _turn.Release();
         }
+    }
+
+    /// <summary>It is known, and told to others, all the same: they may be able to use it.</summary>
+    private async Task KeepAsync(PoolCatalog next, IReadOnlyList<ConfigurationFault> faults, CancellationToken cancel)
+    {
+        var why = ConfigurationReport.Format(faults).TrimEnd();
+        Tell($"pools that were applied cannot be used on this host, which goes on with those it has: {why}");
+        await file.WriteAsync(next, cancel).ConfigureAwait(false);
+        _catalog = next;
     }
 
     private void Tell(string problem)
@@ -173,6 +193,7 @@ public sealed class PoolDirectory(
         await file.WriteAsync(next, cancel).ConfigureAwait(false);
         _catalog = next;
         pools.Now = options;
+        if (loaded.Descriptors is { } descriptors) gates?.Change(descriptors.Connections);
         try
         {
             await gateway.ActorRef.Ask<PoolsApplied>(new ApplyPools(options), Timeout, cancel).ConfigureAwait(false);
@@ -182,6 +203,7 @@ public sealed class PoolDirectory(
             throw new IOException($"this host was told of its pools, and did not take them within {Timeout.TotalSeconds:0} s", e);
         }
 
-        _problem = "";
+        if (loaded.Fewer is { } fewer) Tell(fewer);
+        else _problem = "";
     }
 }

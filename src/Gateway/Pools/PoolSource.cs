@@ -1,3 +1,4 @@
+using System.Text;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Gateway.Configuration;
 
@@ -7,6 +8,9 @@ namespace VmCacheCluster.Gateway.Pools;
 /// <param name="load">Reads it.</param>
 public sealed class PoolSource(Func<IReadOnlyList<AppliedPool>, ConfigurationResult> load)
 {
+    /// <summary>In all: a member reads them in one message, and the next start in one file.</summary>
+    public const int MostBytes = 2 * 1024 * 1024;
+
     public const string Stored = "the pools that were applied (`vmcache pool list`)";
 
     /// <param name="definitions">With this host's shares.</param>
@@ -14,9 +18,14 @@ public sealed class PoolSource(Func<IReadOnlyList<AppliedPool>, ConfigurationRes
     public ConfigurationResult Load(IEnumerable<(PoolDefinition Definition, int Share)> definitions, string source = Stored)
     {
         var pools = definitions.Where(d => !d.Definition.Deleted).Select(d => new AppliedPool(d.Definition, d.Share, source)).ToList();
-        return pools.Count <= PoolFileReader.Most ? load(pools)
-            : new ConfigurationResult(null, [new ConfigurationFault("pools", "", $"{pools.Count} pools were applied, of at most {PoolFileReader.Most}", source, "delete some: vmcache pool delete")]);
+        var bytes = pools.Sum(p => (long)Encoding.UTF8.GetByteCount(p.Definition.Text));
+        return pools.Count > PoolFileReader.Most ? TooMany($"{pools.Count} pools were applied, of at most {PoolFileReader.Most}", source)
+            : bytes > MostBytes ? TooMany($"the pools that were applied have {bytes} bytes, of at most {MostBytes}", source)
+            : load(pools);
     }
+
+    private static ConfigurationResult TooMany(string reason, string source)
+        => new(null, [new ConfigurationFault("pools", "", reason, source, "delete some: vmcache pool delete")]);
 
     public ConfigurationResult InEffect(PoolCatalog catalog) => Load(catalog.Pools.Values.Select(p => (p.InEffect, p.Share)));
 
@@ -26,7 +35,7 @@ public sealed class PoolSource(Func<IReadOnlyList<AppliedPool>, ConfigurationRes
 
 /// <summary>The daemon's configuration at its start, with the pools that were applied before it.</summary>
 /// <param name="Loaded">Faults alone, or options with these pools.</param>
-/// <param name="Problem">Why these pools are not there; null: they are.</param>
+/// <param name="Problem">Why these pools are not there, or not in full; null: they are.</param>
 public sealed record StartingPools(ConfigurationResult Loaded, PoolCatalog Catalog, PoolSource Source, string? Problem = null)
 {
     /// <summary>The pools of the host's own configuration, as they would be if none were applied.</summary>
@@ -52,7 +61,7 @@ public sealed record StartingPools(ConfigurationResult Loaded, PoolCatalog Catal
             var catalog = new PoolsFile(options.StateDirectory).Read();
             if (catalog.Pools.Count == 0) return new StartingPools(bare, catalog, source);
             var all = source.Settled(catalog);
-            return all.Options is not null ? new StartingPools(all, catalog, source)
+            return all.Options is not null ? new StartingPools(all, catalog, source, all.Fewer)
                 : new StartingPools(bare, catalog, source, $"the pools that were applied cannot be used on this host: {ConfigurationReport.Format(all.Faults).TrimEnd()}");
         }
         catch (IOException e)

@@ -43,17 +43,20 @@ public sealed class PoolsFile(string directory)
     }
 
     /// <summary>On the disk when it returns: it has to be there after the power was out.</summary>
-    /// <exception cref="IOException">It could not be written; what was there before is there still.</exception>
+    /// <exception cref="IOException">It could not be written, or not be read again; what was there before is there still.</exception>
     public async Task WriteAsync(PoolCatalog catalog, CancellationToken cancel)
     {
         var next = Path + ".next";
-        var kept = new KeptPools(Version, [.. catalog.Pools.Values.OrderBy(p => p.Wanted.Name.Value, StringComparer.Ordinal).Select(Kept)]);
+        var kept = JsonSerializer.SerializeToUtf8Bytes(
+            new KeptPools(Version, [.. catalog.Pools.Values.OrderBy(p => p.Wanted.Name.Value, StringComparer.Ordinal).Select(Kept)]),
+            PoolsJson.Default.KeptPools);
+        if (kept.Length > MostBytes) throw new IOException($"{Path} would have {kept.Length} bytes, of at most {MostBytes}");
         try
         {
             Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             await using (var file = new FileStream(next, FileMode.Create, FileAccess.Write, FileShare.None, 4096, FileOptions.Asynchronous))
             {
-                await JsonSerializer.SerializeAsync(file, kept, PoolsJson.Default.KeptPools, cancel).ConfigureAwait(false);
+                await file.WriteAsync(kept, cancel).ConfigureAwait(false);
                 file.Flush(flushToDisk: true);
             }
 

@@ -42,6 +42,7 @@ public sealed class AdminService(
         status.Quarantined.AddRange(node.Quarantined.Select(V1Mapping.ToQuarantined));
         if (node.Trouble is { } trouble) status.Problems.Add(trouble);
         status.Problems.AddRange(troubles.Now);
+        if (pools.Problem is { Length: > 0 } problem) status.Problems.Add(problem);
         if (gates is not null) AddUsage(status, gates);
         if (request.Memory) await Task.Run(() => AddMemory(status), context.CancellationToken);
         return status;

@@ -129,6 +129,11 @@ public static class GrpcErrors
     public static RpcException TooManyKeys(int most) => Make(
         Code.ResourceExhausted, "TOO_MANY_CALLERS", $"{most} callers with idempotency keys are being served or wait at the node that keeps theirs", TimeSpan.FromSeconds(1));
 
+    public static RpcException KeysFull(string home, int most) => Make(
+        Code.ResourceExhausted, "TOO_MANY_KEYS",
+        $"{home}, which keeps this idempotency key, keeps {most} that have VMs or may have, which is the most: release VMs, bring hosts back that are not reached, or acquire without a key",
+        TimeSpan.FromSeconds(10));
+
     public static RpcException NotFromANode() => Make(
         Code.Unimplemented, "FOR_NODES_ALONE", "this is for the other nodes of the cluster alone, at this node's peer port", TimeSpan.Zero);
 

@@ -10,6 +10,9 @@ namespace VmCacheCluster.Gateway.Services;
 /// <summary>ApplyPools, DeletePool, GetPools.</summary>
 public sealed class PoolCalls(PoolDirectory directory)
 {
+    /// <summary>Why this host's pools are not all as they were applied; empty: they are.</summary>
+    public string Problem => directory.Problem;
+
     public async Task<ApplyPoolsResponse> ApplyAsync(ApplyPoolsRequest request, ServerCallContext context)
     {
         var faults = new List<ConfigurationFault>();

@@ -34,10 +34,37 @@ public class DescriptorPlanSpecs
     public void Is_none_exactly_below_the_need(int number, int parallelism)
     {
         var options = Options(number, parallelism);
-        var need = DescriptorPlan.Need(options);
+        var need = (int)DescriptorPlan.Need(options);
 
         Assert.Null(DescriptorPlan.Of(options, need - 1));
         Assert.True(DescriptorPlan.Of(options, need)!.Connections.Local >= 16);
+    }
+
+    [Theory]
+    [InlineData(10_000, 100, 300)]
+    [InlineData(1_024, 15, 46)]
+    [InlineData(405, 0, 0)]
+    public void Lowers_shares_of_totals_in_proportion_to_what_there_is_room_for_and_nothing_else(int limit, int first, int second)
+    {
+        var own = Options(2, 2);
+        var options = own with
+        {
+            Pools = [own.Pools[0], own.Pools[0] with { VmCacheNumber = 100, Shared = true }, own.Pools[0] with { VmCacheNumber = 300, Shared = true }],
+        };
+
+        var fit = DescriptorPlan.Fit(options, limit);
+
+        Assert.Equal([2, first, second], fit.Pools.Select(p => p.VmCacheNumber));
+        Assert.NotNull(DescriptorPlan.Of(fit, limit));
+        Assert.Same(own, DescriptorPlan.Fit(own, 100));
+    }
+
+    [Fact]
+    public void Counts_more_vms_than_an_integer_holds_descriptors_for()
+    {
+        var options = Options(1_000_000_000, 2);
+        Assert.Null(DescriptorPlan.Of(options, int.MaxValue));
+        Assert.True(DescriptorPlan.Need(options) > int.MaxValue);
     }
 
     private static GatewayOptions Tcp { get; } = new()

@@ -73,6 +73,18 @@ public class PoolFileReaderSpecs
         Assert.Null(PoolFileReader.TotalOf(broken));
     }
 
+    /// <summary>A host's sockets are made at its start alone.</summary>
+    [Fact]
+    public void Is_a_fault_of_its_own_when_what_was_applied_elsewhere_has_what_belongs_to_a_host()
+    {
+        var source = new PoolSource(applied => ConfigurationLoader.Load(
+            new CommandLineValues(), new Dictionary<string, string>(), new HostFacts(8, 16384, "/guest", "/none"), applied: applied));
+
+        var fault = Assert.Single(source.Load([(new PoolDefinition(new PoolName("web"), 1, "endpoint = /run/web.sock"), 0)]).Faults);
+
+        Assert.Equal(("pools.web.endpoint", "it belongs to a host"), (fault.Key, fault.Reason));
+    }
+
     [Fact]
     public async Task Gives_a_host_its_share_and_its_own_file_the_last_word()
     {
