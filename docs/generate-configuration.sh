@@ -77,8 +77,9 @@ Whether the files of a guest exist is not asked at start: a pool whose kernel is
 again every second and heals when the file appears.
 
 A file that is no HOCON is refused with line and column. `${vmcache.run-dir}"/x.sock"` refers to another key of the file, and
-to a variable of the environment when there is no such key; `${?NAME}` need not be set. `include` and `+=` are refused: all settings
-stand in one file, and no key takes a list. A file has at most 1 MiB, 24 levels and 64 references.
+to a variable of the environment when there is no such key; `${?NAME}` need not be set. A key that refers to itself means what it was
+further up in the file. `include` is refused: all settings stand in one file. No key takes a list, also by `+=`. A file has at most 1 MiB,
+24 levels and 64 references.
 `hocon/example.conf` (`dist/vmcache.conf` after a build) shows two pools.
 TEXT
   tables
