@@ -36,7 +36,7 @@ build "daemon" vmcached src/Gateway dist/vmcached hocon src/Domain src/Actors sr
 build "command line tool" vmcache src/Cli dist/vmcache src/Client src/Contracts src/Kata src/Domain src/Qmp src/Agent --
 install -m 644 hocon/example.conf dist/vmcache.conf
 step "guest image"
-guest/build.sh dist/guest
+call guest/build.sh dist/guest
 if [ "${1:-}" = --test ]; then
   build "fake QEMU for the tests" fake-qemu tests/FakeQemu dist/test/fake-qemu src/Agent --
 fi

@@ -9,7 +9,7 @@ source ./scripts/processes.sh
 
 [ "$(id -u)" -eq 0 ] || die "network namespaces need root: sudo env \"PATH=\$PATH\" $0"
 need ip:iproute2 openssl:openssl
-./build.sh
+call ./build.sh
 
 # What the caller has set for a vmcached of its own is not for these.
 for variable in "${!VMCACHE_@}"; do unset "$variable"; done
@@ -137,7 +137,7 @@ wire() {
 began=$(now_ms)
 part "1. three hosts: network namespaces on a bridge, and a certificate for each"
 wire 2>"$run/wire.log" || die "this machine makes no network namespaces (a container without the right to?): $(tail -1 "$run/wire.log")"
-packaging/make-certificates.sh "$run/tls" "${hosts[@]}" >/dev/null
+said=$(packaging/make-certificates.sh "$run/tls" "${hosts[@]}" 2>&1) || die "the certificates could not be made: ${said##*$'\n'}"
 for name in "${hosts[@]}"; do
   mkdir -m 700 "$run/$name"
   cat >"$run/$name/vmcache.conf" <<END

@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 source ./scripts/common.sh
 source ./scripts/processes.sh
 
-./build.sh
+call ./build.sh
 
 run=$(mktemp -d /tmp/vmcache-demo.XXXXXX)
 export VMCACHE_ENDPOINT=$run/cache.sock

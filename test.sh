@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every test that can run on this machine. The last line is `N passed, N failed, N skipped`.
+# Runs every test that can run on this machine. The last line of its output is `N passed, N failed, N skipped`.
 #   ./test.sh              everything
 #   ./test.sh --fast       without real QEMU
 #   ./test.sh --long       everything, and what takes minutes more
@@ -15,12 +15,12 @@ esac
 
 need_dotnet
 need ip:iproute2
-./build.sh --test >&2
+call ./build.sh --test >&2
 
-docs/generate-configuration.sh --check >&2 || die "docs/configuration.md is not what hocon/reference.conf says: run docs/generate-configuration.sh"
+call docs/generate-configuration.sh --check >&2
 
 step "building the tests"
-dotnet build VmCacheCluster.sln --nologo -v quiet >&2
+quietly "the tests could not be built" dotnet build VmCacheCluster.sln --nologo -v quiet
 
 results=$scratch/results
 mkdir "$results"
@@ -41,7 +41,7 @@ if [ "$skipped" -gt 0 ]; then
   step "skipped, and why:"
   grep -hoE 'Skipped .*|\$XunitDynamicSkip\$.*' "$results"/*.log | sort | uniq -c >&2 || true
 fi
-[ "${passed:-0}" -gt 0 ] || { printf 'no test ran\n' >&2; status=1; }
-[ "${failed:-0}" -eq 0 ] || status=1
 printf '%s passed, %s failed, %s skipped\n' "${passed:-0}" "${failed:-0}" "$skipped"
-exit $status
+[ "${failed:-0}" -eq 0 ] || exit 1
+[ "${passed:-0}" -gt 0 ] || die "no test ran"
+[ "$status" -eq 0 ] || die "a suite ended before all of its tests had (see above)"

@@ -3,10 +3,10 @@
 # nothing. Usage: benchmarks/guest-boot.sh [PAIRS [KERNEL-PARAMETERS]]
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+source "$root/scripts/common.sh"
 guest=${VMCACHE_GUEST_DIR:-$root/dist/guest}
-[[ -n ${VMCACHE_GUEST_DIR:-} ]] || "$root/guest/build.sh"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+[[ -n ${VMCACHE_GUEST_DIR:-} ]] || call "$root/guest/build.sh"
+work=$scratch
 
 cat >"$work/init.c" <<'C'
 #include <fcntl.h>
@@ -17,9 +17,9 @@ int main(void) {
   for (;;) pause();
 }
 C
-gcc -O2 -static -s -o "$work/init" "$work/init.c"
-busybox=$(find "$root/guest/cache" -path '*/bin/busybox' 2>/dev/null | head -n 1)
-[[ -n $busybox ]] || { echo "guest-boot: guest/cache is empty; run guest/build.sh" >&2; exit 1; }
+quietly "the init that does nothing could not be built" gcc -O2 -static -s -o "$work/init" "$work/init.c"
+busybox=$(find "$root/guest/cache" -path '*/bin/busybox' 2>/dev/null | head -n 1) || true
+[[ -n $busybox ]] || die "guest/cache is empty; run guest/build.sh"
 (cd "$work" && echo init | "$busybox" cpio -o -H newc >nothing.img 2>/dev/null)
 
 dotnet run "$root/benchmarks/GuestBoot.cs" -- "$guest/vmlinuz" "$work/nothing.img" "$guest/initrd.img" "$work" "${1:-7}" \

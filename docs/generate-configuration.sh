@@ -4,6 +4,7 @@
 #   docs/generate-configuration.sh --check   changes nothing; fails when it is not up to date
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source ./scripts/common.sh
 reference=hocon/reference.conf
 document=docs/configuration.md
 
@@ -43,7 +44,7 @@ tables() {
       after_key = 1
     }
     END { if (depth != 0) { print FILENAME ": a section is not closed" > "/dev/stderr"; exit 3 } }
-  ' "$reference"
+  ' "$reference" 2>"$scratch/awk.log" || die "$(tail -1 "$scratch/awk.log")"
 }
 
 document() {
@@ -77,20 +78,18 @@ Whether the files of a guest exist is not asked at start: a pool whose kernel is
 again every second and heals when the file appears.
 
 A file that is no HOCON is refused with line and column. `${vmcache.run-dir}"/x.sock"` refers to another key of the file, and
-to a variable of the environment when there is no such key; `${?NAME}` need not be set. `include` and `+=` are refused: all settings
-stand in one file, and no key takes a list. A file has at most 1 MiB, 24 levels and 64 references.
+to a variable of the environment when there is no such key; `${?NAME}` need not be set. A key that refers to itself means what it was
+further up in the file. `include` is refused: all settings stand in one file. No key takes a list, also by `+=`. A file has at most 1 MiB,
+24 levels and 64 references.
 `hocon/example.conf` (`dist/vmcache.conf` after a build) shows two pools.
 TEXT
   tables
 }
 
+case "$*" in '' | --check) ;; *) because "usage: $0 [--check]"; exit 2 ;; esac
+text=$(document)
 if [ "${1:-}" = --check ]; then
-  if ! document | diff -u "$document" - >&2; then
-    printf '%s is not up to date with %s: run docs/generate-configuration.sh\n' "$document" "$reference" >&2
-    exit 1
-  fi
+  printf '%s\n' "$text" | diff -u "$document" - >&2 || die "$document is not what $reference says: run docs/generate-configuration.sh"
   exit 0
 fi
-[ $# -eq 0 ] || { printf 'usage: %s [--check]\n' "$0" >&2; exit 2; }
-text=$(document)
 printf '%s\n' "$text" >"$document"

@@ -4,6 +4,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
+source "$root/scripts/common.sh"
 out=$(realpath -m "${1:-$root/dist/guest}")
 cache=$here/cache
 kernel_meta=linux-image-cloud-amd64
@@ -11,7 +12,6 @@ modules=(virtio_pci virtio_console virtio_rng pvpanic_pci virtio_blk)
 size_limit=15000000
 
 say() { printf 'guest: %s\n' "$*"; }
-die() { printf 'guest: error: %s\n' "$*" >&2; exit 1; }
 
 [[ $(uname -m) == x86_64 ]] || die "the guest is built on x86-64, this is $(uname -m)"
 for tool in apt-get apt-cache dpkg dotnet gcc strip; do
@@ -59,7 +59,7 @@ exec 9>"$cache/lock"
 flock -w 600 9 || die "another build has held $cache/lock for ten minutes"
 
 work=$(mktemp -d "$cache/build.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+tidy() { rm -rf "$work"; }
 
 # unpack PACKAGE VERSION: prints the directory with the package's content.
 unpack() {
@@ -68,7 +68,7 @@ unpack() {
     say "downloading $1 $2" >&2
     mkdir "$download"
     if ! (cd "$download" && apt-get -qq download "$1=$2") >"$work/log" 2>&1; then
-      sed 's/^/guest:   /' "$work/log" >&2
+      cat "$work/log" >&2
       die "cannot download $1 $2. No network, or the package lists are old: run 'apt-get update' (as root) and try again."
     fi
     dpkg -x "$download"/*.deb "$download/content" || die "cannot unpack $1 (disk full?)"
@@ -82,21 +82,13 @@ kernel_dir=$(unpack $kernel)
 # shellcheck disable=SC2086
 busybox_dir=$(unpack $busybox)
 
-quietly() { # quietly WHAT COMMAND...: its output is of interest only when it fails
-  local what=$1
-  shift
-  "$@" >"$work/log" 2>&1 && return
-  sed 's/^/guest:   /' "$work/log" >&2
-  die "$what failed"
-}
-
 say "compiling the agent (NativeAOT, about a minute)"
-quietly "compiling the agent" dotnet publish "$root/src/Guest" -c Release -r linux-x64 -o "$work/agent" --nologo -v quiet
+quietly "the guest's agent could not be built" dotnet publish "$root/src/Guest" -c Release -r linux-x64 -o "$work/agent" --nologo -v quiet
 strip -o "$work/init" "$work/agent/vmcache-guest"
 
 say "writing the initramfs"
 "$busybox_dir/bin/busybox" --list-full >"$work/applets" || die "busybox from the package does not run"
-quietly "writing the initramfs" dotnet run "$here/MakeInitramfs.cs" -- "$work/initrd.img" \
+quietly "the initramfs could not be written" dotnet run "$here/MakeInitramfs.cs" -- "$work/initrd.img" \
   "$work/init" "$busybox_dir/bin/busybox" "$work/applets" "$here/etc" "$kernel_dir" "${modules[@]}"
 size=$(stat -c %s "$work/initrd.img")
 ((size <= size_limit)) || die "the initramfs has $size bytes, more than the $size_limit allowed"

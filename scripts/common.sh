@@ -1,28 +1,53 @@
 # What the scripts share. Sourced, not run.
 #
-# The last line of a script that fails is the reason. So `die` keeps it until all else is said, also from within $(...). A script that has to
-# tidy up defines `tidy`; when that fails, the script does.
+# The last line of a script that fails is the reason. So `die` keeps it until all else is said, also from within $(...), and so does a script
+# that another one runs by `call`. Where nobody gave one (a command failed, and `set -e` ended the script) it is that command. A script that has
+# to tidy up defines `tidy`; when that fails, the script does.
 
 scratch=$(mktemp -d)
+caller_reason=${SCRIPT_REASON:-}
+unset SCRIPT_REASON
 step() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 because() { printf 'error: %s\n' "$*" >"$scratch/reason"; }
 die() { because "$@"; exit 1; }
 tidy() { :; }
 
 at_end() {
-  local status=$?
+  local status=$1 command=${2%%$'\n'*}
   trap '' INT TERM HUP
   trap - EXIT
-  tidy || [ "$status" -ne 0 ] || status=1
-  [ "$status" -eq 0 ] || [ ! -s "$scratch/reason" ] || cat "$scratch/reason" >&2
+  if [ "$status" -ne 0 ] && [ ! -s "$scratch/reason" ]; then
+    case "$command" in exit | 'exit '*) ;; *) because "status $status of: $command" ;; esac
+  fi
+  if ! tidy && [ "$status" -eq 0 ]; then
+    status=1
+    [ -s "$scratch/reason" ] || because "it could not tidy up"
+  fi
+  if [ "$status" -ne 0 ] && [ -s "$scratch/reason" ]; then
+    [ -z "$caller_reason" ] || cp "$scratch/reason" "$caller_reason"
+    cat "$scratch/reason" >&2
+  fi
   rm -rf "$scratch"
   exit "$status"
 }
 stopped() { because "stopped by SIG$1"; exit "$2"; }
-trap at_end EXIT
+trap 'at_end "$?" "$BASH_COMMAND"' EXIT
 trap 'stopped INT 130' INT
 trap 'stopped TERM 143' TERM
 trap 'stopped HUP 129' HUP
+
+# call SCRIPT [ARGUMENT...]: another script of ours, whose reason is this one's too.
+call() { SCRIPT_REASON=$scratch/reason "$@"; }
+
+# quietly WHAT COMMAND...: its output is of interest only when it fails.
+quietly() {
+  local what=$1 log=$scratch/quiet.log
+  shift
+  if ! "$@" >"$log" 2>&1; then
+    { grep -E 'error|warning' "$log" || tail -20 "$log"; } | sort -u | head -20 >&2
+    die "$what: $(grep -m1 -E 'error' "$log" || tail -1 "$log")"
+  fi
+}
 
 need_dotnet() {
   command -v dotnet >/dev/null || die "the .NET 10 SDK is missing: see https://dotnet.microsoft.com/download, then run this again"
@@ -75,13 +100,10 @@ need_file() { [ -e "$1" ] || apt_install "$2"; }
 
 # publish NAME PROJECT DIRECTORY [OPTION...]: quiet unless it fails.
 publish() {
-  local name=$1 project=$2 directory=$3 log=$scratch/publish.log
+  local name=$1 project=$2 directory=$3
   shift 3
   step "building the $name"
-  if ! dotnet publish "$project" -c Release -r linux-x64 -o "$directory" --nologo -v quiet "$@" >"$log" 2>&1; then
-    grep -E 'error|warning' "$log" | sort -u | head -20 >&2
-    die "the $name could not be built: $(grep -m1 -E 'error' "$log" || tail -1 "$log")"
-  fi
+  quietly "the $name could not be built" dotnet publish "$project" -c Release -r linux-x64 -o "$directory" --nologo -v quiet "$@"
 }
 
 # fresh FILE PATH...: FILE is newer than everything in the paths (build output aside).

@@ -14,6 +14,8 @@ public sealed class ConfigNode
     /// <summary>"key =" with nothing behind it.</summary>
     public bool IsMissing { get; private init; }
 
+    public bool IsList => ReferenceEquals(this, List);
+
     public string Shown => Text ?? (Children is not null ? "{ ... }" : IsMissing ? "" : "[ ... ]");
 
     public ConfigNode? this[string path]

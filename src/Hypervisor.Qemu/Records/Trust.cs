@@ -8,15 +8,19 @@ public static class Trust
 {
     private const uint TypeMask = 0xF000, TypeDirectory = 0x4000, TypeLink = 0xA000;
 
-    /// <summary>The user whose it is, where that is another one than ours (root may be trusted anyway); null else. Links are followed.</summary>
-    public static unsafe uint? Foreigner(string path)
+    /// <summary>The user that we are.</summary>
+    public static uint Us => Native.EffectiveUser();
+
+    /// <summary>The user whose it is; null: that cannot be told. Links are followed.</summary>
+    public static unsafe uint? OwnerOf(string path)
     {
         const int user = 28;
         var stat = stackalloc byte[256];
-        if (Native.Stat(path, stat) != 0) return null;
-        var owner = *(uint*)(stat + user);
-        return owner == Native.EffectiveUser() || owner == 0 ? null : owner;
+        return Native.Stat(path, stat) == 0 ? *(uint*)(stat + user) : null;
     }
+
+    /// <summary>The user whose it is, where that is another one than ours (root may be trusted anyway); null else. Links are followed.</summary>
+    public static uint? Foreigner(string path) => OwnerOf(path) is { } owner && owner != Us && owner != 0 ? owner : null;
 
     /// <summary>Why a directory is not to be believed or touched; null when it is a plain directory of our own user.</summary>
     public static unsafe string? Fault(string directory)

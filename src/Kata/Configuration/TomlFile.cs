@@ -1,6 +1,7 @@
 using System.Text;
 using Tomlyn;
 using Tomlyn.Model;
+using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Kata.Configuration;
 
@@ -8,6 +9,12 @@ namespace VmCacheCluster.Kata.Configuration;
 internal sealed class TomlFile(string path)
 {
     public const int MostBytes = 1024 * 1024;
+
+    /// <summary>Tables and arrays in each other; each part of a key counts as one. The parser's own limit, which saves the stack.</summary>
+    private const int MostLevels = 64;
+
+    private const int MostWords = 200;
+    private const string Said = " : error : ";
 
     private readonly Dictionary<string, string> _from = new(StringComparer.Ordinal);
 
@@ -32,9 +39,29 @@ internal sealed class TomlFile(string path)
         }
         catch (TomlException fault)
         {
-            return new KataFault(file, "", "", $"toml: {fault.Message.ReplaceLineEndings(" ")}", "correct the line");
+            return new KataFault(file, "", "", "toml: " + Reason(fault), "correct the line");
         }
     }
+
+    /// <summary>What the parser says goes around what it was doing, and may hold all of a value.</summary>
+    private static string Reason(TomlException fault)
+    {
+        Exception at = fault;
+        while (at.InnerException is { } inner)
+        {
+            if (inner is TomlException { Line: not null, Column: not null } closer) fault = closer;
+            at = inner;
+        }
+
+        if (at.Message.Contains(nameof(TomlSerializerOptions.MaxDepth), StringComparison.Ordinal))
+            return $"{Place(fault)}more than {MostLevels} levels";
+        var begin = at.Message.IndexOf(Said, StringComparison.Ordinal);
+        var said = Printable.OneLine(begin < 0 ? at.Message : at.Message[(begin + Said.Length)..]);
+        return Place(fault) + (said.Length > MostWords ? said[..MostWords] + "..." : said);
+    }
+
+    private static string Place(TomlException fault)
+        => fault is { Line: { } line, Column: { } column } ? $"line {line}, column {column}: " : "";
 
     /// <summary>The file that a key stands in, such as hypervisor.qemu.kernel.</summary>
     public string FileOf(string key) => _from.GetValueOrDefault(key, Path);

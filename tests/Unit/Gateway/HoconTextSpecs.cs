@@ -38,7 +38,34 @@ public class HoconTextSpecs
     [InlineData("a { b { c = 1 } }\na.b { c = 2\nc = ${?NOPE} }", "{a={b={c=2}}}")]
     [InlineData("a { b = 1 }\na { b = ${?NOPE}\nb = ${?NOPE} }", "{a={b=1}}")]
     [InlineData("a { b { x = 1 } }\na { b { y = 2 }\nb = ${?NOPE} }", "{a={b={x=1 y=2}}}")]
+    [InlineData("a = { x = 1 }\na = ${o}\na.y = ${o.y}3\na = ${a} { z = 5 }\no { y = 2 }", "{a={x=1 y=23 z=5} o={y=2}}")]
     public void Follows_references_to_keys_and_variables(string text, string expected) => Assert.Equal(expected, Shown(HoconText.Parse(text, Environment)));
+
+    /// <summary>A reference to the key that it stands in means what that key was before.</summary>
+    [Theory]
+    [InlineData("a = 1\na = ${a} 2", "{a=1 2}")]
+    [InlineData("a = 1\na = ${a}2\na = ${a}3\nb = ${a}", "{a=123 b=123}")]
+    [InlineData("a = 1\nb = ${a}\na = ${a}2", "{a=12 b=12}")]
+    [InlineData("a = ${?a}foo", "{a=foo}")]
+    [InlineData("a = ${?a}", "{}")]
+    [InlineData("HOME = ${HOME}/x", "{HOME=/home/me/x}")]
+    [InlineData("path = [ \"x\" ]\npath = ${path} [ \"y\" ]", "{path=list}")]
+    [InlineData("path = ${?path} [ \"x\" ]\nother = [1] [2]", "{path=list other=list}")]
+    [InlineData("a = { x = 1, y = 1 }\na = ${a} { y = 2 }", "{a={x=1 y=2}}")]
+    [InlineData("p { a { m = 1 } }\np.a = ${p.a} { n = 2 }", "{p={a={m=1 n=2}}}")]
+    [InlineData("a { b = 1 }\na { b = ${a.b}2 }", "{a={b=12}}")]
+    [InlineData("a { b = 1 }\na = ${a} { b = ${a.b}2 }", "{a={b=12}}")]
+    [InlineData("a { b = 1 }\na { b = ${a.b} 2 }\na = ${?NOPE}", "{a={b=1 2}}")]
+    [InlineData("o { b = 5 }\na = ${o}\na.b = ${?a.b}2", "{o={b=5} a={b=52}}")]
+    [InlineData("a { b = 1 }\na = ${a.b}", "{a=1}")]
+    [InlineData("a { b = 1 }\na = ${a} { c { old = ${a} } }", "{a={b=1 c={old={b=1}}}}")]
+    [InlineData("foo { a { c = 1 } }\nfoo = ${foo.a}\nfoo { a = 2 }", "{foo={a=2 c=1}}")]
+    [InlineData("a = 1\na = ${a}${a}\na = ${a}${a}", "{a=1111}")]
+    [InlineData("a += 3", "{a=list}")]
+    [InlineData("a = [1]\na += 3, a+={ x = 1 }\np { b += ${a} }", "{a=list p={b=list}}")]
+    [InlineData("\"a+\" = 3", "{a+=3}")]
+    public void Looks_back_where_a_key_refers_to_itself(string text, string expected)
+        => Assert.Equal(expected, Shown(HoconText.Parse(text, Environment)));
 
     [Theory]
     [InlineData("x = [$]", 1, 6, "'$' cannot stand outside of quotes")]
@@ -60,8 +87,12 @@ public class HoconTextSpecs
     [InlineData("= 1", 1, 1, "a key is expected here")]
     [InlineData("[1, 2]", 1, 1, "a list cannot stand here")]
     [InlineData("a..b = 1", 1, 1, "a part of the key is empty")]
-    [InlineData("a += 1", 1, 3, "+= is not supported")]
-    [InlineData("a+=1", 1, 1, "+= is not supported")]
+    [InlineData("a = 1\na += 1", 2, 3, "can be one value")]
+    [InlineData("a +=", 1, 5, "something is missing at the end")]
+    [InlineData("a + = 1", 1, 3, "'=', ':' or '{' is missing behind the key a")]
+    [InlineData("a+ = 1", 1, 1, "a key ends with '+' only in quotes")]
+    [InlineData("a +: 1", 1, 3, "'=', ':' or '{' is missing behind the key a")]
+    [InlineData("a = [1] 2", 1, 5, "cannot be one value")]
     [InlineData("a = \"x\ny\"", 1, 5, "has no end")]
     [InlineData("a = \"\"\"x\ny\"\"", 1, 5, "has no end")]
     [InlineData("a = \"\\q\"", 1, 6, "there is no such escape")]
@@ -72,7 +103,10 @@ public class HoconTextSpecs
     [InlineData("a = ${}", 1, 5, "stands one key")]
     [InlineData("a = ${nope}", 1, 5, "neither a key nor a variable nope")]
     [InlineData("a = ${b}\nb = ${a}", 2, 5, "leads back to itself")]
-    [InlineData("a = ${a}x", 1, 5, "leads back to itself")]
+    [InlineData("a = ${a}x", 1, 5, "leads back to itself, and the key has no value before it")]
+    [InlineData("a = 1\nb = ${a}\na = ${b}", 2, 5, "leads back to itself")]
+    [InlineData("a { b = 1 }\na = ${a} { b = 2, c = ${a.b} }", 2, 23, "leads back to itself")]
+    [InlineData("a = 1\na = ${a} { }", 2, 5, "can be one value")]
     [InlineData("a { b = ${a} }", 1, 9, "leads back to itself")]
     [InlineData("a = ${b} ${c}, b { }, c = 1", 1, 5, "can be one value")]
     [InlineData("  include \"x\"", 1, 3, "include is not supported")]
@@ -85,9 +119,12 @@ public class HoconTextSpecs
         Assert.Contains(reason, fault, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Follows_no_reference_in_what_is_applied()
-        => Assert.Contains("line 2, column 7: ${...} is not supported here", Assert.Throws<FormatException>(() => HoconText.Parse("\n  a = ${HOME}")).Message, StringComparison.Ordinal);
+    [Theory]
+    [InlineData("\n  a = ${HOME}", "line 2, column 7: ${...} is not supported here")]
+    [InlineData("a = 1\na = ${a}2", "line 2, column 5: ${...} is not supported here")]
+    [InlineData("a = 1\na += 2", "line 2, column 3: += is not supported here")]
+    public void Follows_no_reference_in_what_is_applied(string text, string reason)
+        => Assert.Contains(reason, Assert.Throws<FormatException>(() => HoconText.Parse(text)).Message, StringComparison.Ordinal);
 
     /// <summary>Each of them ended or filled the daemon while the library of the actors read it.</summary>
     [Theory]
@@ -111,6 +148,41 @@ public class HoconTextSpecs
             text.Append($"a{i} = {(between == " " ? string.Concat(Enumerable.Repeat($"${{a{i - 1}}}", 10)) : $"{{ {string.Join(',', Enumerable.Range(0, 10).Select(k => $"k{k} = ${{a{i - 1}}}"))} }}")}\n");
 
         Assert.Contains("more than 1048576 characters", Assert.Throws<FormatException>(() => HoconText.Parse(text.ToString(), Environment)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("a = 0123456789", "a = ${a}${a}")]
+    [InlineData("a { k = 0123456789 }", "a = ${a} { x = ${a}, y = ${a} }")]
+    public void Refuses_a_key_that_doubles_itself(string begin, string again)
+    {
+        var text = begin + string.Concat(Enumerable.Repeat("\n" + again, 20));
+
+        var fault = Assert.Throws<FormatException>(() => HoconText.Parse(text, Environment)).Message;
+
+        Assert.Matches("^line [0-9]+, column 5: ", fault);
+    }
+
+    [Fact]
+    public void Refuses_a_key_that_doubles_itself_forty_times()
+    {
+        var text = "a = 1" + string.Concat(Enumerable.Repeat("\na = ${a}${a}", 40));
+
+        var fault = Assert.Throws<FormatException>(() => HoconText.Parse(text, Environment)).Message;
+
+        Assert.Matches("^line 3[0-9], column 5: there are more than 64 references", fault);
+    }
+
+    [Fact]
+    public void Looks_back_as_often_as_there_may_be_references_on_a_small_stack()
+    {
+        var key = "k" + string.Concat(Enumerable.Repeat(".d", 22));
+        var text = $"{key} = 1\n" + string.Concat(Enumerable.Repeat($"{key} = ${{{key}}}1\n{key.Split('.')[0]}.d.x = 1\n", 64));
+        ConfigNode? read = null;
+        var thread = new Thread(() => read = HoconText.Parse(text, Environment), 1 << 20);
+        thread.Start();
+        thread.Join();
+
+        Assert.Equal(new string('1', 65), read![key]!.Text);
     }
 
     /// <summary>A chain of references, each through an object as deep as one may be, is the deepest that the reader goes.</summary>

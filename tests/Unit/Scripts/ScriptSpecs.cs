@@ -16,6 +16,11 @@ public sealed class ScriptSpecs : IDisposable
     [Theory]
     [InlineData("die 'no disk'", 1, "error: no disk")]
     [InlineData("inner() { die 'no disk'; }; value=$(inner); echo $value", 1, "error: no disk")]
+    [InlineData("false", 1, "error: status 1 of: false")]
+    [InlineData("inner() { sh -c 'exit 7'; }; inner; step never", 7, "error: status 7 of: sh -c 'exit 7'")]
+    [InlineData("value=$(sh -c 'exit 4')", 4, "error: status 4 of: value=$(sh -c 'exit 4')")]
+    [InlineData("quietly 'it could not be built' sh -c 'echo a.cs: error CS1; echo Time Elapsed; exit 3'", 1, "error: it could not be built: a.cs: error CS1")]
+    [InlineData("quietly 'it could not be built' sh -c 'echo no disk; exit 3'", 1, "error: it could not be built: no disk")]
     [InlineData("kill -TERM $$; sleep 600", 143, "error: stopped by SIGTERM")]
     [InlineData("kill -INT $$; sleep 600", 130, "error: stopped by SIGINT")]
     public async Task Say_why_they_failed_in_their_last_line(string script, int status, string last)
@@ -24,6 +29,31 @@ public sealed class ScriptSpecs : IDisposable
 
         Assert.Equal((status, last), (exit, lines[^1]));
         Assert.Contains("tidying", lines);
+    }
+
+    [Theory]
+    [InlineData("die 'no disk'", 1, "error: no disk")]
+    [InlineData("sh -c 'exit 9'", 9, "error: status 9 of: sh -c 'exit 9'")]
+    public async Task Say_in_their_last_line_why_a_script_failed_that_they_called(string inner, int status, string last)
+    {
+        var script = Path.Combine(_directory.FullName, "inner");
+        File.WriteAllText(script, $"set -euo pipefail\nsource scripts/common.sh\n{inner}\n");
+
+        var (exit, lines) = await RunAsync($"tidy() {{ echo tidying >&2; }}\ncall bash {script} >/dev/null");
+
+        Assert.Equal((status, last), (exit, lines[^1]));
+        Assert.Equal([last, "tidying", last], lines);
+    }
+
+    /// <summary>But for those that are copied to hosts alone, and those that are sourced.</summary>
+    [Fact]
+    public void End_alike()
+    {
+        var scripts = new[] { "", "benchmarks", "docs", "guest" }
+            .SelectMany(d => Directory.EnumerateFiles(Path.Combine(Repository.Root, d), "*.sh")).ToList();
+
+        Assert.NotEmpty(scripts);
+        Assert.All(scripts, s => Assert.Contains("scripts/common.sh", File.ReadAllText(s), StringComparison.Ordinal));
     }
 
     [Fact]

@@ -2,14 +2,12 @@ namespace VmCacheCluster.Gateway.Configuration.Hocon;
 
 /// <summary>
 /// HOCON by recursive descent, as deep as <see cref="HoconLimits.Levels"/> and no deeper. Each round takes a token, so that it ends.
-/// Stricter than HOCON: no include, no <c>+=</c>, no blanks within a key. Laxer: behind an object the next key may stand on its line.
+/// Stricter than HOCON: no include, no blanks within a key. Laxer: behind an object the next key may stand on its line.
 /// </summary>
 /// <param name="text">What is read.</param>
 /// <param name="whyNoReferences">Why ${...} is refused; null: it is not.</param>
 internal sealed class HoconParser(HoconTokenizer text, string? whyNoReferences)
 {
-    private const string NoAppending = "+= is not supported: no key takes a list";
-
     private const string EmptyPart = "a part of the key is empty: quote a dot that belongs to it";
 
     private HoconToken _now;
@@ -53,7 +51,8 @@ internal sealed class HoconParser(HoconTokenizer text, string? whyNoReferences)
     {
         var first = _now;
         if (first.Kind is not (HoconKind.Word or HoconKind.Quoted)) throw Unexpected();
-        var path = Path(first);
+        var path = Path(first, out var last);
+        var appends = Appends(path, last);
         if (first is { Kind: HoconKind.Word, Text: "include" } && _now.Kind is HoconKind.Word or HoconKind.Quoted)
             throw Fault(first, "include is not supported: put all settings into one file");
         if (level + path.Count > HoconLimits.Levels) throw TooDeep(first);
@@ -64,10 +63,9 @@ internal sealed class HoconParser(HoconTokenizer text, string? whyNoReferences)
         var value = _now.Kind switch
         {
             HoconKind.ObjectBegin => Value(level + path.Count),
-            HoconKind.Assign when path[^1].EndsWith('+') => throw Fault(first, NoAppending),
+            HoconKind.Assign when appends is { } plus => Appended(plus, level + path.Count),
             HoconKind.Assign => Assigned(level + path.Count),
-            HoconKind.Word when _now.Text == "+" => throw Fault(_now, NoAppending),
-            _ => throw Fault(_now, $"'=', ':' or '{{' is missing behind the key {string.Join('.', path)}"),
+            _ => throw Fault(_now, Incomplete(path)),
         };
         for (var i = path.Count - 1; i > 0; i--)
         {
@@ -79,6 +77,35 @@ internal sealed class HoconParser(HoconTokenizer text, string? whyNoReferences)
         into.Set(path[0], value);
     }
 
+    /// <returns>Where += stands; null: no such sign follows the key, which it may touch.</returns>
+    private HoconToken? Appends(List<string> path, HoconToken last)
+    {
+        var plus = last;
+        if (last is { Kind: HoconKind.Word } && last.Text.EndsWith('+'))
+        {
+            if (path[^1] == "+") throw Fault(last, EmptyPart);
+            path[^1] = path[^1][..^1];
+        }
+        else
+        {
+            if (_now is not { Kind: HoconKind.Word, Text: "+" }) return null;
+            plus = _now;
+            Take();
+        }
+
+        return _now is { Kind: HoconKind.Assign, Text: "=", Space: "" } ? plus
+            : throw Fault(plus, plus == last ? "a key ends with '+' only in quotes" : Incomplete(path));
+    }
+
+    /// <summary>KEY += VALUE is KEY = ${?KEY} [VALUE].</summary>
+    private HoconSum Appended(HoconToken plus, int level)
+    {
+        if (whyNoReferences is not null) throw Fault(plus, "+= is not supported here: no key takes a list");
+        Count(plus);
+        if (Assigned(level + 1) is HoconLeaf { Node.IsMissing: true }) throw Unexpected();
+        return new HoconSum([("", new HoconReference([], optional: true, plus.At)), ("", new HoconLeaf(ConfigNode.List))], plus.At);
+    }
+
     private HoconValue Assigned(int level)
     {
         Take();
@@ -87,12 +114,13 @@ internal sealed class HoconParser(HoconTokenizer text, string? whyNoReferences)
     }
 
     /// <summary>The parts of one path touch each other; a dot within quotes parts nothing.</summary>
-    private List<string> Path(HoconToken first)
+    private List<string> Path(HoconToken first, out HoconToken last)
     {
         List<string> path = [];
         string? part = null;
         do
         {
+            last = _now;
             var pieces = _now.Kind == HoconKind.Quoted ? [_now.Text] : _now.Text.Split('.');
             for (var i = 0; i < pieces.Length; i++)
             {
@@ -137,6 +165,7 @@ internal sealed class HoconParser(HoconTokenizer text, string? whyNoReferences)
             return all;
         }
 
+        if (parts.All(p => p.Value is HoconLeaf { Node.IsList: true })) return parts[0].Value;
         foreach (var (_, part, token) in parts)
             if (part is not HoconLeaf { Node.Text: not null } and not HoconLeaf { Node.IsNull: true }) throw Fault(token, "an object or a list and text cannot be one value");
         return new HoconLeaf(ConfigNode.Scalar(string.Concat(parts.Select((p, i) => (i > 0 ? p.Space : "") + (((HoconLeaf)p.Value).Node.Text ?? "null")))));
@@ -181,13 +210,18 @@ internal sealed class HoconParser(HoconTokenizer text, string? whyNoReferences)
     {
         var at = _now;
         if (whyNoReferences is not null) throw Fault(at, $"${{...}} is not supported here: {whyNoReferences}");
-        if (++_references > HoconLimits.References) throw Fault(at, $"there are more than {HoconLimits.References} references");
+        Count(at);
         var optional = at.Text.StartsWith('?');
         var inner = new HoconParser(new HoconTokenizer(optional ? at.Text[1..] : at.Text), whyNoReferences);
         var path = inner.PathAlone() ?? throw Fault(at, "between ${ and } stands one key");
         if (path.Count > HoconLimits.Levels) throw TooDeep(at);
         Take();
         return new HoconReference(path, optional, at.At);
+    }
+
+    private void Count(HoconToken reference)
+    {
+        if (++_references > HoconLimits.References) throw Fault(reference, $"there are more than {HoconLimits.References} references");
     }
 
     /// <returns>Null: the text is no key, or more than one.</returns>
@@ -197,7 +231,7 @@ internal sealed class HoconParser(HoconTokenizer text, string? whyNoReferences)
         {
             Take();
             if (_now.Kind is not (HoconKind.Word or HoconKind.Quoted)) return null;
-            var path = Path(_now);
+            var path = Path(_now, out _);
             return _now.Kind == HoconKind.End ? path : null;
         }
         catch (FormatException)
@@ -239,6 +273,8 @@ internal sealed class HoconParser(HoconTokenizer text, string? whyNoReferences)
         HoconKind.End => Fault(_now, "something is missing at the end"),
         _ => Fault(_now, "a key is expected here"),
     };
+
+    private static string Incomplete(List<string> path) => $"'=', ':' or '{{' is missing behind the key {string.Join('.', path)}";
 
     private FormatException TooDeep(HoconToken at) => Fault(at, $"more than {HoconLimits.Levels} levels");
 

@@ -21,7 +21,7 @@ internal enum HoconKind
     Reference,
 }
 
-/// <param name="Text">Of a word, a quoted text or a reference.</param>
+/// <param name="Text">Of a word, a quoted text or a reference; of what assigns, its sign.</param>
 /// <param name="At">Where it begins.</param>
 /// <param name="Space">The blanks before it, on its line.</param>
 internal readonly record struct HoconToken(HoconKind Kind, string Text, int At, string Space);
@@ -58,7 +58,8 @@ internal sealed class HoconTokenizer
         {
             '\n' => Sign(HoconKind.NewLine),
             ',' => Sign(HoconKind.Comma),
-            '=' or ':' => Sign(HoconKind.Assign),
+            '=' => Sign(HoconKind.Assign, "="),
+            ':' => Sign(HoconKind.Assign, ":"),
             '{' => Sign(HoconKind.ObjectBegin),
             '}' => Sign(HoconKind.ObjectEnd),
             '[' => Sign(HoconKind.ListBegin),
@@ -83,10 +84,10 @@ internal sealed class HoconTokenizer
 
     private bool IsComment() => _text[_at] == '#' || (_text[_at] == '/' && _at + 1 < _text.Length && _text[_at + 1] == '/');
 
-    private (HoconKind, string) Sign(HoconKind kind)
+    private (HoconKind, string) Sign(HoconKind kind, string text = "")
     {
         _at++;
-        return (kind, "");
+        return (kind, text);
     }
 
     private string Word()

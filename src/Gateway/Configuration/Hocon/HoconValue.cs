@@ -10,7 +10,7 @@ internal sealed class HoconLeaf(ConfigNode node) : HoconValue
 }
 
 /// <summary>What is looked up where it is used.</summary>
-/// <param name="path">The key, from the root.</param>
+/// <param name="path">The key, from the root; empty: the key that it stands in.</param>
 /// <param name="optional">There need not be such a key.</param>
 /// <param name="at">Where it stands in the text.</param>
 internal sealed class HoconReference(IReadOnlyList<string> path, bool optional, int at) : HoconValue
@@ -22,7 +22,10 @@ internal sealed class HoconReference(IReadOnlyList<string> path, bool optional, 
     public int At { get; } = at;
 }
 
-/// <summary>Values beside each other, one of which is a reference at least: text is put together, objects are merged.</summary>
+/// <summary>
+/// Values beside each other, one of which is a reference at least: text is put together, objects are merged. Or an object alone, which is laid
+/// over such values.
+/// </summary>
 /// <param name="parts">Each with the blanks before it.</param>
 /// <param name="at">Where the first one stands.</param>
 internal sealed class HoconSum(IReadOnlyList<(string Space, HoconValue Value)> parts, int at) : HoconValue
@@ -31,11 +34,8 @@ internal sealed class HoconSum(IReadOnlyList<(string Space, HoconValue Value)> p
 
     public int At { get; } = at;
 
-    /// <summary>What was said of the key before: it stays where nothing is referred to, and where both are objects.</summary>
+    /// <summary>What was said of the key before: references to the key mean it. It stays where nothing is referred to, and under an object.</summary>
     public HoconValue? Under { get; set; }
-
-    /// <summary>What was said of the key's own keys afterwards.</summary>
-    public HoconObject? Over { get; set; }
 
     /// <summary>What was said of the key in an object that this one's object is merged into: older than all that this one knows of.</summary>
     public void LieOver(HoconValue before)
@@ -60,8 +60,8 @@ internal sealed class HoconObject : HoconValue
     {
         var before = _items.GetValueOrDefault(key);
         if (value is HoconObject added && before is HoconObject known) known.Add(added);
-        else if (value is HoconObject over && before is HoconSum { Over: { } laid }) laid.Add(over);
-        else if (value is HoconObject first && before is HoconSum sum) sum.Over = first;
+        else if (value is HoconObject more && before is HoconSum { Parts: [(_, HoconObject laid)] }) laid.Add(more);
+        else if (value is HoconObject over && before is HoconSum sum) _items[key] = new HoconSum([("", over)], sum.At) { Under = sum };
         else
         {
             if (value is HoconSum later && before is not null) later.LieOver(before);

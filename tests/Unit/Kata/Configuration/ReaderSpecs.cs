@@ -206,6 +206,25 @@ public sealed class ReaderSpecs
         Assert.Contains("more than 1048576 bytes", Assert.Single(new KataConfigurationReader(huge).Read(VectorHost.File).Faults).Text, StringComparison.Ordinal);
     }
 
+    /// <summary>Deep enough to overflow the stack of a parser that follows it.</summary>
+    [Theory]
+    [InlineData("x = 1\ny = ", "[", 2, "more than 64 levels")]
+    [InlineData("y = ", "{a=", 1, "more than 64 levels")]
+    [InlineData("", "a.", 1, "more than 64 levels", "a = 1")]
+    [InlineData("[", "a.", 1, "more than 64 levels", "a]\nb = 1")]
+    [InlineData("[[", "a.", 1, "more than 64 levels", "a]]\nb = 1")]
+    [InlineData("y = [1,\n2", " ", 2, "Unexpected end-of-file")]
+    [InlineData("\ny = 1", "9", 2, "Unable to parse integer")]
+    public void Names_line_and_column_of_what_is_wrong_in_few_words(string begin, string again, int line, string reason, string end = "")
+    {
+        var fault = Assert.Single(Read(begin + string.Concat(Enumerable.Repeat(again, 30_000)) + end).Faults);
+
+        Assert.Matches($"^toml: line {line}, column [0-9]+: {reason}", fault.Text);
+        Assert.DoesNotContain("Tomlyn", fault.Text, StringComparison.Ordinal);
+        Assert.InRange(fault.Text.Length, 1, 300);
+        Assert.Equal(VectorHost.File, fault.File);
+    }
+
     [Fact]
     public void Says_which_file_is_missing() => Assert.Equal(
         "Cannot find usable config file (file /etc/nothing.toml does not exist)",
