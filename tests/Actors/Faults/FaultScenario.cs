@@ -59,6 +59,7 @@ internal sealed class FaultScenario(ActorSystem system, CrashHost host, PortFaul
         await LeaveAsync();
         await ExpireAsync();
         await _daemon.RestAsync();
+        await BeWatchedAsync();
 
         await _daemon.KillAsync();
         var started = VmId.New();
@@ -178,6 +179,17 @@ internal sealed class FaultScenario(ActorSystem system, CrashHost host, PortFaul
         var lease = await AcquireAsync(PoolName.Default, HandOutPath.V1, Wish(ttl: Short));
         await RenewAsync(lease, Short);
         host.Advance(Short + TimeSpan.FromSeconds(1));
+    }
+
+    /// <summary>VMs look after their records by themselves, and nobody is answered when they have.</summary>
+    private async Task BeWatchedAsync()
+    {
+        for (var looks = 1; !faults.Calls.Any(c => c.Name == "IVm.KeepRecordAsync"); looks++)
+        {
+            await _daemon.LookAsync();
+            if (looks % 20 == 0) host.Advance(TimeSpan.FromSeconds(1));
+            if (looks == 2000) throw new InvalidOperationException("nobody looks after the records");
+        }
     }
 
     private async Task<T?> TwiceAsync<T>(object question) where T : class => await AnsweredAsync(question) as T ?? await AnsweredAsync(question) as T;
