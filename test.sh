@@ -34,7 +34,8 @@ for suite in Unit Actors Qemu EndToEnd; do
   grep -vE '^\[(INFO|WARNING|ERROR|DEBUG)\]|^$' "$results/$suite.log" | tail -n 60 >&2 || true
 done
 
-count() { cat "$results"/*.trx 2>/dev/null | grep -oE "<Counters [^>]*" | grep -oE " $1=\"[0-9]+\"" | grep -oE '[0-9]+' | awk '{ n += $1 } END { print n + 0 }'; }
+# A suite that dies before its first test leaves no file.
+count() { { cat "$results"/*.trx 2>/dev/null | grep -oE "<Counters [^>]*" | grep -oE " $1=\"[0-9]+\"" | grep -oE '[0-9]+' || true; } | awk '{ n += $1 } END { print n + 0 }'; }
 passed=$(count passed) failed=$(count failed) executed=$(count executed) total=$(count total)
 skipped=$((${total:-0} - ${executed:-0}))
 if [ "$skipped" -gt 0 ]; then

@@ -44,7 +44,8 @@ quietly() {
   local what=$1 log=$scratch/quiet.log
   shift
   if ! "$@" >"$log" 2>&1; then
-    { grep -E 'error|warning' "$log" || tail -20 "$log"; } | sort -u | head -20 >&2
+    # head would close the pipe on sort, whose status would then be the reason.
+    { grep -E 'error|warning' "$log" || tail -20 "$log"; } | sort -u | sed -n '1,20p' >&2
     die "$what: $(grep -m1 -E 'error' "$log" || tail -1 "$log")"
   fi
 }

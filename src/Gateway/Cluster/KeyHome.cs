@@ -130,7 +130,9 @@ public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, 
         Table.Add(key, node, home.Number);
         try
         {
-            return await peers.GiveAsync(view.Self!, to, new GiveKey { Request = request, Home = home, WarmOnly = warmOnly }, deadline, context);
+            var given = await peers.GiveAsync(view.Self!, to, new GiveKey { Request = request, Home = home, WarmOnly = warmOnly }, deadline, context);
+            Note();
+            return given;
         }
         catch (RpcException refusal)
         {
@@ -141,9 +143,13 @@ public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, 
                 throw;
             }
 
+            Note();
             throw new FinalRefusal(
                 held == true && GrpcErrors.Passed(refusal) is { } said ? said : GrpcErrors.KeyUnavailable(key.Key, $"{node} was asked for a VM, and may have given one ({refusal.Status.Detail})"));
         }
+
+        // A survey that was taken meanwhile may have removed it: a host that has restarted since may have said "none" first and given one then.
+        void Note() => Table.Add(key, node, _survey.Number(view).Number);
     }
 
     private Task<bool?> FindAsync(KeyView view, NodeName node, PoolKey key)

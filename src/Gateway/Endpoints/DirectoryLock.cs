@@ -13,10 +13,6 @@ internal sealed class DirectoryLock : IDisposable
 {
     private const int WouldBlock = 11;
 
-    /// <summary>Whoever may open a directory may lock it too.</summary>
-    private const UnixFileMode OpenToOthers =
-        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
-
     /// <summary>A cleaner of temporary files holds such a lock for a moment.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
@@ -31,7 +27,7 @@ internal sealed class DirectoryLock : IDisposable
 
     public FileState Identity { get; }
 
-    /// <summary>Takes it from others to open the directory where it is ours, and then locks it.</summary>
+    /// <summary>Locks it. Its mode stays as it is: others may share a directory that somebody made for more than this daemon.</summary>
     /// <returns>Null: nothing to guard, for we cannot write there; or its file system knows no such locks.</returns>
     /// <exception cref="EndpointRefusedException">Another process has it, or it cannot be opened.</exception>
     public static DirectoryLock? Take(string key, string directory, int tries)
@@ -50,7 +46,6 @@ internal sealed class DirectoryLock : IDisposable
 
         try
         {
-            CloseToOthers(directory, file);
             var identity = FileState.Of(file);
             for (var tried = 1; Flock(file, exclusiveNow) != 0; tried++)
             {
@@ -75,21 +70,6 @@ internal sealed class DirectoryLock : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    /// <summary>Who may only pass through it still may. What many users share by its mode stays as it is.</summary>
-    private static void CloseToOthers(string directory, SafeFileHandle file)
-    {
-        try
-        {
-            var mode = File.GetUnixFileMode(file);
-            if ((mode & OpenToOthers) != 0 && (mode & UnixFileMode.StickyBit) == 0 && Trust.OwnerOf(directory) == Trust.Us)
-                File.SetUnixFileMode(file, mode & ~OpenToOthers);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // A file system without modes, or one that is read-only by now.
-        }
-    }
-
     private static string Taken(string key, string directory, FileState identity)
     {
         var pid = Holder(identity);
@@ -97,12 +77,12 @@ internal sealed class DirectoryLock : IDisposable
             && user != 0 && user != Trust.Us && user != Trust.OwnerOf(directory))
         {
             return $"{key} {directory} ({Rights(directory)}) is locked by process {pid} of user {user}, which is no vmcached of ours: "
-                + $"end that process first, or name another {key}";
+                + $"end that process, and keep others from it (chmod go-rw {directory}); or name another {key}";
         }
 
         var holder = pid is null ? "" : $" (pid {pid})";
         return $"{key} {directory} belongs to a running vmcached{holder}, whose VMs are in it: "
-            + $"stop that one first, or name another {key} for this one";
+            + $"stop that one first, or name another {key} for this one (vmcache.{key} in its configuration)";
     }
 
     private static string Rights(string directory)

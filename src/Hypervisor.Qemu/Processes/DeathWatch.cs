@@ -30,7 +30,15 @@ internal sealed class DeathWatch
     {
         _epoll = Native.EpollCreate(CloseOnExec);
         if (_epoll < 0) throw new IOException("epoll_create1: " + Marshal.GetLastPInvokeErrorMessage(), Marshal.GetLastPInvokeError());
-        new Thread(Run) { IsBackground = true, Name = "qemu death watch" }.Start();
+        try
+        {
+            new Thread(Run) { IsBackground = true, Name = "qemu death watch" }.Start();
+        }
+        catch
+        {
+            _ = Native.Close(_epoll);
+            throw;
+        }
     }
 
     /// <summary>Watches until the process has ended or the watch is disposed; the caller keeps <paramref name="process"/> open that long.</summary>

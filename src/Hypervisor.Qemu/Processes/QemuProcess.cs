@@ -121,7 +121,8 @@ internal sealed class QemuProcess : IDisposable
     public void Abandon()
     {
         _watch.Dispose();
-        DetachedProcess.End(Identity.Pid);
+        // One whose exit was taken may have left its number to another.
+        if (!Exited.IsCompleted) DetachedProcess.End(Identity.Pid);
         Dispose();
     }
 

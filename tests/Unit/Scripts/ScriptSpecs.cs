@@ -21,6 +21,7 @@ public sealed class ScriptSpecs : IDisposable
     [InlineData("value=$(sh -c 'exit 4')", 4, "error: status 4 of: value=$(sh -c 'exit 4')")]
     [InlineData("quietly 'it could not be built' sh -c 'echo a.cs: error CS1; echo Time Elapsed; exit 3'", 1, "error: it could not be built: a.cs: error CS1")]
     [InlineData("quietly 'it could not be built' sh -c 'echo no disk; exit 3'", 1, "error: it could not be built: no disk")]
+    [InlineData("quietly 'it could not be built' sh -c 'seq -f \"a.cs: error CS%05.0f\" 9000; exit 3'", 1, "error: it could not be built: a.cs: error CS00001")]
     [InlineData("kill -TERM $$; sleep 600", 143, "error: stopped by SIGTERM")]
     [InlineData("kill -INT $$; sleep 600", 130, "error: stopped by SIGINT")]
     public async Task Say_why_they_failed_in_their_last_line(string script, int status, string last)
