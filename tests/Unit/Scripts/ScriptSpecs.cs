@@ -148,7 +148,8 @@ public sealed class ScriptSpecs : IDisposable
         // Not on the command line, where the names in it would be found.
         var file = Path.Combine(_directory.FullName, "script");
         File.WriteAllText(file, "set -euo pipefail\nsource scripts/common.sh\n" + script);
-        var start = new ProcessStartInfo("bash", [file])
+        // A shell cannot trap what is ignored when it starts, as SIGINT is in the background of a script.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", "bash", file])
         {
             WorkingDirectory = Repository.Root,
             RedirectStandardError = true,
