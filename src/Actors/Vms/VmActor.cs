@@ -127,6 +127,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers, IWithStash, IVmWork
     private void Watch()
     {
         _fitness.Watch();
+        _records.Watch();
         _grace.Watch();
     }
 

@@ -11,10 +11,24 @@ internal sealed class VmRecordWatch(VmState state, IVmWork work, Func<ITimerSche
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
+    /// <summary>A warm VM without a record is no loss but that of its boot, and there are many that nobody asks anything.</summary>
+    private static readonly TimeSpan WhilePooled = TimeSpan.FromSeconds(30);
+
     private string? _told;
+    private bool _pooled;
 
     /// <summary>Its process is ours to watch from now on.</summary>
-    public void Start() => timers().StartSingleTimer(nameof(RecordCheckDue), RecordCheckDue.Instance, Interval);
+    public void Start()
+    {
+        _pooled = state.Life.Pooled;
+        timers().StartSingleTimer(nameof(RecordCheckDue), RecordCheckDue.Instance, _pooled ? WhilePooled : Interval);
+    }
+
+    /// <summary>It may have been handed out.</summary>
+    public void Watch()
+    {
+        if (_pooled && !state.Life.Pooled && !state.Life.Ended) Start();
+    }
 
     public void Look()
     {
