@@ -6,7 +6,8 @@ namespace VmCacheCluster.Gateway;
 /// <summary>The directories that must be there, ours and writable before anything else makes sense.</summary>
 public static class RunDirectories
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    /// <summary>The mode of directories that the daemon makes.</summary>
+    internal const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <returns>What is wrong, for a person; null when all is well.</returns>
     public static string? Prepare(NodeOptions options)

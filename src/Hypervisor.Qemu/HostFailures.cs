@@ -12,11 +12,13 @@ internal static class HostFailures
 
     /// <summary>The daemon or the host has no more of something: that says nothing of the file that was to be read.</summary>
     public static bool IsShortage(Exception fault) =>
-        fault is OutOfMemoryException or HostLimitException or IOException { HResult: TooManyFiles or TooManyFilesOfHost or NoMemory };
+        fault is OutOfMemoryException or HostLimitException || (fault is IOException && IsShortage(fault.HResult));
 
     /// <summary>Such an errno of an attempt to start a program says nothing of the program.</summary>
     public static bool IsHosts(int error) =>
-        error is TooManyFiles or TooManyFilesOfHost or NoMemory or NoSpace or QuotaExceeded or ReadOnlyFileSystem or InputOutput;
+        IsShortage(error) || error is NoSpace or QuotaExceeded or ReadOnlyFileSystem or InputOutput;
+
+    private static bool IsShortage(int error) => error is TooManyFiles or TooManyFilesOfHost or NoMemory;
 
     /// <summary>Why a program could not be started.</summary>
     /// <param name="what">What is said before the cause where that is the host's.</param>

@@ -164,6 +164,6 @@ public sealed class GatewayActor : ReceiveActor
     {
         if (_owners.TryGetValue(id, out var owner)) owner.Tell(message, sender);
         else if (!_open || _unheard.Count > 0) _earlyForVms.Add((id, message, sender));
-        else sender.Tell(_quarantine.Refusal(id) ?? new VmRefused(id, RefusalKind.NotFound, $"there is no VM {id} on this host"));
+        else sender.Tell(_quarantine.Refusal(id, $"there is no VM {id} on this host"));
     }
 }

@@ -60,7 +60,6 @@ public sealed class NodeActor : ReceiveActor, IWithTimers
         Receive<LookFailed>(failed => OnLookFailed(failed.Cause));
         Receive<LookDue>(_ => Look());
         Receive<Reaped>(OnReaped);
-        Receive<VmsFoundAstray>(astray => _quarantine.Add(astray.Vms));
         Receive<ReapVm>(reap => _quarantine.End(reap, Sender));
         Receive<QuarantineEnded>(_quarantine.Ended);
         Receive<DrainNode>(_ => OnDrain(Sender));
@@ -123,7 +122,7 @@ public sealed class NodeActor : ReceiveActor, IWithTimers
         var judged = found.Select(f => (Found: f, Verdict: AdoptionRules.Classify(f, WantedBy(f.Facts?.Spec.Pool)))).ToLookup(j => j.Verdict.What);
         _reaping = true;
         ReapAsync([.. judged[Adoption.Reap]]).PipeTo(Self);
-        _quarantine.Add(judged[Adoption.Quarantine].Select(j => (j.Found, j.Verdict.Reason)));
+        _ports.Quarantine.Add(judged[Adoption.Quarantine].Select(j => (j.Found, j.Verdict.Reason)), _log);
 
         var adopted = judged[Adoption.Adopt].Select(j => j.Found).ToLookup(f => f.Facts!.Spec.Pool);
         var notes = judged[Adoption.Quarantine].ToLookup(
@@ -220,7 +219,7 @@ public sealed class NodeActor : ReceiveActor, IWithTimers
 
     private void OpenPool(Pools.PoolPlan plan)
     {
-        var around = new PoolSurroundings(_gateway, _slots, _accelerators, _ports.Vms, _journal, _ports.Random) 
+        var around = new PoolSurroundings(_gateway, _slots, _accelerators, _ports.Vms, _journal, _ports.Random)
         {
             Templates = _plan.Templates, NewId = NewId, Quarantine = _ports.Quarantine,
         };

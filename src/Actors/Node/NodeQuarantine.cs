@@ -11,15 +11,6 @@ internal sealed class NodeQuarantine(Quarantine vms, IHypervisor hypervisor, IAc
 {
     private readonly HashSet<VmId> _ending = [];
 
-    public void Add(IEnumerable<(FoundVm Found, string Reason)> left)
-    {
-        foreach (var (found, reason) in left)
-        {
-            log.Warning("VM {0} is left alone: {1}", found.Id, reason);
-            vms.Add(found, reason);
-        }
-    }
-
     /// <summary>Answered by <see cref="VmReaped"/> or <see cref="VmRefused"/>.</summary>
     public void End(ReapVm reap, IActorRef asker)
     {
@@ -46,8 +37,5 @@ internal sealed class NodeQuarantine(Quarantine vms, IHypervisor hypervisor, IAc
         ended.Asker.Tell(new VmReaped(ended.Id));
     }
 }
-
-/// <summary>To the node: of these VMs it cannot be known whose they are.</summary>
-internal sealed record VmsFoundAstray(IReadOnlyList<(FoundVm Found, string Reason)> Vms);
 
 internal sealed record QuarantineEnded(VmId Id, IActorRef Asker, string? Problem);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Akka.Event;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
@@ -18,7 +19,14 @@ public sealed class Quarantine
         [.. _vms.Values.Select(v => new QuarantinedVm(v.Found.Id, v.Found.Facts?.Spec.Pool, v.Found.Running, v.Reason))
             .OrderBy(v => v.Id.Value, StringComparer.Ordinal)];
 
-    public void Add(FoundVm found, string reason) => _vms[found.Id] = (found, reason);
+    public void Add(IEnumerable<(FoundVm Found, string Reason)> astray, ILoggingAdapter log)
+    {
+        foreach (var (found, reason) in astray)
+        {
+            log.Warning("VM {0} is left alone: {1}", found.Id, reason);
+            _vms[found.Id] = (found, reason);
+        }
+    }
 
     public void Remove(VmId id) => _vms.TryRemove(id, out _);
 
@@ -27,6 +35,10 @@ public sealed class Quarantine
     /// <summary>What whoever asks for it is told; null: it is not here.</summary>
     public VmRefused? Refusal(VmId id) =>
         _vms.TryGetValue(id, out var vm) ? new VmRefused(id, RefusalKind.WrongState, Said(vm.Found, vm.Reason)) : null;
+
+    /// <summary>The same of a VM that nobody else has.</summary>
+    /// <param name="unknown">What is said where it is not here either.</param>
+    public VmRefused Refusal(VmId id, string unknown) => Refusal(id) ?? new VmRefused(id, RefusalKind.NotFound, unknown);
 
     /// <summary>The keys of its VMs that may be this pool's, as far as they are known.</summary>
     public IEnumerable<string> KeysOf(PoolName pool) => Held(pool).Select(v => v.Lease.IdempotencyKey).Where(key => key.Length > 0);
@@ -47,7 +59,8 @@ public sealed class Quarantine
     /// <summary>Those that run. One whose pool is not known may be any pool's.</summary>
     private IEnumerable<(FoundVm Found, string Reason, LeaseRecord Lease)> Held(PoolName pool)
     {
-        foreach (var (found, reason) in _vms.Values)
+        // Not by Values, which locks and copies: each acquire asks.
+        foreach (var (_, (found, reason)) in _vms)
             if (found is { Running: not null, MayBeHeldBy: { } lease } && (found.Facts is null || found.Facts.Spec.Pool == pool))
                 yield return (found, reason, lease);
     }

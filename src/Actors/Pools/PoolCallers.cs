@@ -59,6 +59,11 @@ internal sealed class PoolCallers(
         ServeAnew(caller, refused.Spent ? failure : null);
     }
 
+    public void ServeAnew(IEnumerable<AcquireBaseVm> callers)
+    {
+        foreach (var caller in callers) ServeAnew(caller);
+    }
+
     public void ServeAnew(AcquireBaseVm caller, VmFailure? failure = null)
     {
         if (caller.Ticket.Settled) return;

@@ -46,7 +46,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _refill = new Refill(_settings);
         _template = new PoolTemplate(_settings, around, Context, _events);
         _releases = new PoolReleases(_settings.Name, _members, around.Quarantine);
-        _recovery = new PoolRecovery(_settings, around, Self, Context.Parent, () => Timers, _log);
+        _recovery = new PoolRecovery(_settings, around, Self, () => Timers, _log);
         _starter = new MemberStarter(_settings, around, Context, new PoolDoor(Self, _shelf));
         _making = new PoolMaking(_members, around.BootSlots);
         _gate = new PoolGate(plan.Closed);
@@ -195,7 +195,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         if (before.Making && !changed.Life.Making) _making.Done(member);
         if (before.Phase != changed.Life.Phase) OnPhase(member, before);
         _endings.Hindered(member, before);
-        if (member.Life.Ending?.Obstacle is not null) member.TakeAfterwards().ToList().ForEach(caller => _callers.ServeAnew(caller));
+        if (member.Life.Ending?.Obstacle is not null) _callers.ServeAnew(member.TakeAfterwards());
         _around.Journal.Add(
             changed.Life.Phase == VmPhase.Gone ? NodeEventKind.Gone : NodeEventKind.Changed, _settings.Name, _views.Vm(member), changed.Life.Ending?.Text ?? "");
         Balance();
@@ -259,7 +259,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         _ages.Forget(member);
         // A caller who claimed it when its actor took no more messages had no answer.
         if (member.TakeCaller() is { } caller) _callers.ServeAnew(caller);
-        foreach (var delayed in member.TakeAfterwards()) _callers.ServeAnew(delayed);
+        _callers.ServeAnew(member.TakeAfterwards());
         _around.Gateway.Tell(new VmOwned(member.Id, _settings.Name, Gone: true));
         _releases.Gone(member.Id);
     }
@@ -293,7 +293,7 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
         var delayed = member.TakeAfterwards();
         if (refound is not { Found: null, Unended: null }) TakeBack(member, refound);
         else OnVmChanged(new VmChanged(refound.Id, member.Life with { Phase = VmPhase.Gone }, member.Spec, member.Facts, null));
-        foreach (var caller in delayed) _callers.ServeAnew(caller);
+        _callers.ServeAnew(delayed);
         _closing.Finish();
     }
 

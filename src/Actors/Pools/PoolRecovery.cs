@@ -9,12 +9,12 @@ namespace VmCacheCluster.Actors.Pools;
 /// Looks in the records for what an actor that failed knew: it tries until it can read them, for a pool would else forget its
 /// leases. Part of the pool's actor, and used by it alone.
 /// </summary>
-internal sealed class PoolRecovery(PoolSettings settings, PoolSurroundings around, IActorRef pool, IActorRef node, Func<ITimerScheduler> timers, ILoggingAdapter log)
+internal sealed class PoolRecovery(PoolSettings settings, PoolSurroundings around, IActorRef pool, Func<ITimerScheduler> timers, ILoggingAdapter log)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
     /// <summary>The pool's own actor failed. Answered by <see cref="Recovered"/> or <see cref="RecoverFailed"/>.</summary>
-    public void Start() => Recovery.TakeAllAsync(around, settings.Options.Spec, settings.Had, node).PipeTo(pool,
+    public void Start() => Recovery.TakeAllAsync(around, settings.Options.Spec, settings.Had, log).PipeTo(pool,
         success: vms => new Recovered(vms),
         failure: e => new RecoverFailed(e));
 
@@ -25,7 +25,7 @@ internal sealed class PoolRecovery(PoolSettings settings, PoolSurroundings aroun
     }
 
     /// <summary>The actor of this VM failed. Answered by <see cref="Refound"/> or <see cref="LookFailed"/>.</summary>
-    public void LookFor(VmId id) => Recovery.TakeAsync(around, id, node).PipeTo(pool,
+    public void LookFor(VmId id) => Recovery.TakeAsync(around, id, log).PipeTo(pool,
         success: vms => new Refound(id, vms.GoOn.FirstOrDefault(), vms.Unended.FirstOrDefault()),
         failure: e => new LookFailed(id, e));
 

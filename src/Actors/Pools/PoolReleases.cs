@@ -16,8 +16,7 @@ internal sealed class PoolReleases(
     {
         if (!members.TryGetValue(release.Id, out var member))
         {
-            asker.Tell(quarantine.Refusal(release.Id)
-                ?? new VmRefused(release.Id, RefusalKind.NotFound, $"pool {pool} has no VM {release.Id}"));
+            asker.Tell(quarantine.Refusal(release.Id, $"pool {pool} has no VM {release.Id}"));
         }
         else if (LeaseRules.FaultOfRelease(release.Id, member.Lease, release.Token) is { } fault)
         {

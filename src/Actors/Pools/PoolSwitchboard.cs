@@ -24,5 +24,5 @@ internal sealed class PoolSwitchboard(PoolName pool, IReadOnlyDictionary<VmId, M
         announce.Gateway.Tell(new VmsAnnounced(pool), self);
     }
 
-    private VmRefused NoSuchVm(VmId id) => quarantine.Refusal(id) ?? new VmRefused(id, RefusalKind.NotFound, $"pool {pool} has no VM {id}");
+    private VmRefused NoSuchVm(VmId id) => quarantine.Refusal(id, $"pool {pool} has no VM {id}");
 }

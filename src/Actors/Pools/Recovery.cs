@@ -1,4 +1,4 @@
-using Akka.Actor;
+using Akka.Event;
 using VmCacheCluster.Actors.Node;
 using VmCacheCluster.Actors.Vms;
 using VmCacheCluster.Domain;
@@ -11,16 +11,16 @@ namespace VmCacheCluster.Actors.Pools;
 internal static class Recovery
 {
     /// <summary>The VM's record if it is somebody's; else it is ended.</summary>
-    /// <param name="node">Told of VMs that may be somebody's and cannot go on.</param>
-    public static Task<RecoveredVms> TakeAsync(PoolSurroundings around, VmId id, IActorRef node)
+    /// <param name="log">Told of VMs that may be somebody's and cannot go on.</param>
+    public static Task<RecoveredVms> TakeAsync(PoolSurroundings around, VmId id, ILoggingAdapter log)
         // Without a pool to go back to a warm VM is nobody's: its actor has failed, and might do so again and again.
-        => TakeAsync(around, f => f.Id == id, wanted: null, node);
+        => TakeAsync(around, f => f.Id == id, wanted: null, log);
 
     /// <summary>The records of a pool's VMs that go on; its other VMs are ended.</summary>
     /// <param name="had">Those that the pool had: one without a readable record does not say whose it is, and may be another pool's.</param>
-    /// <param name="node">Told of VMs that may be somebody's and cannot go on.</param>
-    public static Task<RecoveredVms> TakeAllAsync(PoolSurroundings around, VmSpec wanted, IReadOnlySet<VmId> had, IActorRef node)
-        => TakeAsync(around, f => f.Facts is { } facts ? facts.Spec.Pool == wanted.Pool : had.Contains(f.Id), wanted, node);
+    /// <param name="log">Told of VMs that may be somebody's and cannot go on.</param>
+    public static Task<RecoveredVms> TakeAllAsync(PoolSurroundings around, VmSpec wanted, IReadOnlySet<VmId> had, ILoggingAdapter log)
+        => TakeAsync(around, f => f.Facts is { } facts ? facts.Spec.Pool == wanted.Pool : had.Contains(f.Id), wanted, log);
 
     /// <returns>Null: it is ended.</returns>
     public static async Task<EndFoundVm?> EndAsync(IHypervisor hypervisor, FoundVm found, string reason, CancellationToken cancel)
@@ -37,16 +37,14 @@ internal static class Recovery
         }
     }
 
-    private static async Task<RecoveredVms> TakeAsync(PoolSurroundings around, Func<FoundVm, bool> mine, VmSpec? wanted, IActorRef node)
+    private static async Task<RecoveredVms> TakeAsync(PoolSurroundings around, Func<FoundVm, bool> mine, VmSpec? wanted, ILoggingAdapter log)
     {
         var hypervisor = around.Ports.Hypervisor;
         var found = (await hypervisor.FindAsync(CancellationToken.None).ConfigureAwait(false)).Where(mine)
             .Select(f => (Found: f, Verdict: AdoptionRules.Classify(f, wanted))).ToLookup(f => f.Verdict.What);
-        List<(FoundVm, string)> astray = [.. found[Adoption.Quarantine].Select(f => (f.Found, f.Verdict.Reason))];
         // Before anybody who waits for it is served anew.
-        foreach (var (vm, reason) in astray) around.Quarantine.Add(vm, reason);
+        around.Quarantine.Add(found[Adoption.Quarantine].Select(f => (f.Found, f.Verdict.Reason)), log);
         foreach (var (vm, _) in found[Adoption.Adopt].Concat(found[Adoption.Reap])) around.Quarantine.Remove(vm.Id);
-        if (astray.Count > 0) node.Tell(new VmsFoundAstray(astray), ActorRefs.NoSender);
         // Side by side: each may take its whole deadline, and the pool's callers wait for all.
         var ends = await Task.WhenAll(found[Adoption.Reap].Select(f => EndAsync(hypervisor, f.Found, f.Verdict.Reason, CancellationToken.None))).ConfigureAwait(false);
         return new RecoveredVms([.. found[Adoption.Adopt].Select(f => f.Found)], [.. ends.OfType<EndFoundVm>()]);

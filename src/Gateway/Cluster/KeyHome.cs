@@ -61,8 +61,8 @@ public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, 
         using var over = CancellationTokenSource.CreateLinkedTokenSource(aborted);
         if (context.Deadline != DateTime.MaxValue)
         {
-            var left = (context.Deadline - time.GetUtcNow().UtcDateTime) * 0.9;
-            over.CancelAfter(left > TimeSpan.Zero ? left < BaseVmAcquirer.MostWait ? left : BaseVmAcquirer.MostWait : TimeSpan.Zero);
+            var left = BaseVmAcquirer.Left(context.Deadline, time) * 0.9;
+            over.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
         }
 
         try

@@ -10,7 +10,6 @@ namespace VmCacheCluster.Gateway.Endpoints;
 public sealed class OwnedDirectories : IDisposable
 {
     private const int Tries = 10;
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     private readonly List<DirectoryLock> _held = [];
 
@@ -105,7 +104,7 @@ public sealed class OwnedDirectories : IDisposable
     {
         try
         {
-            if (directory.Length > 0) Directory.CreateDirectory(directory, OwnerOnly);
+            if (directory.Length > 0) Directory.CreateDirectory(directory, RunDirectories.OwnerOnly);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -18,7 +18,7 @@ public sealed class CordonMark(string directory)
                 return;
             }
 
-            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            Directory.CreateDirectory(directory, RunDirectories.OwnerOnly);
             File.WriteAllText(Path, "vmcache node uncordon\n");
         }
         catch (UnauthorizedAccessException e)

@@ -53,7 +53,7 @@ public sealed class PoolsFile(string directory)
         if (kept.Length > MostBytes) throw new IOException($"{Path} would have {kept.Length} bytes, of at most {MostBytes}");
         try
         {
-            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            Directory.CreateDirectory(directory, RunDirectories.OwnerOnly);
             await using (var file = new FileStream(next, FileMode.Create, FileAccess.Write, FileShare.None, 4096, FileOptions.Asynchronous))
             {
                 await file.WriteAsync(kept, cancel).ConfigureAwait(false);

@@ -19,10 +19,10 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, HostPoo
     /// <summary>The actors answer by the deadline themselves; this only covers that they are gone.</summary>
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(5);
 
-    /// <summary>The call and its answer have to travel, on a busy host too: a refusal comes before the caller stops to listen.</summary>
     /// <summary>The runtime's timers take no more than 49 days; a caller may name any deadline.</summary>
-    internal static readonly TimeSpan MostWait = TimeSpan.FromDays(1);
+    private static readonly TimeSpan MostWait = TimeSpan.FromDays(1);
 
+    /// <summary>The call and its answer have to travel, on a busy host too: a refusal comes before the caller stops to listen.</summary>
     private static readonly TimeSpan MostMargin = TimeSpan.FromSeconds(1);
 
     /// <summary>The doors of pools that have served. The gateway is the way to the others.</summary>
@@ -73,6 +73,13 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, HostPoo
         }
     }
 
+    /// <summary>What is left of a call's time, as far as a timer takes it; negative: it is over.</summary>
+    internal static TimeSpan Left(DateTime deadline, TimeProvider time)
+    {
+        var left = deadline - time.GetUtcNow().UtcDateTime;
+        return left < MostWait ? left : MostWait;
+    }
+
     private bool IsOver(DateTime deadline) => deadline != DateTime.MaxValue && deadline <= time.GetUtcNow().UtcDateTime;
 
     private TimeSpan WaitFor(PoolName pool, DateTime deadline)
@@ -82,8 +89,7 @@ public sealed class BaseVmAcquirer(IRequiredActor<GatewayActor> gateway, HostPoo
             return pools.Find(pool)?.BootTimeout ?? TimeSpan.FromSeconds(60);
         }
 
-        var left = deadline - time.GetUtcNow().UtcDateTime;
-        if (left > MostWait) left = MostWait;
+        var left = Left(deadline, time);
         var margin = left / 10 < MostMargin ? left / 10 : MostMargin;
         return left - margin > TimeSpan.Zero ? left - margin : TimeSpan.FromMilliseconds(1);
     }
