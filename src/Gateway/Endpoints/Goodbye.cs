@@ -1,30 +1,38 @@
+using System.Buffers;
 using System.Buffers.Binary;
+using System.IO.Pipelines;
 using System.Text;
 using Microsoft.AspNetCore.Connections;
 
 namespace VmCacheCluster.Gateway.Endpoints;
 
-/// <summary>Tells a client of HTTP/2 why its connection is closed: an empty SETTINGS, which must come first, and GOAWAY with the reason (RFC 9113, 6.8).</summary>
+/// <summary>
+/// Tells a client of HTTP/2 why its connection is closed: an empty SETTINGS, which must come first, and GOAWAY with the reason (RFC 9113, 6.8) as
+/// soon as the client has made a call. A client of .NET that hears GOAWAY before has no call to end with the reason, and tells an error of its own.
+/// </summary>
 internal static class Goodbye
 {
-    private const int FrameHeader = 9;
-    private const int GoAwayFixed = 8;
-    private const byte Settings = 4, GoAway = 7;
+    private const int Preface = 24, FrameHeader = 9, GoAwayFixed = 8;
+    private const byte Headers = 1, SettingsType = 4, GoAwayType = 7;
     private const uint EnhanceYourCalm = 0xb;
 
-    /// <summary>How long a client may take to hear it.</summary>
+    /// <summary>Of what a client says before its first call.</summary>
+    private const int MostHeard = 16 * 1024;
+
+    /// <summary>How long a client may take to make a call, and then to hear the answer.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     /// <summary>Ends when the client has hung up, or had its time: one that is still writing when its connection is closed would never read why.</summary>
     public static async Task SayAsync(ConnectionContext connection, string reason)
     {
-        using var limit = new CancellationTokenSource(Patience);
         try
         {
-            // .NET's client, told before its first words are out, has only an error of its own to tell.
+            // Some clients make no call before they have heard the server's settings.
+            await connection.Transport.Output.WriteAsync(Settings);
             var input = connection.Transport.Input;
-            input.AdvanceTo((await input.ReadAsync(limit.Token)).Buffer.End);
-            await connection.Transport.Output.WriteAsync(Frames(reason), limit.Token);
+            await HearCallAsync(input);
+            using var limit = new CancellationTokenSource(Patience);
+            await connection.Transport.Output.WriteAsync(GoAway(reason), limit.Token);
             while (await input.ReadAsync(limit.Token) is { IsCompleted: false } read) input.AdvanceTo(read.Buffer.End);
         }
         catch (Exception gone) when (gone is IOException or ConnectionAbortedException or InvalidOperationException or OperationCanceledException)
@@ -33,18 +41,51 @@ internal static class Goodbye
         }
     }
 
-    public static byte[] Frames(string reason)
+    public static byte[] Settings => [0, 0, 0, SettingsType, 0, 0, 0, 0, 0];
+
+    public static byte[] GoAway(string reason)
     {
         var text = Encoding.UTF8.GetBytes(reason);
-        var frames = new byte[2 * FrameHeader + GoAwayFixed + text.Length];
-        frames[3] = Settings;
-        var second = frames.AsSpan(FrameHeader);
+        var frame = new byte[FrameHeader + GoAwayFixed + text.Length];
         // A length has 24 bits, and the first 8 are zero for a text as short as this.
-        BinaryPrimitives.WriteUInt16BigEndian(second[1..], (ushort)(GoAwayFixed + text.Length));
-        second[3] = GoAway;
+        BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(1), (ushort)(GoAwayFixed + text.Length));
+        frame[3] = GoAwayType;
         // Of the last stream's number nothing is set: no call of the client was taken, and it may make each anew.
-        BinaryPrimitives.WriteUInt32BigEndian(second[(FrameHeader + 4)..], EnhanceYourCalm);
-        text.CopyTo(second[(FrameHeader + GoAwayFixed)..]);
-        return frames;
+        BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(FrameHeader + 4), EnhanceYourCalm);
+        text.CopyTo(frame.AsSpan(FrameHeader + GoAwayFixed));
+        return frame;
+    }
+
+    private static async Task HearCallAsync(PipeReader input)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        try
+        {
+            while (true)
+            {
+                var read = await input.ReadAsync(limit.Token);
+                var (heard, end) = (HasCall(read.Buffer) || read.Buffer.Length > MostHeard || read.IsCompleted, read.Buffer.End);
+                input.AdvanceTo(heard ? end : read.Buffer.Start, end);
+                if (heard) return;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // A client that makes no call is told all the same.
+        }
+    }
+
+    /// <param name="said">By the client, from its first byte on.</param>
+    public static bool HasCall(ReadOnlySequence<byte> said)
+    {
+        Span<byte> header = stackalloc byte[FrameHeader];
+        for (long at = Preface; at + FrameHeader <= said.Length;)
+        {
+            said.Slice(at, FrameHeader).CopyTo(header);
+            if (header[3] == Headers) return true;
+            at += FrameHeader + ((header[0] << 16) | BinaryPrimitives.ReadUInt16BigEndian(header[1..]));
+        }
+
+        return false;
     }
 }

@@ -67,6 +67,31 @@ public sealed class ConnectionGateSpecs : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Tells_why_as_the_answer_to_the_first_call()
+    {
+        await LocalAsync();
+        await LocalAsync();
+        await OpenAsync(2);
+        var third = await LocalAsync();
+
+        await third.SendAsync("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8.ToArray());
+        await third.SendAsync(Frame(4));
+        await third.SendAsync(Frame(8, 0, 0, 1, 0));
+        var settings = new byte[9];
+        await third.ReceiveAsync(settings);
+        Assert.Equal(4, settings[3]);
+        Assert.False(third.Poll(TimeSpan.FromMilliseconds(100), SelectMode.SelectRead), "it was told before it called");
+        await third.SendAsync(Frame(1, 0x82));
+
+        var refused = await ReadToEndAsync(third);
+
+        Assert.Equal(7, refused[3]);
+        Assert.Contains("2 connections open", Encoding.UTF8.GetString(refused), StringComparison.Ordinal);
+
+        static byte[] Frame(byte type, params byte[] payload) => [0, 0, (byte)payload.Length, type, 0, 0, 0, 0, (byte)(type == 1 ? 1 : 0), .. payload];
+    }
+
+    [Fact]
     public async Task Tells_a_client_of_the_library_that_there_are_too_many()
     {
         await LocalAsync();
