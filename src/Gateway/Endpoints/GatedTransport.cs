@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Endpoints.Http2;
 
 namespace VmCacheCluster.Gateway.Endpoints;
 
@@ -31,7 +32,12 @@ internal sealed class GatedTransport(SocketTransportFactory sockets, ConnectionG
         {
             while (await inner.AcceptAsync(cancel) is { } connection)
             {
-                if (gate.TryEnter()) return new GatedConnection(connection, gate);
+                if (gate.TryEnter())
+                {
+                    if (EndPoint is UnixDomainSocketEndPoint) connection.Transport = new RequestTransport(connection.Transport);
+                    return new GatedConnection(connection, gate);
+                }
+
                 // Over TCP there would be TLS to speak first.
                 if (EndPoint is not UnixDomainSocketEndPoint) await connection.DisposeAsync();
                 else if (_goodbyes.Wait(0, CancellationToken.None)) _ = SayGoodbyeAsync(connection);
