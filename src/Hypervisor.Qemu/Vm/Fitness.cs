@@ -11,7 +11,7 @@ internal sealed class Fitness(VmFacts facts, QemuProcess process, SupervisorMoni
     /// <summary>When a process ends its monitor breaks first: so long the process's end may take to follow.</summary>
     private static readonly TimeSpan ExitGrace = TimeSpan.FromSeconds(1);
 
-    private readonly string[] _needed = Needed(facts.Paths);
+    private readonly NeededPaths _needed = new(facts.Paths);
     private volatile bool _silent;
 
     /// <summary>It left the last question unanswered.</summary>
@@ -21,7 +21,7 @@ internal sealed class Fitness(VmFacts facts, QemuProcess process, SupervisorMoni
     public VmLiveness Probe()
     {
         var (alive, open, phase) = (process.IsAlive, monitor.IsOpen, run.Phase);
-        var missing = alive ? Missing() : null;
+        var missing = alive ? _needed.Missing() : null;
         var detail = !alive ? "its process is gone"
             : !open ? "its monitor is closed"
             : phase == VmCondition.Running ? "it is running"
@@ -40,7 +40,7 @@ internal sealed class Fitness(VmFacts facts, QemuProcess process, SupervisorMoni
             var status = await monitor.StatusAsync(cancel, limit).ConfigureAwait(false);
             _silent = false;
             if (status != "paused") return VmFitness.Unfit(new VmFailure(VmFailureKind.GuestStopped, $"QEMU says that the VM is '{status}', and not paused"));
-            return Missing() is { } missing ? VmFitness.Unfit(new VmFailure(VmFailureKind.Host, Gone(missing))) : VmFitness.Fit;
+            return _needed.Missing() is { } missing ? VmFitness.Unfit(new VmFailure(VmFailureKind.Host, Gone(missing))) : VmFitness.Fit;
         }
         catch (VmFailedException fault) when (fault.InnerException is QmpTimeoutException)
         {
@@ -54,16 +54,5 @@ internal sealed class Fitness(VmFacts facts, QemuProcess process, SupervisorMoni
         }
     }
 
-    private string? Missing()
-    {
-        foreach (var path in _needed)
-            if (!Path.Exists(path)) return path;
-        return null;
-    }
-
     private static string Gone(string path) => $"{path}, which its holder needs, is gone";
-
-    /// <summary>The directory is named when it is that.</summary>
-    private static string[] Needed(VmPaths paths) =>
-        [paths.ClientDirectory, paths.Qmp, .. Path.IsPathRooted(paths.Agent) ? [paths.Agent] : Array.Empty<string>(), paths.Console, paths.Share];
 }

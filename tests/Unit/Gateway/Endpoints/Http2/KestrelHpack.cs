@@ -21,7 +21,7 @@ internal static class KestrelHpack
     public static string StaticName(int index)
     {
         var field = Method("System.Net.Http.HPack.H2StaticTable", "Get").Invoke(null, [index - 1])!;
-        return System.Text.Encoding.ASCII.GetString((byte[])field.GetType().GetField("Name", Any)!.GetValue(field)!);
+        return System.Text.Encoding.ASCII.GetString((byte[])field.GetType().GetProperty("Name", Any)!.GetValue(field)!);
     }
 
     private const BindingFlags Any = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.Instance;
