@@ -31,7 +31,7 @@ public sealed class OldClientSpecs : IAsyncLifetime
         builder.Logging.ClearProviders();
         builder.Services.AddGatedConnections(new ConnectionLimits(100, 100));
         _app = builder.Build();
-        _app.Run(call => call.Response.WriteAsync(string.Join('\n', call.Request.Headers.Select(h => $"{h.Key.ToLowerInvariant()}={h.Value}").Append($"path={call.Request.Path}"))));
+        _app.Run(call => call.Response.WriteAsync(string.Join('\n', call.Request.Headers.Select(h => $"{h.Key.ToLowerInvariant()}={string.Join(',', h.Value.ToArray())}").Append($"path={call.Request.Path}"))));
         await _app.StartAsync();
     }
 
