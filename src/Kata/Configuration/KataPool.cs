@@ -88,6 +88,7 @@ public static class KataPool
             ExtraMonitor = config.ExtraMonitorSocket,
             HotPlugVfio = config.HotPlugVFIO,
             ColdPlugVfio = config.ColdPlugVFIO,
+            HotPlugOnRootBus = configuration.First?.HotplugVfioOnRootBus ?? false,
             RootPorts = (int)config.PCIeRootPort,
             SwitchPorts = (int)config.PCIeSwitchPort,
             NestedBridges = target == KataTarget.Kata41 && config.HypervisorMachineType == "q35" && config.FirmwarePath.Length > 0,
