@@ -29,7 +29,7 @@ public static class KataPool
             Kernel = config.KernelPath,
             Initrd = config.InitrdPath.Length > 0 ? config.InitrdPath : null,
             Image = config.InitrdPath.Length == 0 && config.ImagePath.Length > 0 ? config.ImagePath : null,
-            KernelParameters = KataKernelLine.Of(config, target == KataTarget.Kata113),
+            KernelParameters = KataKernelLine.Of(config, target == KataTarget.Kata113 ? configuration.First ?? new KataFirst() : null),
             EntropySource = config.EntropySource,
             RootPorts = 0,
             Agent = configuration.First is not { } parts ? AgentProtocol.Ttrpc : parts.ProxyType == KataProxyTypes.BuiltIn ? AgentProtocol.Yamux : AgentProtocol.Grpc,
