@@ -25,13 +25,16 @@ public static class GrpcVmFormat
     /// <summary>As Kata counts: a bridge's bus has 32 slots, and two are not for devices.</summary>
     private const uint BridgeSlots = 30;
 
-    public static GrpcVM Write(VmFacts vm)
+    /// <param name="vm">The VM.</param>
+    /// <param name="target">The clients of its pool.</param>
+    public static GrpcVM Write(VmFacts vm, KataTarget target = KataTarget.Union)
     {
         var spec = vm.Spec;
         // What differs from VM to VM beside its paths is rendered each time.
         var hypervisor = spec.Kata is { } shape && (shape.Transport == AgentTransport.Vsock || shape.Share == SharedFileSystem.VirtioFs)
-            ? StateOf(spec, vm.Id.Value, vm.Paths.Qmp, vm.Paths.Agent, vm.FileServerPid).ToJson()
-            : GrpcVmTemplate.Of(spec, (id, qmp, agent) => StateOf(spec, id, qmp, agent)).Fill(vm.Id.Value, vm.Paths.Qmp, vm.Paths.Agent);
+            ? KataPayload.Write(StateOf(spec, vm.Id.Value, vm.Paths.Qmp, vm.Paths.Agent, vm.FileServerPid), target)
+            : GrpcVmTemplate.Of(spec, target, (id, qmp, agent) => KataPayload.Write(StateOf(spec, id, qmp, agent), target))
+                .Fill(vm.Id.Value, vm.Paths.Qmp, vm.Paths.Agent);
         var (proxyPid, proxyUrl) = ProxyOf(vm);
         return new GrpcVM
         {
@@ -79,8 +82,10 @@ public static class GrpcVmFormat
             // VMs of our own layout have no PCI bridge, only root ports, which Kata keeps no list of.
             Bridges = spec.Kata is { } shape ? [.. Enumerable.Range(0, KataBridges.Count(shape)).Select(i => BridgeOf(shape, i))] : [],
             VirtiofsDaemonPid = fileServer,
-            PCIeRootPort = spec.Kata is { First: false, RootPorts: > 0 and var roots } ? (uint)roots : null,
-            PCIeSwitchPort = spec.Kata is { First: false, SwitchPorts: > 0 and var ports } ? (uint)ports : null,
+            VirtiofsdPid = fileServer,
+            HotplugVFIOOnRootBus = spec.Kata?.HotPlugOnRootBus ?? false,
+            PCIeRootPort = (uint)(spec.Kata?.RootPorts ?? 0),
+            PCIeSwitchPort = (uint)(spec.Kata?.SwitchPorts ?? 0),
         },
         NvdimmCount = spec is { Image: not null, Kata.Image: ImageDevice.Nvdimm } ? 1 : 0,
         QemuSMP = new KataSmp
@@ -95,7 +100,18 @@ public static class GrpcVmFormat
         AgentURL = VsockAddress.ContextId(agent) is null ? UnixScheme + agent : agent,
     };
 
-    private static KataBridge BridgeOf(KataShape shape, int i) => shape.NestedBridges
-        ? new() { ID = $"pci-bridge-{i}", Type = "pci", Addr = 0, MaxCapacity = BridgeSlots, ParentID = $"rp-pci-bridge-{i}", ParentAddr = KataBridges.FirstAddress + i }
-        : new() { ID = $"pci-bridge-{i}", Type = "pci", Addr = KataBridges.FirstAddress + i, MaxCapacity = BridgeSlots };
+    private static KataBridge BridgeOf(KataShape shape, int i)
+    {
+        var slot = KataBridges.FirstAddress + i;
+        return new()
+        {
+            ID = $"pci-bridge-{i}",
+            Type = "pci",
+            Address = new(StringComparer.Ordinal),
+            MaxCapacity = BridgeSlots,
+            Addr = shape.NestedBridges ? 0 : slot,
+            ParentID = shape.NestedBridges ? $"rp-pci-bridge-{i}" : "",
+            ParentAddr = shape.NestedBridges ? slot : 0,
+        };
+    }
 }

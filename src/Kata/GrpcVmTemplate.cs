@@ -15,7 +15,8 @@ internal sealed class GrpcVmTemplate
     private const string Id = "\"<id>\"", Path = "\"<path>\"", Agent = "\"unix://<agent>\"";
     private static readonly string[] Places = [Id, Path, Agent];
 
-    private static readonly ConcurrentDictionary<(int Cpus, int MaxCpus, KataShape? Shape), GrpcVmTemplate> Known = new();
+    private static readonly ConcurrentDictionary<(int Cpus, int MaxCpus, KataShape? Shape, KataTarget Target), GrpcVmTemplate> Known
+        = new();
 
     private readonly (byte[] Text, string Next)[] _parts;
 
@@ -34,10 +35,12 @@ internal sealed class GrpcVmTemplate
         _parts = [.. parts];
     }
 
-    /// <param name="render">The state of such a VM with the given id, monitor and agent.</param>
-    public static GrpcVmTemplate Of(VmSpec spec, Func<string, string, string, KataHypervisorState> render)
+    /// <param name="spec">The VMs.</param>
+    /// <param name="target">The clients that it is for.</param>
+    /// <param name="render">The JSON of such a VM with the given id, monitor and agent.</param>
+    public static GrpcVmTemplate Of(VmSpec spec, KataTarget target, Func<string, string, string, byte[]> render)
     {
-        var key = (spec.Cpus, spec.MaxCpus, spec.Kata);
+        var key = (spec.Cpus, spec.MaxCpus, spec.Kata, target);
         return Known.TryGetValue(key, out var known) ? known : Known.GetOrAdd(key, _ => Render(render));
     }
 
@@ -69,10 +72,10 @@ internal sealed class GrpcVmTemplate
         return quoted;
     }
 
-    private static GrpcVmTemplate Render(Func<string, string, string, KataHypervisorState> render)
+    private static GrpcVmTemplate Render(Func<string, string, string, byte[]> render)
     {
         // Go escapes "<" and ">": what is searched for is put in unescaped afterwards.
-        var state = Encoding.UTF8.GetString(render("<id>", "<path>", "<agent>").ToJson());
+        var state = Encoding.UTF8.GetString(render("<id>", "<path>", "<agent>"));
         return new GrpcVmTemplate(state
             .Replace(@"""\u003cid\u003e""", Id, StringComparison.Ordinal)
             .Replace(@"""\u003cpath\u003e""", Path, StringComparison.Ordinal)

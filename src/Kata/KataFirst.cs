@@ -3,6 +3,9 @@ namespace VmCacheCluster.Kata;
 /// <summary>What a configuration of Kata 1.x has beside what later ones have too.</summary>
 public sealed record KataFirst
 {
+    /// <summary>Whose it is.</summary>
+    public KataFirstClient Client { get; init; } = KataFirstClient.Shim;
+
     /// <summary>"kata" or "hyperstart".</summary>
     public string AgentType { get; init; } = "kata";
 

@@ -70,18 +70,30 @@ public sealed record KataQemuState
 
     public string ColdPlugVFIO { get; init => field = value ?? ""; } = "";
 
-    /// <summary>4.x alone; absent means 0.</summary>
+    /// <summary>Not of 1.6 to 1.10, nor of 3.2 to 3.5; absent means 0.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public uint? PCIeRootPort { get; init; }
 
-    /// <summary>4.x alone; absent means 0.</summary>
+    /// <summary>Since 3.6; absent means 0.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public uint? PCIeSwitchPort { get; init; }
+
+    /// <summary>Until 3.1; absent means false.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? HotplugVFIOOnRootBus { get; init; }
+
+    /// <summary>What 1.9 to 2.3 call <see cref="VirtiofsDaemonPid"/>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? VirtiofsdPid { get; init; }
 }
 
 /// <summary>A PCI bridge as Kata counts it.</summary>
 public sealed record KataBridge
 {
+    /// <summary>What 1.6 to 1.8 call <see cref="Devices"/>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public SortedDictionary<string, string>? Address { get; init; }
+
     /// <summary>Address to device id. Never null when sent: the client writes into it.</summary>
     public SortedDictionary<string, string>? Devices { get; init; } = new(StringComparer.Ordinal);
 

@@ -10,8 +10,9 @@ public static class KataKernelLine
         new("net.ifnames", "0"), new("pci", "lastbus=0"),
     ];
 
-    /// <param name="first">As of Kata 1.x.</param>
-    public static string Of(KataHypervisorConfig config, bool first = false) => Text(
+    /// <param name="config">What the VM is.</param>
+    /// <param name="first">What Kata 1.x has beside; null: it is of a later generation.</param>
+    public static string Of(KataHypervisorConfig config, KataFirst? first = null) => Text(
     [
         .. Platform,
         .. config.IOMMU ? [new("intel_iommu", "on"), new KataParam("iommu", "pt")] : Array.Empty<KataParam>(),
@@ -22,7 +23,7 @@ public static class KataKernelLine
         .. config.ImagePath.Length > 0 ? Systemd(config.Debug) : [],
         new("panic", "1"),
         .. config.ConfidentialGuest ? Array.Empty<KataParam>() : [new KataParam("nr_cpus", $"{config.DefaultMaxVCPUs}")],
-        first ? new("agent.use_vsock", "false") : new("selinux", config.DisableGuestSeLinux ? "0" : "1"),
+        first is null ? new("selinux", config.DisableGuestSeLinux ? "0" : "1") : new("agent.use_vsock", first.UseVsock ? "true" : "false"),
         .. config.KernelParams ?? [],
     ]);
 

@@ -17,6 +17,10 @@ public static class KernelLine
         return found;
     }
 
+    /// <summary>As Kata did until 3.2: split at every white space; quotes mean nothing.</summary>
+    public static IReadOnlyList<KataParam> Fields(string line)
+        => [.. line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Select(Parameter)];
+
     private static KataParam Parameter(string text)
     {
         var equals = text.IndexOf('=');

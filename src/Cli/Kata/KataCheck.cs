@@ -7,7 +7,11 @@ using VmCacheCluster.Kata.Wire;
 namespace VmCacheCluster.Cli.Kata;
 
 /// <summary>A generation of clients, and what keeps it from taking a VM.</summary>
-internal sealed record KataClient(string Version, IReadOnlyList<KataDifference> Differences);
+/// <param name="Faults">Why it does not start with the file at all.</param>
+internal sealed record KataClient(KataGeneration Generation, IReadOnlyList<KataDifference> Differences, IReadOnlyList<KataFault> Faults)
+{
+    internal bool Takes => Differences.Count == 0 && Faults.Count == 0;
+}
 
 /// <summary>A field as a client has it, and whether it must be equal.</summary>
 internal sealed record KataField(string Name, string Value, bool Compared);
@@ -21,12 +25,18 @@ internal sealed record KataMaking(bool Made, bool Cloned, string Why);
 /// <summary>What Kata's clients say to a server's Config; pure.</summary>
 internal static class KataCheck
 {
-    private static readonly (string Version, KataTarget Target)[] Generations = [("3.5", KataTarget.Kata35), ("4.1", KataTarget.Kata41)];
-    private static readonly (string Version, KataTarget Target)[] First = [("1.13", KataTarget.Kata113)];
+    /// <param name="own">What a generation makes of the file.</param>
+    /// <param name="served">What a server sends.</param>
+    /// <param name="first">Of Kata 1.x.</param>
+    internal static IReadOnlyList<KataClient> Clients(Func<KataGeneration, KataConfigurationResult> own, GrpcVMConfig served, bool first) =>
+        [.. (first ? KataGeneration.Firsts : KataGeneration.Later).Select(g => Client(g, own(g), served))];
 
-    /// <param name="served">What a server sends; null: what it would send for this configuration.</param>
-    internal static IReadOnlyList<KataClient> Clients(KataVmConfig own, GrpcVMConfig? served, bool first) =>
-        [.. (first ? First : Generations).Select(g => new KataClient(g.Version, KataComparison.Between(served ?? own.ToGrpc(TargetOf(first)), own, g.Target)))];
+    /// <summary>Somebody takes VMs: of Kata 1.x one client at most, since the two never agree, of later ones all of them.</summary>
+    internal static bool Agree(IReadOnlyList<KataClient> clients, bool first)
+        => first ? clients.Any(c => c.Takes) : clients.All(c => c.Takes);
+
+    /// <summary>What a server with this file sends.</summary>
+    internal static GrpcVMConfig Served(KataVmConfig own, bool first) => own.ToGrpc(TargetOf(first));
 
     /// <summary>Whether such VMs can be cloned, or booted at least.</summary>
     internal static KataMaking Making(KataVmConfig own, AgentTransport transport, IKataHost host, bool first)
@@ -46,6 +56,11 @@ internal static class KataCheck
                select new KataField($"{part}.{field.Name}", field.Value.GetRawText(), KataComparison.Compares(field.Name, KataTarget.Kata35)),
         ];
     }
+
+    private static KataClient Client(KataGeneration generation, KataConfigurationResult read, GrpcVMConfig served)
+        => read.Configuration is { } configuration
+            ? new KataClient(generation, KataComparison.Between(served, configuration.Vm, generation.Target), [])
+            : new KataClient(generation, [], read.Faults);
 
     private static KataTarget TargetOf(bool first) => first ? KataTarget.Kata113 : KataTarget.Union;
 }

@@ -12,7 +12,11 @@ internal static class KataText
         var text = new StringBuilder();
         foreach (var client in clients)
         {
-            text.Append($"Kata {client.Version}: ").Append(client.Differences.Count == 0 ? "takes the VM\n" : "boots a VM of its own, because of\n");
+            var (generation, known) = (client.Generation, $"({client.Generation.Known}: {client.Generation.Of})");
+            text.Append($"Kata {generation.Version}: ").Append(
+                client.Faults.Count > 0 ? $"refuses the file {known}: {Table.OneLine(Refused(client))}\n"
+                : client.Takes ? $"takes the VM {known}\n" : $"boots a VM of its own {known}, because of\n");
+            if (client.Takes && generation.Limit.Length > 0) text.Append($"  {generation.Limit}\n");
             foreach (var difference in client.Differences)
                 text.Append($"  {difference.Field}: {Served(difference.Served)} is served, {Table.OneLine(difference.Wanted)} is wanted\n");
         }
@@ -27,13 +31,24 @@ internal static class KataText
         return text.Append('\n').Append(table).ToString();
     }
 
-    internal static KataCheckView View(string file, KataConfiguration configuration, IReadOnlyList<KataClient> clients, KataMaking making, IReadOnlyList<KataField> fields) => new(
-        making.Made && clients.All(c => c.Differences.Count == 0), file, null, configuration.Warnings,
-        [.. clients.Select(c => new KataClientView(c.Version, c.Differences.Count == 0, [.. c.Differences.Select(d => new KataDifferenceView(d.Field, d.Served, d.Wanted))]))],
+    /// <param name="agree">Clients take a server's VMs, and it has some.</param>
+    internal static KataCheckView View(
+        string file, KataConfiguration configuration, IReadOnlyList<KataClient> clients, KataMaking making, IReadOnlyList<KataField> fields,
+        bool agree) => new(
+        agree, file, null, configuration.Warnings,
+        [.. clients.Select(View)],
         [.. fields.Select(f => new KataFieldView(f.Name, f.Value, f.Compared))], new KataMakingView(making.Made, making.Cloned, making.Why));
 
     internal static KataCheckView View(string file, IReadOnlyList<KataFault> faults) => new(
         false, file, [.. faults.Select(f => new KataFaultView(f.File, f.Key, f.Value, f.Text, f.Remedy))], null, null, null, null);
+
+    private static KataClientView View(KataClient client) => new(
+        client.Generation.Version, client.Takes, client.Generation.Known, client.Generation.Of,
+        client.Takes && client.Generation.Limit.Length > 0 ? client.Generation.Limit : null,
+        client.Faults.Count > 0 ? Refused(client) : null,
+        [.. client.Differences.Select(d => new KataDifferenceView(d.Field, d.Served, d.Wanted))]);
+
+    private static string Refused(KataClient client) => string.Join("; ", client.Faults);
 
     private static string Served(string json) => json.Length == 0 ? "nothing" : Table.OneLine(json);
 }

@@ -107,7 +107,12 @@ internal sealed record KataMakingView(bool Made, bool Cloned, string Why);
 
 internal sealed record KataFaultView(string File, string Key, string Value, string Text, string Remedy);
 
-internal sealed record KataClientView(string Version, bool Takes, IReadOnlyList<KataDifferenceView> Differences);
+/// <param name="Known">"run" or "read".</param>
+/// <param name="Of">What was run or read.</param>
+/// <param name="Limit">What it cannot do with a VM that it takes; null: nothing is known.</param>
+/// <param name="Refuses">Why it does not start with the file; null: it does.</param>
+internal sealed record KataClientView(
+    string Version, bool Takes, string Known, string Of, string? Limit, string? Refuses, IReadOnlyList<KataDifferenceView> Differences);
 
 /// <param name="Served">JSON; empty: nothing.</param>
 /// <param name="Wanted">JSON.</param>

@@ -2,6 +2,7 @@ using System.CommandLine;
 using VmCacheCluster.Cli.Kata;
 using VmCacheCluster.Cli.Output;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Kata;
 using VmCacheCluster.Kata.Configuration;
 using VmCacheCluster.Kata.Wire;
 
@@ -39,17 +40,21 @@ internal static class KataVerb
     private static async Task<int> CheckAsync(Globals globals, ParseResult parse, string file, bool vsock, bool first, bool live, CancellationToken cancel)
     {
         var host = new LinuxKataHost();
-        var read = new KataConfigurationReader(host, vsock, first).Read(Path.GetFullPath(file));
+        var read = ReadAs(null);
         if (read.Configuration is not { } configuration) return Faulty(globals, parse, file, read.Faults);
-        var served = live ? await ServedAsync(globals, parse, cancel).ConfigureAwait(false) : null;
-        var clients = KataCheck.Clients(configuration.Vm, served, first);
+        var served = live ? await ServedAsync(globals, parse, cancel).ConfigureAwait(false) : KataCheck.Served(configuration.Vm, first);
+        var clients = KataCheck.Clients(generation => first ? ReadAs(generation.First) : read, served, first);
+        var transport = (first ? configuration.Vm.First!.UseVsock : vsock) ? AgentTransport.Vsock : AgentTransport.VirtioSerial;
+        var making = KataCheck.Making(configuration.Vm, transport, host, first);
+        var agree = making.Made && KataCheck.Agree(clients, first);
         var fields = KataCheck.Fields(configuration.Vm, first);
-        if (first) vsock = configuration.Vm.First!.UseVsock;
-        var making = KataCheck.Making(configuration.Vm, vsock ? AgentTransport.Vsock : AgentTransport.VirtioSerial, host, first);
         globals.Host.Out.Write(globals.Format(parse) == OutputFormat.Json
-            ? Json.Text(KataText.View(file, configuration, clients, making, fields), Json.Views.KataCheckView) + "\n"
+            ? Json.Text(KataText.View(file, configuration, clients, making, fields, agree), Json.Views.KataCheckView) + "\n"
             : KataText.Of(configuration, clients, making, fields));
-        return making.Made && clients.All(c => c.Differences.Count == 0) ? ExitCode.Ok : ExitCode.Failed;
+        return agree ? ExitCode.Ok : ExitCode.Failed;
+
+        KataConfigurationResult ReadAs(KataFirstClient? client)
+            => new KataConfigurationReader(host, vsock, first, client).Read(Path.GetFullPath(file));
     }
 
     private static async Task<GrpcVMConfig> ServedAsync(Globals globals, ParseResult parse, CancellationToken cancel)

@@ -119,6 +119,9 @@ public sealed record KataShape
     /// <summary>no-port, root-port or switch-port.</summary>
     public string ColdPlugVfio { get; init; } = "no-port";
 
+    /// <summary>Of Kata 1.x: VFIO devices are plugged into the root bus, or one of its ports.</summary>
+    public bool HotPlugOnRootBus { get; init; }
+
     /// <summary>Ports for VFIO devices; rp0, and so on.</summary>
     public int RootPorts { get; init; }
 

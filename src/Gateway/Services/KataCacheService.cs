@@ -28,8 +28,9 @@ public sealed class KataCacheService(
     public override async Task<GrpcVM> GetBaseVM(Empty request, ServerCallContext context)
     {
         var aborted = context.GetHttpContext().RequestAborted;
-        var granted = await acquirer.AcquireAsync(pools.Of(context).Name, HandOutPath.Kata, context.Deadline, aborted);
-        return GrpcVmFormat.Write(granted.Facts);
+        var pool = pools.Of(context).Name;
+        var granted = await acquirer.AcquireAsync(pool, HandOutPath.Kata, context.Deadline, aborted);
+        return GrpcVmFormat.Write(granted.Facts, configs.TargetOf(pool));
     }
 
     public override async Task<GrpcStatus> Status(Empty request, ServerCallContext context)

@@ -23,6 +23,9 @@ public sealed class KataConfigs(NodeOptions options, HostPools pools)
         return _configs[pool];
     }
 
+    /// <summary>Whose the pool's clients are.</summary>
+    public KataTarget TargetOf(PoolName pool) => pools.Kata.TryGetValue(pool, out var served) ? served.Target : KataTarget.Union;
+
     private GrpcVMConfig Make(PoolOptions pool)
         => pools.Kata.TryGetValue(pool.Name, out var served) ? served.Vm.ToGrpc(served.Target) : PoolVmConfig.Of(pool, options.ClientDirectory).ToGrpc();
 }

@@ -113,7 +113,8 @@ internal static class KataCommandLine
     private static IEnumerable<string> Ports(KataShape shape)
     {
         if (shape.Machine is not (KataMachine.Q35 or KataMachine.Virt)) yield break;
-        if (shape.HotPlugVfio == "root-port" || shape.ColdPlugVfio == "root-port")
+        // Kata 1.x makes them wherever they are asked for.
+        if (shape.First || shape.HotPlugVfio == "root-port" || shape.ColdPlugVfio == "root-port")
         {
             for (var i = 0; i < shape.RootPorts; i++)
             {

@@ -9,7 +9,8 @@ namespace VmCacheCluster.Kata.Configuration;
 /// <param name="host">The host it is for.</param>
 /// <param name="agentOverVsock">False: guests' agents are reached over virtio-serial, and /dev/vhost-vsock is not needed.</param>
 /// <param name="first">It is a configuration of Kata 1.x, where the file says itself how agents are reached.</param>
-public sealed class KataConfigurationReader(IKataHost host, bool agentOverVsock = true, bool first = false)
+/// <param name="client">Which client of Kata 1.x reads it; null: the one that the file is for.</param>
+public sealed class KataConfigurationReader(IKataHost host, bool agentOverVsock = true, bool first = false, KataFirstClient? client = null)
 {
     private const string Qemu = "qemu";
 
@@ -54,16 +55,17 @@ public sealed class KataConfigurationReader(IKataHost host, bool agentOverVsock 
         if (Hypervisor(hypervisors, file, factory, faults) is not { } name) return null;
 
         var section = new TomlSection(Table(hypervisors, name), $"hypervisor.{name}", file, mistyped);
-        var parts = first ? FirstTables.Read(file, section, agents, agent, mistyped, faults) : null;
+        var parts = first ? FirstTables.Read(file, section, agents, agent, client, host.HasVhostVsock, mistyped, faults) : null;
         var config = new QemuTable(section, host, parts?.UseVsock ?? agentOverVsock, faults, first).Read();
-        // Who multiplexes itself keeps its connection.
-        var agentConfig = Agent(agent, parts is null ? agentTable is not null : parts.ProxyType == KataProxyTypes.BuiltIn);
+        var agentConfig = parts is null ? Agent(agent, agentTable is not null) : FirstTables.Agent(parts, agent);
         applied.AddRange(section.UnknownOf(OfOthers).Concat(agent.UnknownOf(None)).Where(f => f.File != file.Path).Select(NotApplied));
-        config = config with { KernelParams = KernelParams(config, agentConfig) };
+        var forAgent = parts is null ? KernelParams(agentConfig) : FirstTables.KernelParams(parts, agentConfig);
+        config = config with { KernelParams = KernelParams(config, forAgent) };
         var made = Factory(factory);
         RuntimeChecks.After(runtime, section, factory, config, made, host, faults);
         var vm = new KataVmConfig { AgentConfig = agentConfig, HypervisorConfig = config, First = parts };
-        return new KataConfiguration(vm, made, [.. section.UnknownOf(OfOthers).Concat(agent.UnknownOf(None)).Select(Ignored), .. RuntimeChecks.Warnings(config, host)]);
+        var ignored = section.UnknownOf(OfOthers).Concat(agent.UnknownOf(None)).Select(Ignored);
+        return new KataConfiguration(vm, made, [.. ignored, .. NoVsock(section, parts), .. RuntimeChecks.Warnings(config, host)]);
     }
 
     private KataFault? Add(TomlFile file, string path)
@@ -113,7 +115,7 @@ public sealed class KataConfigurationReader(IKataHost host, bool agentOverVsock 
         factory.Text("template_path", "/run/vc/vm/template"));
 
     /// <summary>What the image and the agent need comes first, so that the user's own have the last word.</summary>
-    private static IReadOnlyList<KataParam> KernelParams(KataHypervisorConfig config, KataAgentConfig agent)
+    private static IReadOnlyList<KataParam> KernelParams(KataHypervisorConfig config, IEnumerable<KataParam> agent)
     {
         List<KataParam> all = [];
         if (config.ImagePath.Length > 0)
@@ -124,19 +126,27 @@ public sealed class KataConfigurationReader(IKataHost host, bool agentOverVsock 
         }
 
         if (config.BlockDeviceDriver == "virtio-scsi") all.Add(new("scsi_mod.scan", "none"));
-        if (agent.Debug) all.Add(new("agent.log", "debug"));
-        if (agent.Trace) all.Add(new("agent.trace", "true"));
+        return [.. all, .. agent, .. config.KernelParams ?? []];
+    }
+
+    private static IEnumerable<KataParam> KernelParams(KataAgentConfig agent)
+    {
+        if (agent.Debug) yield return new("agent.log", "debug");
+        if (agent.Trace) yield return new("agent.trace", "true");
         if (agent.EnableDebugConsole)
         {
-            all.Add(new("agent.debug_console", ""));
-            all.Add(new("agent.debug_console_vport", "1026"));
+            yield return new("agent.debug_console", "");
+            yield return new("agent.debug_console_vport", "1026");
         }
 
         // Of Kata 4 alone; what an older client does not know it is not sent.
-        if (agent.CdhApiTimeout > 0) all.Add(KataWire.CdhApiTimeout(agent));
-        if (agent.LaunchProcessTimeout > 0) all.Add(KataWire.LaunchProcessTimeout(agent));
-        return [.. all, .. config.KernelParams ?? []];
+        if (agent.CdhApiTimeout > 0) yield return KataWire.CdhApiTimeout(agent);
+        if (agent.LaunchProcessTimeout > 0) yield return KataWire.LaunchProcessTimeout(agent);
     }
+
+    private static string[] NoVsock(TomlSection hypervisor, KataFirst? parts) =>
+        parts is { UseVsock: false } && hypervisor.Flag("use_vsock")
+            ? ["use_vsock is set and this host has no /dev/vhost-vsock: agents are reached over virtio-serial, as Kata 1.x does then"] : [];
 
     private static string Ignored(KataFault unknown) => $"{unknown.Key} is no key of Kata's: it is ignored, as Kata ignores it";
 

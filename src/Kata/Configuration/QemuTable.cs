@@ -10,6 +10,7 @@ internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOve
     private static readonly string[] BlockDrivers = ["virtio-scsi", "virtio-blk", "virtio-mmio", "nvdimm", "virtio-blk-ccw"];
     private static readonly string[] BlockAio = ["io_uring", "native", "threads"];
     private static readonly string[] SharedFileSystems = ["virtio-9p", "virtio-fs", "virtio-fs-nydus", "none"];
+    private static readonly string[] FirstSharedFileSystems = ["virtio-9p", "virtio-fs"];
     private static readonly string[] ExtraMonitors = ["hmp", "qmp", "qmp-pretty"];
 
     public KataHypervisorConfig Read()
@@ -26,7 +27,8 @@ internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOve
             FirmwareVolumePath = Existing("firmware_volume"),
             BlockDeviceDriver = OneOf("block_device_driver", BlockDrivers, "Invalid hypervisor block storage driver {0} specified (supported drivers: {1})"),
             BlockDeviceAIO = OneOf("block_device_aio", BlockAio, "Invalid hypervisor block storage I/O mechanism  {0} specified (supported AIO: {1})"),
-            SharedFS = OneOf("shared_fs", SharedFileSystems, "Invalid hypervisor shared file system {0} specified (supported file systems: {1})", first ? "virtio-9p" : "virtio-fs"),
+            SharedFS = OneOf("shared_fs", first ? FirstSharedFileSystems : SharedFileSystems,
+                "Invalid hypervisor shared file system {0} specified (supported file systems: {1})", first ? "virtio-9p" : "virtio-fs"),
             VirtioFSDaemon = table.Text("virtio_fs_daemon"),
             ExtraMonitorSocket = table.Text("extra_monitor_socket"),
             RootfsType = table.Text("rootfs_type", "ext4"),
@@ -36,7 +38,7 @@ internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOve
             EntropySource = table.Text("entropy_source", "/dev/urandom"),
             VirtioFSCache = table.Text("virtio_fs_cache", first ? "none" : "never"),
             FileBackedMemRootDir = table.Text("file_mem_backend"),
-            VhostUserStorePath = table.Text("vhost_user_store_path", first ? "/var/run/kata-containers/vhost-user" : "/var/run/kata-containers/vhost-user/"),
+            VhostUserStorePath = table.Text("vhost_user_store_path", "/var/run/kata-containers/vhost-user/"),
             VhostUserDeviceReconnect = table.Number("vhost_user_reconnect_timeout_sec"),
             GuestMemoryDumpPath = table.Text("guest_memory_dump_path"),
             GuestHookPath = table.Text("guest_hook_path"),
@@ -51,7 +53,7 @@ internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOve
             SnpIdBlock = table.Text("snp_id_block"),
             SnpIdAuth = table.Text("snp_id_auth"),
             KernelVerityParams = table.Text("kernel_verity_params"),
-            KernelParams = KernelLine.Split(table.Text("kernel_params")),
+            KernelParams = first ? KernelLine.Fields(table.Text("kernel_params")) : KernelLine.Split(table.Text("kernel_params")),
             RxRateLimiterMaxRate = table.Long("rx_rate_limiter_max_rate"),
             TxRateLimiterMaxRate = table.Long("tx_rate_limiter_max_rate"),
             MemOffset = table.Long("memory_offset"),
@@ -60,7 +62,7 @@ internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOve
             PCIeRootPort = Math.Min(table.Number("pcie_root_port"), MostPorts),
             PCIeSwitchPort = Math.Min(table.Number("pcie_switch_port"), MostPorts),
             DefaultMaxVCPUs = MaxVcpus(table.Number("default_maxvcpus")),
-            MemorySize = table.Number("default_memory") is >= LeastMemory and var memory ? memory : DefaultMemory,
+            MemorySize = table.Number("default_memory") is var memory && memory >= (first ? 1 : LeastMemory) ? memory : DefaultMemory,
             DefaultMaxMemorySize = table.Long("default_maxmemory") is > 0 and var most && most <= (ulong)host.MemoryMiB ? most : (ulong)host.MemoryMiB,
             DefaultBridges = table.Number("default_bridges") is > 0 and var bridges ? Math.Min(bridges, MostBridges) : 1,
             Msize9p = table.Number("msize_9p") is > 0 and var size ? size : 8192,

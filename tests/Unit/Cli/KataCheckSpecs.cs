@@ -5,6 +5,8 @@ namespace VmCacheCluster.Tests.Unit.Cli;
 
 public sealed class KataCheckSpecs : IDisposable
 {
+    private const string NoAgent = "a stock client does not reach the agent of a VM that it took: see docs/kata.md\n";
+
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("vmk");
 
     private string File => Path.Combine(_directory.FullName, "configuration.toml");
@@ -17,7 +19,10 @@ public sealed class KataCheckSpecs : IDisposable
         var run = await CheckAsync("");
 
         Assert.Equal((0, ""), (run.Exit, run.Error));
-        Assert.StartsWith("Kata 3.5: takes the VM\nKata 4.1: takes the VM\nVMs can be cloned from a template (enable_template = true, or refill = auto)\n\nFIELD", run.Out, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Kata 3.5: takes the VM (run: the client of 3.5.0)\n  with Kubernetes it boots its own; elsewhere " + NoAgent
+            + "Kata 4.1: takes the VM (read: the source of 4.1.0)\n  " + NoAgent
+            + "VMs can be cloned from a template (enable_template = true, or refill = auto)\n\nFIELD", run.Out, StringComparison.Ordinal);
         Assert.Matches(@"HypervisorConfig\.SharedFS +""none"" +yes", run.Out);
         Assert.Matches("HypervisorConfig\\.MemorySize +2048 +no", run.Out);
     }
@@ -29,7 +34,8 @@ public sealed class KataCheckSpecs : IDisposable
 
         Assert.Equal(ExitCode.Failed, run.Exit);
         Assert.StartsWith(
-            "Kata 3.5: boots a VM of its own, because of\n  HypervisorConfig.VhostUserDeviceReconnect: 7 is served, 0 is wanted\nKata 4.1: takes the VM\n",
+            "Kata 3.5: boots a VM of its own (run: the client of 3.5.0), because of\n"
+            + "  HypervisorConfig.VhostUserDeviceReconnect: 7 is served, 0 is wanted\nKata 4.1: takes the VM (read: the source of 4.1.0)\n",
             run.Out, StringComparison.Ordinal);
     }
 
@@ -68,24 +74,56 @@ public sealed class KataCheckSpecs : IDisposable
     }
 
     [Fact]
-    public async Task Checks_a_configuration_of_the_first_generation_too()
+    public async Task Says_of_each_client_whether_it_was_run_or_read()
     {
-        System.IO.File.WriteAllText(File, $"""
-            [hypervisor.qemu]
-            path = "{_directory.FullName}/qemu"
-            kernel = "{_directory.FullName}/kernel"
-            initrd = "{_directory.FullName}/initrd"
-            [agent.kata]
-            [proxy.kata]
-            path = "/usr/libexec/kata-proxy"
-            """);
-        foreach (var name in new[] { "qemu", "kernel", "initrd" }) System.IO.File.WriteAllText(Path.Combine(_directory.FullName, name), "x");
+        CheckFile("shared_fs = \"none\"");
 
-        var run = await CliRun.Of("kata", "check", File, "--kata-version", "1.13");
+        var run = await CliRun.Of("kata", "check", File, "--agent-transport", "virtio-serial", "-o", "json");
+
+        Assert.Equal(
+            [("3.5", true, "run", "the client of 3.5.0"), ("4.1", true, "read", "the source of 4.1.0")],
+            run.Json.GetProperty("clients").EnumerateArray().Select(c => (
+                c.GetProperty("version").GetString(), c.GetProperty("takes").GetBoolean(), c.GetProperty("known").GetString(),
+                c.GetProperty("of").GetString())));
+    }
+
+    /// <summary>Kata 1.13 has two clients, which make different things of one file.</summary>
+    [Fact]
+    public async Task Checks_both_clients_of_the_first_generation()
+    {
+        var run = await FirstAsync("[agent.kata]\nenable_debug = true\n[proxy.kata]\npath = \"/usr/libexec/kata-proxy\"\n");
 
         Assert.Equal((0, ""), (run.Exit, run.Error));
-        Assert.StartsWith("Kata 1.13: takes the VM\nVMs can be cloned", run.Out, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Kata 1.13, kata-runtime: takes the VM (run: runtime, proxy and agent of 1.13.0)\n"
+            + "Kata 1.13, containerd-shim-kata-v2: boots a VM of its own (read: the source of 1.13.0), because of\n"
+            + "  ProxyType: \"kataProxy\" is served, \"kataBuiltInProxy\" is wanted\n"
+            + "  AgentConfig.LongLiveConn: false is served, true is wanted\n"
+            + "  AgentConfig.Debug: true is served, false is wanted\n", run.Out, StringComparison.Ordinal);
         Assert.Matches("HypervisorConfig\\.HypervisorMachineType +\"pc\" +yes", run.Out);
+    }
+
+    [Fact]
+    public async Task Checks_a_configuration_for_containerds_shim()
+    {
+        var run = await FirstAsync("[agent.kata]\nenable_debug = true\nkernel_modules = [\"e1000e\"]\n");
+
+        Assert.Equal((0, ""), (run.Exit, run.Error));
+        Assert.StartsWith("Kata 1.13, kata-runtime: boots a VM of its own (run: ", run.Out, StringComparison.Ordinal);
+        Assert.Contains(
+            "\nKata 1.13, containerd-shim-kata-v2: takes the VM (read: the source of 1.13.0)\n", run.Out, StringComparison.Ordinal);
+        Assert.Matches("AgentConfig\\.KernelModules +null +yes", run.Out);
+    }
+
+    [Fact]
+    public async Task Says_which_client_of_the_first_generation_refuses_the_file()
+    {
+        var run = await FirstAsync("[agent.noop]\n");
+
+        Assert.Equal((0, ""), (run.Exit, run.Error));
+        Assert.StartsWith(
+            "Kata 1.13, kata-runtime: refuses the file (run: runtime, proxy and agent of 1.13.0): noop agent type is not supported",
+            run.Out, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -99,15 +137,25 @@ public sealed class KataCheckSpecs : IDisposable
 
     private Task<CliRun> CheckAsync(string more)
     {
+        CheckFile("shared_fs = \"none\"\n" + more);
+        return CliRun.Of("kata", "check", File, "--agent-transport", "virtio-serial");
+    }
+
+    private Task<CliRun> FirstAsync(string more)
+    {
+        CheckFile(more);
+        return CliRun.Of("kata", "check", File, "--kata-version", "1.13");
+    }
+
+    private void CheckFile(string more)
+    {
         foreach (var name in new[] { "qemu", "kernel", "initrd" }) System.IO.File.WriteAllText(Path.Combine(_directory.FullName, name), "x");
         System.IO.File.WriteAllText(File, $"""
             [hypervisor.qemu]
             path = "{_directory.FullName}/qemu"
             kernel = "{_directory.FullName}/kernel"
             initrd = "{_directory.FullName}/initrd"
-            shared_fs = "none"
             {more}
             """);
-        return CliRun.Of("kata", "check", File, "--agent-transport", "virtio-serial");
     }
 }

@@ -57,6 +57,19 @@ public sealed class KataComparisonSpecs
         Assert.Empty(KataComparison.Between(Config(Toml).ToGrpc(), named, KataTarget.Kata41));
     }
 
+    /// <summary>Kata 1.x sets its proxy's path and log level to nothing before it compares; not so who the proxy is.</summary>
+    [Fact]
+    public void Compares_who_multiplexes_and_not_how()
+    {
+        var served = First("[proxy.kata]\npath = \"/opt/kata/a\"\n").ToGrpc(KataTarget.Kata113);
+
+        var debugged = First("[proxy.kata]\npath = \"/opt/kata/b\"\nenable_debug = true\n");
+        Assert.Empty(KataComparison.Between(served, debugged, KataTarget.Kata113));
+        Assert.Equal(
+            ["ProxyType", "AgentConfig.LongLiveConn"],
+            KataComparison.Between(served, First("[agent.kata]\n"), KataTarget.Kata113).Select(d => d.Field));
+    }
+
     [Fact]
     public void Takes_no_set_policy_for_equal()
     {
@@ -76,6 +89,12 @@ public sealed class KataComparisonSpecs
         var served = new GrpcVMConfig { Data = ByteString.CopyFrom(Vectors.Read("schema/superset-example-data.json")), AgentConfig = ByteString.CopyFrom(Vectors.Read("schema/superset-example-agent.json")) };
 
         Assert.All(KataComparison.Between(served, Config(Toml), KataTarget.Kata35), d => Assert.NotEqual("", d.Served));
+    }
+
+    private static KataVmConfig First(string more)
+    {
+        var host = VectorHost.With(Toml.Replace("shared_fs = \"none\"", "", StringComparison.Ordinal) + more);
+        return new KataConfigurationReader(host, first: true).Read(VectorHost.File).Configuration!.Vm;
     }
 
     private static KataVmConfig Config(string toml) => new KataConfigurationReader(VectorHost.With(toml)).Read(VectorHost.File).Configuration!.Vm;

@@ -1,0 +1,31 @@
+using VmCacheCluster.Kata;
+
+namespace VmCacheCluster.Cli.Kata;
+
+/// <summary>A generation of clients, and how it is known what they do.</summary>
+/// <param name="Version">As it is printed.</param>
+/// <param name="Target">What they compare.</param>
+/// <param name="First">Which client of Kata 1.x; null: of a later generation.</param>
+/// <param name="Known">"run" or "read".</param>
+/// <param name="Of">What was run or read.</param>
+/// <param name="Limit">What a client that takes a VM cannot do with it; empty: nothing is known.</param>
+internal sealed record KataGeneration(string Version, KataTarget Target, KataFirstClient? First, string Known, string Of, string Limit)
+{
+    private const string Run = "run", Read = "read";
+
+    /// <summary>Whoever serves the cache: they forget the agent's address on the way.</summary>
+    private const string NoAgent = "a stock client does not reach the agent of a VM that it took: see docs/kata.md";
+
+    internal static IReadOnlyList<KataGeneration> Later { get; } =
+    [
+        // It compares the pod's name, which no server knows.
+        new("3.5", KataTarget.Kata35, null, Run, "the client of 3.5.0", $"with Kubernetes it boots its own; elsewhere {NoAgent}"),
+        new("4.1", KataTarget.Kata41, null, Read, "the source of 4.1.0", NoAgent),
+    ];
+
+    internal static IReadOnlyList<KataGeneration> Firsts { get; } =
+    [
+        new("1.13, kata-runtime", KataTarget.Kata113, KataFirstClient.Runtime, Run, "runtime, proxy and agent of 1.13.0", ""),
+        new("1.13, containerd-shim-kata-v2", KataTarget.Kata113, KataFirstClient.Shim, Read, "the source of 1.13.0", ""),
+    ];
+}
