@@ -6,6 +6,7 @@ return args switch
     ["get-base-vm", ..] => await GetBaseVmBenchmark.RunAsync(dist, Number(args, 1, 5)),
     ["get-base-vm-server", var directory] => await GetBaseVmServer.RunAsync(dist, directory),
     ["config", ..] => await ConfigBenchmark.RunAsync(dist, Number(args, 1, 8)),
+    ["authority", ..] => await AuthorityBenchmark.RunAsync(Number(args, 1, 8)),
     ["acquire", ..] => await AcquireBenchmark.RunAsync(dist, Number(args, 1, 10)),
     ["acquire-v1", ..] => await AcquireV1Benchmark.RunAsync(dist, Number(args, 1, 15)),
     ["adopt", ..] => await AdoptBenchmark.RunAsync(dist, Number(args, 1, 5)),
@@ -35,6 +36,7 @@ static int Usage()
         usage, from the repository's root after ./build.sh --test:
           dotnet run -c Release --project benchmarks/Rig -- get-base-vm [ROUNDS]   warm GetBaseVM against a constant answer (fake QEMU)
           dotnet run -c Release --project benchmarks/Rig -- config [ROUNDS]        Kata's Config against a constant answer; reading a configuration.toml
+          dotnet run -c Release --project benchmarks/Rig -- authority [ROUNDS]     what the sockets' reading of requests costs, against Kestrel's own
           dotnet run -c Release --project benchmarks/Rig -- acquire [PAIRS]        acquire until the agent answers against bare cont + call (real QEMU)
           dotnet run -c Release --project benchmarks/Rig -- acquire-v1 [PAIRS]     a lease's preparation against bare cont + prepare (real QEMU)
           dotnet run -c Release --project benchmarks/Rig -- adopt [ROUNDS]         a daemon taken over by another (50 fake VMs, 10 real ones)
