@@ -8,10 +8,16 @@ namespace VmCacheCluster.Agent;
 /// <summary>An agent of Kata 1.x: gRPC, through yamux where nobody else multiplexes, such as kata-proxy.</summary>
 public sealed class GrpcAgentChannel : IAgentChannel
 {
+    /// <summary>An agent that runs ends its side of a stream in some milliseconds.</summary>
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(1);
+
     private readonly YamuxSession? _session;
     private readonly Stream? _connection;
     private readonly GrpcChannel _channel;
     private readonly TaskCompletionSource _closed = new();
+
+    /// <summary>The last call was answered: the agent takes a farewell.</summary>
+    private volatile bool _answers;
 
     private GrpcAgentChannel(YamuxSession? session, Stream? connection)
     {
@@ -58,7 +64,11 @@ public sealed class GrpcAgentChannel : IAgentChannel
         try
         {
             DateTime? deadline = timeout is { } limit ? DateTime.UtcNow + limit : null;
-            return await _channel.CreateCallInvoker().AsyncUnaryCall(call, null, new CallOptions(deadline: deadline, cancellationToken: cancel), request).ConfigureAwait(false);
+            _answers = false;
+            var options = new CallOptions(deadline: deadline, cancellationToken: cancel);
+            var answer = await _channel.CreateCallInvoker().AsyncUnaryCall(call, null, options, request).ConfigureAwait(false);
+            _answers = true;
+            return answer;
         }
         catch (RpcException) when (cancel.IsCancellationRequested)
         {
@@ -75,6 +85,7 @@ public sealed class GrpcAgentChannel : IAgentChannel
         }
         catch (RpcException fault)
         {
+            _answers = true;
             throw new TtrpcStatusException((TtrpcStatusCode)fault.StatusCode, fault.Status.Detail);
         }
     }
@@ -83,6 +94,8 @@ public sealed class GrpcAgentChannel : IAgentChannel
     {
         _channel.Dispose();
         _closed.TrySetResult();
+        // Before the VM is paused and another client comes.
+        if (_session is not null && _answers) await _session.SettleAsync(Farewell).ConfigureAwait(false);
         if (_session is not null) await _session.DisposeAsync().ConfigureAwait(false);
         if (_connection is not null) await _connection.DisposeAsync().ConfigureAwait(false);
     }

@@ -32,8 +32,10 @@ public sealed partial class KvmProof(QemuHypervisorOptions options, ThrowAwayVms
     /// <inheritdoc/>
     public async Task<AcceleratorVerdict> ProveAsync(VmSpec spec, CancellationToken cancel)
     {
-        if (!File.Exists(Device)) return Tcg($"{Device} is missing: the CPU has no virtualization, or the kernel module kvm is not loaded");
-        if (Native.Access(Device, ReadWrite) != 0) return Tcg($"{Device} may not be used by the daemon's user: add it to the group kvm");
+        if (!File.Exists(Device))
+            return NotTried($"{Device} is missing: the CPU has no virtualization, or the kernel module kvm is not loaded");
+        if (Native.Access(Device, ReadWrite) != 0)
+            return NotTried($"{Device} may not be used by the daemon's user: add it to the group kvm");
         var key = Key(spec);
         var reasons = new List<string>();
         foreach (var model in spec.CpuModel.Length > 0 ? [spec.CpuModel] : new[] { "host", "max" })
@@ -50,7 +52,7 @@ public sealed partial class KvmProof(QemuHypervisorOptions options, ThrowAwayVms
             reasons.Add(failure.Message.ReplaceLineEndings(" | "));
             // What is missing on the host or in the configuration says nothing about KVM, and may be there tomorrow.
             if (failure.Kind is VmFailureKind.Configuration or VmFailureKind.Host or VmFailureKind.Cancelled)
-                return Tcg("KVM could not be tried: " + failure);
+                return NotTried("KVM could not be tried: " + failure);
         }
         var refusal = Tcg($"{Device} is there, but KVM did not run the guest: {string.Join("; ", reasons.Distinct())}");
         _file.Remember(key, refusal);
@@ -142,6 +144,8 @@ public sealed partial class KvmProof(QemuHypervisorOptions options, ThrowAwayVms
     }
 
     private static AcceleratorVerdict Tcg(string reason) => new(Accelerator.Tcg, reason);
+
+    private static AcceleratorVerdict NotTried(string reason) => Tcg(reason) with { Settled = false };
 
     [GeneratedRegex(@"\[ *\d+\.\d{6}\]|Linux version ")]
     private static partial Regex KernelMessage();

@@ -40,6 +40,7 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
             state = OpenState(facts);
             monitor = await SupervisorMonitor.ConnectAsync(facts.Paths.Supervisor, options.CommandDeadline, cancel).ConfigureAwait(false);
             companions = Companions.Adopt(facts.Paths);
+            GiveClientPid(found, facts);
             return await QemuVm.ReopenAsync(facts, found.Size, options, process, monitor, Records(found, facts, state), companions, cancel).ConfigureAwait(false);
         }
         catch (Exception cause)
@@ -51,6 +52,20 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
             process.Dispose();
             if (failure is null) throw;
             throw new VmFailedException(failure, cause);
+        }
+    }
+
+    /// <summary>Of a VM that a daemon made which wrote none, and that nobody was given yet.</summary>
+    private static void GiveClientPid(FoundVm found, VmFacts facts)
+    {
+        if (facts.Spec.Kata is null || found.Mark is not { HandedOut: false }) return;
+        try
+        {
+            ClientPidFile.Write(facts.Paths, facts.Process.Pid);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // Its client misses a file; the VM is as good as it was.
         }
     }
 

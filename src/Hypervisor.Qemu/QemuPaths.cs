@@ -63,6 +63,9 @@ public static class QemuPaths
 
     internal static string PidFile(VmPaths paths) => Path.Combine(paths.Directory, "pid");
 
+    /// <summary>The client's copy of it, of a VM of Kata's shape.</summary>
+    internal static string ClientPidFile(VmPaths paths) => Path.Combine(paths.ClientDirectory, "pid");
+
     /// <summary>The host's end of an agent's channel, of a VM of Kata's shape: a proxy may be before it.</summary>
     internal static string AgentPort(VmPaths paths) => Path.Combine(paths.ClientDirectory, "kata.sock");
 

@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+using VmCacheCluster.Agent;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Kata;
 using VmCacheCluster.Kata.Configuration;
@@ -70,6 +72,116 @@ public sealed class FirstGenerationSpecs : HouseSpecs
         Assert.Contains(status.Pools[0].Events, e => e.What.Contains("kata-proxy was killed by signal 9", StringComparison.Ordinal));
     }
 
+    /// <summary>kata-proxy pings its guest, which reads nothing while it is paused. Where the channel is full it ends at a connection.</summary>
+    [Fact]
+    public async Task Keeps_the_channel_of_a_paused_vm_quiet_so_that_its_proxy_lives()
+    {
+        await using var agent = await FirstAgent.StartAsync(Agent);
+        var daemon = Start(Toml($"[proxy.kata]\npath = \"{Proxy()}\""));
+        var id = (await daemon.WarmAsync()).Pools[0].Vms.Single().Id;
+        var proxy = ProxyOf(id);
+        await Eventually.Async(() => Processes.State(proxy) == 'T' || LogOf(id).Length > 0, "kata-proxy rests, or has filled the channel");
+        using var kata = new KataSocket(Socket);
+
+        var taken = await kata.GetBaseVmAsync();
+
+        Assert.Equal(proxy, taken.ProxyPid);
+        Assert.NotEqual('T', Processes.State(proxy));
+        var vm = await daemon.Client.GetAsync(id, Limit);
+        await using var channel = await GrpcAgentChannel.DirectAsync(vm.Agent, default);
+        var asking = new AgentClient(channel).CheckAsync(default, Limit);
+        await HandedOut.ResumeAsync(vm);
+        Assert.True(await asking);
+        Assert.Equal((true, ""), (Processes.IsAlive(proxy), LogOf(id)));
+        await daemon.Client.ReleaseAsync(id, Limit);
+        await Eventually.Async(() => !Processes.IsAlive(proxy), "the proxy is gone");
+    }
+
+    /// <summary>A guest that boots for long has not opened its port, and reads nothing either.</summary>
+    [Fact]
+    public async Task Lets_a_proxy_speak_when_the_guest_has_opened_its_port()
+    {
+        await using var agent = await FirstAgent.StartAsync(Agent);
+        var daemon = Start(Toml($"[proxy.kata]\npath = \"{Proxy()}\"", "boot-delay=4s"));
+
+        static bool Tells(PoolStatus pool) => pool.Events.Any(e => e.What.Contains("kata-proxy", StringComparison.Ordinal));
+        var pool = (await daemon.UntilAsync(s => s.Pools[0] is { Warm: 1 } || Tells(s.Pools[0]), "it is warm, or its proxy is gone")).Pools[0];
+
+        Assert.DoesNotContain(pool.Events, e => e.What.Contains("kata-proxy", StringComparison.Ordinal));
+        Assert.Equal("", LogOf(pool.Vms.Single().Id));
+    }
+
+    [Fact]
+    public async Task Takes_over_a_vm_with_its_proxy_at_rest_and_wakes_it_for_its_holder()
+    {
+        await using var agent = await FirstAgent.StartAsync(Agent);
+        var toml = Toml($"[proxy.kata]\npath = \"{Proxy()}\"");
+        var first = Start(toml);
+        var id = (await first.WarmAsync()).Pools[0].Vms.Single().Id;
+        var proxy = ProxyOf(id);
+        await first.TerminateAsync();
+        // As a daemon left it that knew no rest, and wrote no pid for clients.
+        Processes.Signal(proxy, Processes.Sigcont);
+        var pid = $"{House.RunDirectory}/client/{id}/pid";
+        File.Delete(pid);
+        var daemon = Start(toml);
+        await daemon.WarmAsync();
+        await Eventually.Async(() => Processes.State(proxy) == 'T', "it rests again");
+        using var kata = new KataSocket(Socket);
+
+        Assert.Equal(proxy, (await kata.GetBaseVmAsync()).ProxyPid);
+
+        Assert.NotEqual('T', Processes.State(proxy));
+        Assert.Equal($"{(await daemon.Client.GetAsync(id, Limit)).Pid}\n", await File.ReadAllTextAsync(pid));
+        Assert.Equal(["console.sock", "kata.sock", "pid", "proxy.sock", "qmp.sock", "shared"], Names(Path.GetDirectoryName(pid)!));
+        await daemon.Client.ReleaseAsync(id, Limit);
+    }
+
+    /// <summary>Without a proxy the client multiplexes itself: what it reads first must be the answer to what it sent first.</summary>
+    [Fact]
+    public async Task Hands_out_a_channel_on_which_nothing_stale_comes_first()
+    {
+        await using var agent = await FirstAgent.StartAsync(Agent);
+        var daemon = Start(Toml(""));
+        await daemon.WarmAsync();
+        using var kata = new KataSocket(Socket);
+        var vm = await daemon.Client.GetAsync((await kata.GetBaseVmAsync()).Id, Limit);
+        using var limit = new CancellationTokenSource(Limit);
+
+        await using var channel = new NetworkStream(await KataSocket.ConnectAsync(vm.Agent, limit.Token), ownsSocket: true);
+        await channel.WriteAsync(Convert.FromHexString("00020001000000000000002a"), limit.Token);
+        await HandedOut.ResumeAsync(vm);
+        var first = new byte[12];
+        await channel.ReadExactlyAsync(first, limit.Token);
+
+        Assert.Equal("00020002000000000000002A", Convert.ToHexString(first));
+        // And the daemon's own session left the agent nothing to say.
+        Assert.All(agent.Cut, open => Assert.Equal(0, open));
+        await daemon.Client.ReleaseAsync(vm.Id, Limit);
+    }
+
+    [Fact]
+    public async Task Leaves_qemu_s_pid_where_kata_s_client_looks_and_believes_nothing_there()
+    {
+        await using var agent = await FirstAgent.StartAsync(Agent);
+        var first = Start(Toml(""));
+        await first.WarmAsync();
+        using var kata = new KataSocket(Socket);
+        var vm = await first.Client.GetAsync((await kata.GetBaseVmAsync()).Id, Limit);
+        var file = $"{House.RunDirectory}/client/{vm.Id}/pid";
+        Assert.Equal($"{vm.Pid}\n", await File.ReadAllTextAsync(file));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+
+        await File.WriteAllTextAsync(file, "1\n");
+        await first.TerminateAsync();
+        var daemon = Start(Toml(""));
+        await daemon.WarmAsync();
+
+        Assert.Equal(vm.Pid, (await daemon.Client.GetAsync(vm.Id, Limit)).Pid);
+        await daemon.Client.ReleaseAsync(vm.Id, Limit);
+        await Eventually.Async(() => !Processes.IsAlive(vm.Pid), "QEMU is gone");
+    }
+
     [Theory]
     [InlineData("echo no /dev/log; exit 3", "kata-proxy did not start", "exited with status 3: no /dev/log")]
     [InlineData("exec sleep 600", "kata-proxy did not start", "did not listen on")]
@@ -123,10 +235,17 @@ public sealed class FirstGenerationSpecs : HouseSpecs
         return read.Configuration!.Vm;
     }
 
-    private string Toml(string proxy) => $"""
+    private static IEnumerable<string> Names(string directory) =>
+        Directory.EnumerateFileSystemEntries(directory).Select(p => Path.GetFileName(p)!).Order();
+
+    private int ProxyOf(string id) => Processes.Naming($"{House.RunDirectory}/client/{id}/proxy.sock").Single();
+
+    private string LogOf(string id) => File.ReadAllText($"{House.RunDirectory}/vm/{id}/kata-proxy.log");
+
+    private string Toml(string proxy, params string[] directives) => $"""
         [hypervisor.qemu]
         path = "{Dist.FakeQemu}"
-        kernel = "{House.Kernel("kernel", $"agent=forward:{Agent}")}"
+        kernel = "{House.Kernel("kernel", [$"agent=forward:{Agent}", .. directives])}"
         initrd = "{House.Initrd}"
         default_maxvcpus = 2
         default_memory = 256

@@ -34,6 +34,11 @@ public sealed class KataClientSpecs : HouseSpecs
         var seen = await daemon.Client.GetAsync(vm.Received.Id.Value, Limit);
         Assert.Equal((VmState.Leased, vm.Agent), (seen.State, seen.Agent));
         Assert.Equal(Path.Combine(vm.Received.ClientDirectory, "shared"), seen.Share);
+        // What docs/kata.md says that is there.
+        Assert.Equal(
+            ["console.sock", "kata.sock", "pid", "qmp.sock", "shared"],
+            Directory.EnumerateFileSystemEntries(vm.Received.ClientDirectory).Select(p => Path.GetFileName(p)!).Order());
+        Assert.Equal($"{seen.Pid}\n", await File.ReadAllTextAsync(Path.Combine(vm.Received.ClientDirectory, "pid")));
         await daemon.Client.ReleaseAsync(vm.Received.Id.Value, Limit);
     }
 

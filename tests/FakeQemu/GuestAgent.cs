@@ -69,8 +69,7 @@ internal sealed class GuestAgent
                 await Sockets.SwallowAsync(client);
                 break;
             case var other when other.StartsWith("forward:", StringComparison.Ordinal):
-                await _machine.UpAsync(CancellationToken.None);
-                await Forwarding.RunAsync(client, other["forward:".Length..]);
+                await Forwarding.RunAsync(client, other["forward:".Length..], _machine.UpAsync);
                 break;
             default:
                 await _server.ServeAsync(client, CancellationToken.None);

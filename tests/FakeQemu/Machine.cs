@@ -72,6 +72,9 @@ internal sealed class Machine(CommandLine line, Directives directives)
 
     public bool Migrated { get; private set; }
 
+    /// <summary>Its agent has opened its port.</summary>
+    public bool HasBooted => _booted.Task.IsCompleted;
+
     /// <summary>Completes once the guest has booted and the vCPUs run.</summary>
     public async Task UpAsync(CancellationToken cancel)
     {

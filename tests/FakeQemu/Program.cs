@@ -2,7 +2,7 @@ using VmCacheCluster.Tests.FakeQemu;
 
 try
 {
-    if (args is ["--kata-proxy", ..]) return await Forwarding.ProxyAsync(args);
+    if (args is ["--kata-proxy", ..]) return await KataProxy.RunAsync(args);
     var line = CommandLine.Parse(args);
     if (line.ShowVersion)
     {

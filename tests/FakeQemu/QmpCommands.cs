@@ -130,9 +130,9 @@ internal sealed class QmpCommands
         if (place.Taken) w.WriteString("qom-path", $"/machine/unattached/device[{place.Socket}]");
     }
 
-    private static void WriteChardev(Utf8JsonWriter w, Chardev chardev)
+    private void WriteChardev(Utf8JsonWriter w, Chardev chardev)
     {
-        w.WriteBoolean("frontend-open", true);
+        w.WriteBoolean("frontend-open", chardev != _line.Agent || _machine.HasBooted);
         w.WriteString("filename", chardev.Path is { } path ? $"disconnected:unix:{path},server=on" : chardev.Kind);
         w.WriteString("label", chardev.Id);
     }

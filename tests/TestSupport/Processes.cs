@@ -28,6 +28,20 @@ public static class Processes
         }
     }
 
+    /// <summary>As /proc has it, such as S, or T of one that is suspended; X: it is gone.</summary>
+    public static char State(long pid)
+    {
+        try
+        {
+            var stat = File.ReadAllText($"/proc/{pid}/stat");
+            return stat[stat.LastIndexOf(')') + 2];
+        }
+        catch (IOException)
+        {
+            return 'X';
+        }
+    }
+
     /// <summary>SIGKILL; returns when it is dead, for a signal that is only on its way has not killed yet.</summary>
     public static async Task KillAsync(long pid)
     {

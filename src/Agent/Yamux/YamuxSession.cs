@@ -19,8 +19,10 @@ public sealed class YamuxSession : IAsyncDisposable
     private readonly Channel<YamuxStream> _accepted = Channel.CreateBounded<YamuxStream>(64);
     private readonly Task _reading;
     private readonly UnaskedFrames _unasked = new();
+    private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private uint _next;
     private int _answers;
+    private volatile bool _settling;
     private YamuxException? _ended;
 
     /// <param name="connection">Any connection; the session's from then on.</param>
@@ -36,6 +38,21 @@ public sealed class YamuxSession : IAsyncDisposable
 
     /// <summary>Frames of streams that are not there: what an earlier session on the same channel left.</summary>
     public long Ignored { get; private set; }
+
+    /// <summary>Streams that neither side, or only one, had ended when the session ended.</summary>
+    public int Cut { get; private set; }
+
+    /// <summary>
+    /// Waits until both sides have ended every stream. A channel that does not tell when its peer changes, such as virtio-serial, carries
+    /// what the peer has still to say of a stream to whoever comes next.
+    /// </summary>
+    /// <param name="limit">How long; what is open then stays so.</param>
+    public async Task SettleAsync(TimeSpan limit)
+    {
+        _settling = true;
+        if (_streams.IsEmpty) return;
+        await Task.WhenAny(_settled.Task, _reading, Task.Delay(limit)).ConfigureAwait(false);
+    }
 
     /// <exception cref="YamuxException">The session has ended.</exception>
     public async Task<Stream> OpenAsync(CancellationToken cancel)
@@ -76,7 +93,11 @@ public sealed class YamuxSession : IAsyncDisposable
         await _connection.DisposeAsync().ConfigureAwait(false);
     }
 
-    internal void Forget(uint id) => _streams.TryRemove(id, out _);
+    internal void Forget(uint id)
+    {
+        _streams.TryRemove(id, out _);
+        if (_settling && _streams.IsEmpty) _settled.TrySetResult();
+    }
 
     internal async ValueTask SendAsync(YamuxHeader header, ReadOnlyMemory<byte> data, CancellationToken cancel)
     {
@@ -214,6 +235,7 @@ public sealed class YamuxSession : IAsyncDisposable
         if (Interlocked.CompareExchange(ref _ended, why, null) is not null) return;
         _life.Cancel();
         _accepted.Writer.TryComplete();
+        Cut = _streams.Count;
         foreach (var stream in _streams.Values) stream.Break(why);
         _streams.Clear();
     }

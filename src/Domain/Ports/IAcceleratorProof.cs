@@ -15,4 +15,8 @@ public interface IAcceleratorProof
 
 /// <param name="Accelerator">What to use.</param>
 /// <param name="Reason">Why, for a person: "KVM ran the guest in 0.8 s", "/dev/kvm is missing", ...</param>
-public sealed record AcceleratorVerdict(Accelerator Accelerator, string Reason);
+public sealed record AcceleratorVerdict(Accelerator Accelerator, string Reason)
+{
+    /// <summary>False: KVM was not tried, for a cause that may go by itself. It is to be proved again.</summary>
+    public bool Settled { get; init; } = true;
+}

@@ -29,7 +29,11 @@ public enum Served { Unknown = 0, Warm = 1, OnDemand = 2 }
 /// <param name="Expires">When its lease ends; null: it has none that ends by itself.</param>
 /// <param name="GuestCpu">CPU time that the guest had used when this was written (<see cref="Ports.IVm.ReadGuestCpu"/>); zero: not known.</param>
 public sealed record VmMark(
-    VmOwnership Ownership, HandOutPath Path, Served Served, HostTime Since, HostTime? Expires = null, TimeSpan GuestCpu = default);
+    VmOwnership Ownership, HandOutPath Path, Served Served, HostTime Since, HostTime? Expires = null, TimeSpan GuestCpu = default)
+{
+    /// <summary>Somebody has it, or is about to have it: he may resume it at any time.</summary>
+    public bool HandedOut => Ownership is VmOwnership.Reserved or VmOwnership.Preparing or VmOwnership.Unconfirmed or VmOwnership.Confirmed;
+}
 
 /// <summary>A time that survives a restart of the daemon and means nothing after a restart of the host.</summary>
 /// <param name="BootId">/proc/sys/kernel/random/boot_id.</param>

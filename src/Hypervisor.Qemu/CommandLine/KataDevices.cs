@@ -6,6 +6,9 @@ namespace VmCacheCluster.Hypervisor.Qemu.CommandLine;
 /// <summary>Kata's virtio devices, on the bus that the machine has.</summary>
 internal sealed class KataDevices(KataShape shape, VmPaths paths)
 {
+    /// <summary>Kata's name of the host's end of the agent's port.</summary>
+    public const string AgentChardev = "charch0";
+
     /// <summary>What virtio devices are called after: a microvm has no PCI.</summary>
     public string Bus => shape.Machine == KataMachine.Microvm ? "device" : "pci";
 
@@ -73,8 +76,8 @@ internal sealed class KataDevices(KataShape shape, VmPaths paths)
         ? ["-device", $"vhost-vsock-{Bus}{Modern},id=vsock-{ContextId},guest-cid={ContextId}"]
         :
         [
-            "-device", "virtserialport,chardev=charch0,id=channel0,name=agent.channel.0",
-            "-chardev", $"socket,id=charch0,path={QemuCommandLine.Escape(QemuPaths.AgentPort(paths))},server=on,wait=off",
+            "-device", $"virtserialport,chardev={AgentChardev},id=channel0,name=agent.channel.0",
+            "-chardev", $"socket,id={AgentChardev},path={QemuCommandLine.Escape(QemuPaths.AgentPort(paths))},server=on,wait=off",
         ];
 
     private string ContextId => (VsockAddress.ContextId(paths.Agent)

@@ -79,8 +79,18 @@ internal sealed class Companion : IDisposable
     /// <summary>What it wrote last.</summary>
     public static string Log(VmPaths paths, string name) => Path.Combine(paths.Directory, name + ".log");
 
+    /// <summary>It does nothing until <see cref="Continue"/>, whatever becomes of the daemon.</summary>
+    public void Suspend() => _process.Suspend();
+
+    public void Continue() => _process.Continue();
+
     /// <summary>SIGTERM, then SIGKILL.</summary>
-    public Task EndAsync(TimeSpan terminate, TimeSpan kill) => _process.EndAsync(terminate, kill, CancellationToken.None);
+    public Task EndAsync(TimeSpan terminate, TimeSpan kill)
+    {
+        // One that is suspended takes no SIGTERM.
+        _process.Continue();
+        return _process.EndAsync(terminate, kill, CancellationToken.None);
+    }
 
     public void Dispose() => _process.Dispose();
 

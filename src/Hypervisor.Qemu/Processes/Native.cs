@@ -13,6 +13,8 @@ internal static unsafe partial class Native
     public const int SIGKILL = 9;
     public const int SIGALRM = 14;
     public const int SIGTERM = 15;
+    public const int SIGCONT = 18;
+    public const int SIGSTOP = 19;
     public const short POLLIN = 1;
     public const int PRIO_PROCESS = 0;
     public const int X_OK = 1;

@@ -132,6 +132,18 @@ internal sealed class QemuProcess : IDisposable
         if (IsAlive) SignalKill();
     }
 
+    /// <summary>SIGSTOP: it does nothing until <see cref="Continue"/>. Never a guard, whose deadline would not come.</summary>
+    public void Suspend()
+    {
+        if (!_isGuard && IsAlive) _process.Signal(Native.SIGSTOP);
+    }
+
+    /// <summary>SIGCONT. One that was not suspended does not notice.</summary>
+    public void Continue()
+    {
+        if (IsAlive) _process.Signal(Native.SIGCONT);
+    }
+
     private void SignalKill()
     {
         // To a guard its deadline has come: it kills what it guards, and is gone when that is.

@@ -6,7 +6,10 @@ namespace VmCacheCluster.Hypervisor.Qemu.Processes;
 public sealed class UnixConnections
 {
     private const string Table = "/proc/net/unix";
-    private const int State = 5, Name = 7;
+    private const int Flags = 3, State = 5, Name = 7;
+
+    /// <summary>__SO_ACCEPTCON of the kernel.</summary>
+    private const int Accepts = 0x10000;
 
     /// <summary>SS_CONNECTED of the kernel; a socket that listens is SS_UNCONNECTED.</summary>
     private const int Connected = 3;
@@ -42,6 +45,27 @@ public sealed class UnixConnections
 
         return new UnixConnections(names);
     }
+
+    /// <summary>
+    /// Whether somebody listens on the socket: its file is there a moment earlier. Where the table cannot be read the file alone counts.
+    /// </summary>
+    public static bool Listens(string path)
+    {
+        if (!File.Exists(path)) return false;
+        try
+        {
+            return IsListening(File.ReadLines(Table), path);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return true;
+        }
+    }
+
+    internal static bool IsListening(IEnumerable<string> lines, string path) => lines.Any(line =>
+        line.Split(' ', Name + 1, StringSplitOptions.RemoveEmptyEntries) is { Length: > Name } fields && fields[Name] == path
+        && int.TryParse(fields[Flags], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var flags)
+        && (flags & Accepts) != 0);
 
     public bool Any(params ReadOnlySpan<string> paths)
     {

@@ -21,6 +21,15 @@ internal sealed class VmRecords(VmFacts facts, VmSize size, StateFile state, VmM
 
     private string Directory => facts.Paths.Directory;
 
+    /// <summary>What is on record, or was to be.</summary>
+    public VmMark Mark
+    {
+        get
+        {
+            lock (_gate) return _mark;
+        }
+    }
+
     /// <summary>One small write to a file that is open, which is not worth another thread; what is missing is written on another one.</summary>
     public Task RecordAsync(VmMark mark, CancellationToken cancel)
     {

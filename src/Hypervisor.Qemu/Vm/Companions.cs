@@ -58,6 +58,21 @@ internal sealed class Companions(VmPaths paths, IReadOnlyList<Companion> all) : 
         }
     }
 
+    /// <summary>Those that write to the guest unasked write nothing until <see cref="Wake"/>.</summary>
+    public void Quiet()
+    {
+        foreach (var companion in Chatty) companion.Suspend();
+    }
+
+    /// <inheritdoc cref="Quiet"/>
+    public void Wake()
+    {
+        foreach (var companion in Chatty) companion.Continue();
+    }
+
+    /// <summary>kata-proxy pings its guest; virtiofsd only answers.</summary>
+    private IEnumerable<Companion> Chatty => all.Where(companion => companion.Name == Proxy);
+
     /// <summary>Why a VM could not be started, when that was virtiofsd's doing: QEMU only says that nobody answers it.</summary>
     public async Task<VmFailure?> WhyRefusedAsync()
     {

@@ -19,7 +19,7 @@ internal static class KataProxy
         }
         catch (NotExecutableException fault)
         {
-            throw Failed(fault.Message, fault);
+            throw new VmFailedException(ProxyFailure.NotExecutable(fault.Message), fault);
         }
         catch (IOException fault)
         {
@@ -33,17 +33,22 @@ internal static class KataProxy
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         deadline.CancelAfter(options.StartDeadline);
-        while (!File.Exists(paths.Agent))
+        while (!UnixConnections.Listens(paths.Agent))
         {
             if (proxy.Exited.IsCompleted)
-                throw Failed($"{shape.ProxyPath} {await proxy.Exited.ConfigureAwait(false)}: {LogTail.Read(Companion.Log(paths, Companions.Proxy)).ReplaceLineEndings(" | ")}", null);
+            {
+                var said = LogTail.Read(Companion.Log(paths, Companions.Proxy)).Trim().ReplaceLineEndings(" | ");
+                var how = await proxy.Exited.ConfigureAwait(false);
+                throw new VmFailedException(ProxyFailure.Ended(shape.ProxyPath, how, said, SyslogSocket.Listens()));
+            }
+
             try
             {
                 await Task.Delay(Pause, deadline.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
             {
-                throw Failed($"{shape.ProxyPath} did not listen on {paths.Agent} within {options.StartDeadline.TotalSeconds:0} s", null);
+                throw new VmFailedException(ProxyFailure.Silent(shape.ProxyPath, paths.Agent, options.StartDeadline));
             }
         }
     }
@@ -53,7 +58,4 @@ internal static class KataProxy
         "-listen-socket", $"unix://{paths.Agent}", "-mux-socket", QemuPaths.AgentPort(paths), "-sandbox", id.Value,
         .. shape.ProxyDebug ? ["-log", "debug", "-agent-logs-socket", paths.Console] : Array.Empty<string>(),
     ];
-
-    private static VmFailedException Failed(string why, Exception? inner) => new(new VmFailure(
-        VmFailureKind.Configuration, $"kata-proxy did not start: {why}", "name kata-proxy's path in [proxy.kata], or leave that table out: connections are multiplexed without it, too"), inner);
 }

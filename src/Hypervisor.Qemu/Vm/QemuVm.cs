@@ -30,6 +30,7 @@ internal sealed class QemuVm : IVm
     private readonly GuestCpuTime _guestCpu;
     private readonly Companions _companions;
     private readonly Fitness _fitness;
+    private readonly AgentPort _agentPort;
     // A VM makes few events; if its owner sleeps all the same, the latest count, Exited above all.
     private readonly Channel<VmEvent> _events = Channel.CreateBounded<VmEvent>(
         new BoundedChannelOptions(256) { FullMode = BoundedChannelFullMode.DropOldest, SingleWriter = true });
@@ -54,6 +55,7 @@ internal sealed class QemuVm : IVm
         _guestCpu = new GuestCpuTime(facts.Process.Pid);
         _companions = companions;
         _fitness = new Fitness(facts, process, monitor, _run);
+        _agentPort = new AgentPort(facts, monitor, companions);
     }
 
     public VmFacts Facts { get; }
@@ -71,6 +73,7 @@ internal sealed class QemuVm : IVm
     {
         var vm = new QemuVm(facts, options, process, monitor, records, companions);
         vm._run.Initialize(await monitor.StatusAsync(cancel).ConfigureAwait(false), saving: false);
+        vm._agentPort.Rest();
         vm.Follow();
         return vm;
     }
@@ -85,6 +88,7 @@ internal sealed class QemuVm : IVm
         var (status, migration, size) = (monitor.StatusAsync(cancel), monitor.MigrationAsync(cancel), vm._plugger.LearnAsync(recorded, cancel));
         await Task.WhenAll(status, migration, size).ConfigureAwait(false);
         vm._run.Initialize(await status.ConfigureAwait(false), StateSaver.IsUnderWay((await migration.ConfigureAwait(false)).Status));
+        vm._agentPort.Marked(records.Mark, vm.Condition);
         vm.Follow();
         return vm;
     }
@@ -101,7 +105,7 @@ internal sealed class QemuVm : IVm
         var last = "";
         using var attempt = CancellationTokenSource.CreateLinkedTokenSource(cancel, _letGo.Token);
         _said = null;
-        var asking = AgentProbe.WaitAsync(Facts, _options.AgentDeadline, why => last = why, attempt.Token);
+        var asking = _agentPort.AskAsync(_options.AgentDeadline, why => last = why, attempt.Token);
         if (await Task.WhenAny(asking, _run.Trouble).ConfigureAwait(false) == asking && asking.IsCompletedSuccessfully)
         {
             _said = await asking.ConfigureAwait(false);
@@ -139,9 +143,12 @@ internal sealed class QemuVm : IVm
         ThrowIfEnded();
         if (Condition == VmCondition.Saving) await EndSavingAsync(cancel).ConfigureAwait(false);
         var paused = _run.Until(VmCondition.Paused);
+        _agentPort.Rest();
         await _monitor.ExecuteAsync("set-action", static json => json.WriteString("shutdown", "poweroff"), cancel).ConfigureAwait(false);
         await _monitor.ExecuteAsync("stop", null, cancel).ConfigureAwait(false);
         await ReachAsync(paused, "stop", cancel).ConfigureAwait(false);
+        // A RESUME that was still on its way before may have woken it.
+        _agentPort.Rest();
         for (var looks = 0; looks < MostLooks && !_guestCpu.Asleep(certain: looks < CertainLooks); looks++) await Task.Delay(SettlePause, cancel).ConfigureAwait(false);
     }
 
@@ -151,6 +158,7 @@ internal sealed class QemuVm : IVm
         if (Condition == VmCondition.Saving) await EndSavingAsync(cancel).ConfigureAwait(false);
         var running = _run.Until(VmCondition.Running);
         _run.ExpectResume();
+        _agentPort.Wake();
         try
         {
             await _monitor.ExecuteAsync("cont", null, cancel, limit).ConfigureAwait(false);
@@ -225,7 +233,11 @@ internal sealed class QemuVm : IVm
 
     public Task SaveLeaseAsync(LeaseRecord lease, CancellationToken cancel) => _records.SaveLeaseAsync(lease, cancel);
 
-    public Task RecordAsync(VmMark mark, CancellationToken cancel) => _records.RecordAsync(mark, cancel);
+    public Task RecordAsync(VmMark mark, CancellationToken cancel)
+    {
+        _agentPort.Marked(mark, Condition);
+        return _records.RecordAsync(mark, cancel);
+    }
 
     public Task<string?> KeepRecordAsync(CancellationToken cancel) => _records.KeepAsync(cancel);
 
@@ -351,7 +363,10 @@ internal sealed class QemuVm : IVm
     private async Task FollowAsync()
     {
         await foreach (var happened in _monitor.Qmp.Events.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
+        {
             Publish(_run.Apply(happened));
+            if (happened.Name == "RESUME") _agentPort.Wake();
+        }
         var reason = await _monitor.Qmp.Closed.ConfigureAwait(false);
         if (!await _process.HasExitedWithinAsync(ExitGrace, _letGo.Token).ConfigureAwait(false) && !_letGo.IsCancellationRequested)
         {

@@ -41,6 +41,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
 
     private async Task<QemuVm> StartAsync(VmId id, VmSpec spec, Origin origin, CancellationToken cancel)
     {
+        if (origin.Lifetime is not null) spec = WithoutProxy(spec);
         if (QemuPaths.Fault(options.RunDirectory, options.ClientDirectory) is { } fault)
             throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, fault, "choose another directory"));
         var paths = QemuPaths.For(options.RunDirectory, options.ClientDirectory, id, spec.Kata is not null);
@@ -79,6 +80,15 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
                 Record(facts);
             }
 
+            if (spec.Kata is not null && origin.Lifetime is null)
+            {
+                OnHost($"cannot write {QemuPaths.ClientPidFile(paths)}", () =>
+                {
+                    ClientPidFile.Write(paths, facts.Process.Pid);
+                    return true;
+                });
+            }
+
             if (origin.State is { } saved) await StateLoader.LoadAsync(monitor, process, saved, QemuPaths.Log(paths), cancel).ConfigureAwait(false);
             if (spec.Kata is { ProxyPath.Length: > 0 } proxied)
             {
@@ -100,6 +110,10 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             throw new VmFailedException(refused ?? FailureOf("the VM cannot be started", cause), cause) { Left = left };
         }
     }
+
+    /// <summary>Nobody but the daemon speaks with its agent, on one connection: what is proved of it depends on no kata-proxy.</summary>
+    private static VmSpec WithoutProxy(VmSpec spec) => spec.Kata is { ProxyPath.Length: > 0 } shape
+        ? spec with { Agent = AgentProtocol.Yamux, Kata = shape with { ProxyPath = "" } } : spec;
 
     private static VmFailure FailureOf(string what, Exception cause) => cause switch
     {

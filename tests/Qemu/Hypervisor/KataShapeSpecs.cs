@@ -1,6 +1,7 @@
 using System.Text;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Hypervisor.Qemu.Vm;
 using VmCacheCluster.Kata;
 using VmCacheCluster.Qmp;
 using Xunit;
@@ -52,6 +53,28 @@ public sealed class KataShapeSpecs : IAsyncLifetime
         Assert.EndsWith(":01.0", Assert.Single((await DevicesAsync(guest)).Except(before)), StringComparison.Ordinal);
         await vm.StopAsync(None);
         _house.AssertEmpty();
+    }
+
+    /// <summary>Before that nothing reads what a kata-proxy writes to it.</summary>
+    [Fact]
+    public async Task Knows_by_qemu_s_word_that_the_guest_has_opened_its_agents_port()
+    {
+        using var limit = new CancellationTokenSource(HypervisorHouse.Patience);
+        await using var vm = await _house.Hypervisor.CreateAsync(VmId.New(), Spec(new KataShape()), limit.Token);
+        Assert.False(await IsOpenAsync(vm));
+
+        await vm.WaitForAgentAsync(limit.Token);
+
+        Assert.True(await IsOpenAsync(vm));
+        Assert.Equal($"{vm.Facts.Process.Pid}\n", File.ReadAllText(Path.Combine(vm.Facts.Paths.ClientDirectory, "pid")));
+        await vm.StopAsync(None);
+        _house.AssertEmpty();
+    }
+
+    private static async Task<bool> IsOpenAsync(IVm vm)
+    {
+        await using var client = await QmpClient.ConnectUnixAsync(vm.Facts.Paths.Qmp);
+        return AgentPort.IsOpen(await client.ExecuteAsync("query-chardev"));
     }
 
     [SkippableFact]

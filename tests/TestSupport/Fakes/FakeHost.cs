@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 
@@ -21,7 +22,17 @@ public sealed class FakeProof : IAcceleratorProof
     /// <summary>The proof that was begun last.</summary>
     public Task<AcceleratorVerdict>? Proving { get; private set; }
 
-    public Task<AcceleratorVerdict> ProveAsync(VmSpec spec, CancellationToken cancel) => Proving = Proof.Task.WaitAsync(cancel);
+    /// <summary>What the next proofs say, in order; none is left: <see cref="Proof"/>.</summary>
+    public ConcurrentQueue<AcceleratorVerdict> Next { get; } = new();
+
+    /// <summary>How many were begun.</summary>
+    public int Proofs { get; private set; }
+
+    public Task<AcceleratorVerdict> ProveAsync(VmSpec spec, CancellationToken cancel)
+    {
+        Proofs++;
+        return Proving = Next.TryDequeue(out var verdict) ? Task.FromResult(verdict) : Proof.Task.WaitAsync(cancel);
+    }
 }
 
 /// <summary>A host with as much memory as a test says.</summary>

@@ -61,6 +61,9 @@ public sealed class FirstAgent : IAsyncDisposable
     /// <summary>The connection ends in the middle of each call.</summary>
     public bool HangsUp { get; set; }
 
+    /// <summary>How each session ended: how many of its streams were open still.</summary>
+    public ConcurrentQueue<int> Cut { get; } = new();
+
     /// <summary>It sends this instead of yamux.</summary>
     public byte[]? Garbage { get; set; }
 
@@ -105,6 +108,8 @@ public sealed class FirstAgent : IAsyncDisposable
 
         await using var session = new YamuxSession(connection, client: false);
         while (await session.AcceptAsync(_life.Token) is { } stream) _streams.Offer(stream);
+        await session.Closed;
+        Cut.Enqueue(session.Cut);
     }
 
     private async Task AnswerAsync(HttpContext context)

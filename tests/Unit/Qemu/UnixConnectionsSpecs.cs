@@ -31,6 +31,19 @@ public sealed class UnixConnectionsSpecs : IDisposable
     }
 
     [Fact]
+    public void Knows_whether_somebody_listens_on_a_socket()
+    {
+        Assert.False(UnixConnections.Listens(Path));
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(Path));
+        Assert.False(UnixConnections.Listens(Path));
+
+        listener.Listen();
+
+        Assert.True(UnixConnections.Listens(Path));
+    }
+
+    [Fact]
     public void Bears_lines_that_it_does_not_know()
     {
         var connections = UnixConnections.Parse(

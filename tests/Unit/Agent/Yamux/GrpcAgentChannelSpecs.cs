@@ -1,4 +1,5 @@
 using VmCacheCluster.Agent;
+using VmCacheCluster.Tests.TestSupport;
 using VmCacheCluster.Tests.TestSupport.Yamux;
 using Xunit;
 
@@ -87,6 +88,33 @@ public sealed class GrpcAgentChannelSpecs : IAsyncLifetime
         await using var channel = await GrpcAgentChannel.ThroughYamuxAsync(Path, default);
 
         Assert.Contains("not yamux", (await Assert.ThrowsAsync<TtrpcConnectionException>(() => new AgentClient(channel).CheckAsync(default, Long))).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>What the agent would still say of them, the channel's next client would take for its own.</summary>
+    [Fact]
+    public async Task Leaves_no_stream_open_when_it_lets_go()
+    {
+        for (var i = 0; i < 10; i++)
+        {
+            await using var channel = await GrpcAgentChannel.ThroughYamuxAsync(Path, default);
+            Assert.True(await new AgentClient(channel).CheckAsync(default, Long));
+        }
+
+        await Eventually.Async(() => _peer.Cut.Count == 10, "the agent has seen the end of each session");
+        Assert.All(_peer.Cut, open => Assert.Equal(0, open));
+    }
+
+    /// <summary>A guest that is paused ends nothing.</summary>
+    [Fact]
+    public async Task Lets_go_of_an_agent_that_is_silent()
+    {
+        _peer.Paused = true;
+        var channel = await GrpcAgentChannel.ThroughYamuxAsync(Path, default);
+        await Assert.ThrowsAsync<TtrpcTimeoutException>(() => new AgentClient(channel).CheckAsync(default, Brief));
+
+        await channel.DisposeAsync().AsTask().WaitAsync(Long);
+
+        await Eventually.Async(() => _peer.Cut.Count == 1, "the agent has seen the session's end");
     }
 
     /// <summary>A cache checks, lets go, and the client comes next.</summary>
