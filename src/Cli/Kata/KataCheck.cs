@@ -7,7 +7,13 @@ using VmCacheCluster.Kata.Wire;
 namespace VmCacheCluster.Cli.Kata;
 
 /// <summary>A generation of clients, and what keeps it from taking a VM.</summary>
-internal sealed record KataClient(string Version, IReadOnlyList<KataDifference> Differences);
+/// <param name="Refusals">Why it cannot read the file; empty: it can.</param>
+/// <param name="Differences">In what its own configuration differs from what is served.</param>
+internal sealed record KataClient(string Version, IReadOnlyList<KataFault> Refusals, IReadOnlyList<KataDifference> Differences)
+{
+    /// <summary>It takes a VM.</summary>
+    public bool Takes => Refusals.Count == 0 && Differences.Count == 0;
+}
 
 /// <summary>A field as a client has it, and whether it must be equal.</summary>
 internal sealed record KataField(string Name, string Value, bool Compared);
@@ -21,31 +27,35 @@ internal sealed record KataMaking(bool Made, bool Cloned, string Why);
 /// <summary>What Kata's clients say to a server's Config; pure.</summary>
 internal static class KataCheck
 {
-    private static readonly (string Version, KataTarget Target)[] Generations = [("3.5", KataTarget.Kata35), ("4.1", KataTarget.Kata41)];
-    private static readonly (string Version, KataTarget Target)[] First = [("1.13", KataTarget.Kata113)];
-
-    /// <param name="served">What a server sends; null: what it would send for this configuration.</param>
-    internal static IReadOnlyList<KataClient> Clients(KataVmConfig own, GrpcVMConfig? served, bool first) =>
-        [.. (first ? First : Generations).Select(g => new KataClient(g.Version, KataComparison.Between(served ?? own.ToGrpc(TargetOf(first)), own, g.Target)))];
+    /// <param name="read">What each version makes of the file.</param>
+    /// <param name="served">What a server sends; null: what it would send for this file.</param>
+    internal static IReadOnlyList<KataClient> Clients(KataConfigurationResult read, GrpcVMConfig? served, KataTarget target)
+    {
+        var answer = served ?? read.Configuration!.Vm.ToGrpc(target);
+        return
+        [
+            .. read.Verdicts.Select(verdict => verdict.Vm is { } own
+                ? new KataClient(verdict.Version, [], KataComparison.Between(answer, own, verdict.Client))
+                : new KataClient(verdict.Version, verdict.Faults, [])),
+        ];
+    }
 
     /// <summary>Whether such VMs can be cloned, or booted at least.</summary>
-    internal static KataMaking Making(KataVmConfig own, AgentTransport transport, IKataHost host, bool first)
+    internal static KataMaking Making(KataVmConfig own, AgentTransport transport, IKataHost host, KataTarget target)
     {
-        var shape = KataPool.Spec(PoolName.Default, own, transport, host, TargetOf(first)).Kata!;
+        var shape = KataPool.Spec(PoolName.Default, own, transport, host, target).Kata!;
         return shape.Unserved.Length > 0 ? new(false, false, shape.Unserved) : new(true, shape.WhyNotCloned() is null, shape.WhyNotCloned() ?? "");
     }
 
     /// <summary>All fields that a server sends.</summary>
-    internal static IReadOnlyList<KataField> Fields(KataVmConfig own, bool first)
+    internal static IReadOnlyList<KataField> Fields(KataVmConfig own, KataTarget target)
     {
-        using var data = JsonDocument.Parse(own.ToGrpc(TargetOf(first)).Data.Memory);
+        using var data = JsonDocument.Parse(own.ToGrpc(target).Data.Memory);
         return
         [
             .. from part in new[] { "AgentConfig", "HypervisorConfig" }
                from field in data.RootElement.GetProperty(part).EnumerateObject()
-               select new KataField($"{part}.{field.Name}", field.Value.GetRawText(), KataComparison.Compares(field.Name, KataTarget.Kata35)),
+               select new KataField($"{part}.{field.Name}", field.Value.GetRawText(), KataComparison.Compares(field.Name, target == KataTarget.Union ? KataTarget.Kata35 : target)),
         ];
     }
-
-    private static KataTarget TargetOf(bool first) => first ? KataTarget.Kata113 : KataTarget.Union;
 }

@@ -12,7 +12,9 @@ internal static class KataText
         var text = new StringBuilder();
         foreach (var client in clients)
         {
-            text.Append($"Kata {client.Version}: ").Append(client.Differences.Count == 0 ? "takes the VM\n" : "boots a VM of its own, because of\n");
+            text.Append($"Kata {client.Version}: ").Append(
+                client.Refusals.Count > 0 ? "refuses the file, because of\n" : client.Takes ? "takes the VM\n" : "boots a VM of its own, because of\n");
+            foreach (var refusal in client.Refusals) text.Append($"  {Table.OneLine((refusal with { Version = "" }).ToString())}\n");
             foreach (var difference in client.Differences)
                 text.Append($"  {difference.Field}: {Served(difference.Served)} is served, {Table.OneLine(difference.Wanted)} is wanted\n");
         }
@@ -28,12 +30,16 @@ internal static class KataText
     }
 
     internal static KataCheckView View(string file, KataConfiguration configuration, IReadOnlyList<KataClient> clients, KataMaking making, IReadOnlyList<KataField> fields) => new(
-        making.Made && clients.All(c => c.Differences.Count == 0), file, null, configuration.Warnings,
-        [.. clients.Select(c => new KataClientView(c.Version, c.Differences.Count == 0, [.. c.Differences.Select(d => new KataDifferenceView(d.Field, d.Served, d.Wanted))]))],
+        making.Made && clients.All(c => c.Takes), file, null, configuration.Warnings,
+        [.. clients.Select(c => new KataClientView(
+            c.Version, c.Takes, [.. c.Differences.Select(d => new KataDifferenceView(d.Field, d.Served, d.Wanted))], c.Refusals.Count == 0 ? null : Faults(c.Refusals)))],
         [.. fields.Select(f => new KataFieldView(f.Name, f.Value, f.Compared))], new KataMakingView(making.Made, making.Cloned, making.Why));
 
     internal static KataCheckView View(string file, IReadOnlyList<KataFault> faults) => new(
-        false, file, [.. faults.Select(f => new KataFaultView(f.File, f.Key, f.Value, f.Text, f.Remedy))], null, null, null, null);
+        false, file, Faults(faults), null, null, null, null);
+
+    private static KataFaultView[] Faults(IReadOnlyList<KataFault> faults) =>
+        [.. faults.Select(f => new KataFaultView(f.File, f.Key, f.Value, f.Text, f.Remedy, f.Version, f.Line > 0 ? f.Line : null))];
 
     private static string Served(string json) => json.Length == 0 ? "nothing" : Table.OneLine(json);
 }

@@ -105,9 +105,12 @@ internal sealed record KataCheckView(
 /// <param name="Why">Why it is not made, or not cloned.</param>
 internal sealed record KataMakingView(bool Made, bool Cloned, string Why);
 
-internal sealed record KataFaultView(string File, string Key, string Value, string Text, string Remedy);
+/// <param name="Version">Of Kata, whose verdict it is.</param>
+/// <param name="Line">Null: of the file as a whole.</param>
+internal sealed record KataFaultView(string File, string Key, string Value, string Text, string Remedy, string Version, int? Line);
 
-internal sealed record KataClientView(string Version, bool Takes, IReadOnlyList<KataDifferenceView> Differences);
+/// <param name="Faults">Why such a client refuses the file; null: it reads it.</param>
+internal sealed record KataClientView(string Version, bool Takes, IReadOnlyList<KataDifferenceView> Differences, IReadOnlyList<KataFaultView>? Faults);
 
 /// <param name="Served">JSON; empty: nothing.</param>
 /// <param name="Wanted">JSON.</param>

@@ -1,5 +1,3 @@
-using Tomlyn.Model;
-
 namespace VmCacheCluster.Kata.Configuration;
 
 /// <summary>The tables and keys that a configuration.toml of Kata 1.x has, and later ones have not.</summary>
@@ -7,14 +5,15 @@ internal static class FirstTables
 {
     private static readonly string[] Agents = ["kata", "hyperstart"];
 
-    public static KataFirst Read(
-        TomlFile file, TomlSection hypervisor, TomlTable? agents, TomlSection agent, ICollection<KataFault> mistyped, ICollection<KataFault> faults)
+    public static KataFirst Read(KataSection hypervisor, List<string> agents, KataSection agent, KataSection proxy, List<KataFault> faults)
     {
-        var proxies = file.Root.TryGetValue("proxy", out var found) ? found as TomlTable : null;
-        var proxy = new TomlSection(proxies is not null && proxies.TryGetValue("kata", out var kata) ? kata as TomlTable : null, "proxy.kata", file, mistyped);
-        var type = agents?.Keys.FirstOrDefault(Agents.Contains) ?? agents?.Keys.FirstOrDefault() ?? Agents[0];
+        var type = agents.FirstOrDefault(Agents.Contains) ?? agents.FirstOrDefault() ?? Agents[0];
         if (!Agents.Contains(type))
-            faults.Add(new KataFault(file.Path, $"agent.{type}", "", $"agent type {type} is not supported by VM cache", "use [agent.kata]"));
+        {
+            var text = $"agent type {type} is not supported by VM cache";
+            faults.Add(new KataFault(hypervisor.MainFile, $"agent.{type}", "", text, "use [agent.kata]") { Line = agent.Line });
+        }
+
         var vsock = hypervisor.Flag("use_vsock");
         var path = proxy.Text("path");
         return new KataFirst

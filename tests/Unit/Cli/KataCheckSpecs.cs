@@ -88,6 +88,74 @@ public sealed class KataCheckSpecs : IDisposable
         Assert.Matches("HypervisorConfig\\.HypervisorMachineType +\"pc\" +yes", run.Out);
     }
 
+    [Theory]
+    [InlineData("3", "3.5")]
+    [InlineData("3.5", "3.5")]
+    [InlineData("v3.5.0", "3.5")]
+    [InlineData("4.1", "4.1")]
+    [InlineData("2.5", "2.5")]
+    public async Task Takes_a_version_as_users_write_it_and_says_whose_verdict_it_is(string given, string version)
+    {
+        var run = await CheckAsync(version == "2.5" ? "shared_fs = \"virtio-9p\"" : "shared_fs = \"none\"", "--kata-version", given);
+
+        Assert.Equal((0, ""), (run.Exit, run.Error));
+        Assert.StartsWith($"Kata {version}: takes the VM\nVMs ", run.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Says_which_versions_there_are_when_one_is_none()
+    {
+        var run = await CheckAsync("", "--kata-version", "3.4");
+
+        Assert.Equal((2, ""), (run.Exit, run.Out));
+        Assert.Contains("3.4", run.Error, StringComparison.Ordinal);
+        Assert.Contains("1.13, 2.5, 3.5 or 4.1", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Says_which_version_refuses_the_file()
+    {
+        var run = await CheckAsync("block_device_logical_sector_size = 3\nshared_fs = \"none\"\n");
+
+        Assert.Equal(ExitCode.Failed, run.Exit);
+        Assert.StartsWith(
+            $"Kata 3.5: takes the VM\nKata 4.1: refuses the file, because of\n  {File}: invalid block_device_logical_sector_size 3: must be 0 or a power of 2 between 512 and 65536",
+            run.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Says_whose_verdict_a_fault_is()
+    {
+        var both = await CheckAsync("default_memory = -1");
+        Assert.Contains("vmcache: Kata 3.5 and 4.1: toml: line 6 (last key", both.Error, StringComparison.Ordinal);
+
+        var one = await CheckAsync("default_memory = -1", "--kata-version", "4.1");
+        Assert.Contains("vmcache: Kata 4.1: toml: line 6 (last key", one.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Keys of 4.x whose VM is none of ours; clients of 3.5 do not know them.</summary>
+    [Theory]
+    [InlineData("enable_numa = true", "HypervisorConfig.GuestNUMANodes")]
+    [InlineData("guest_extension_images = [{ name = \"gpu\", path = \"/x\" }]", "HypervisorConfig.GuestExtensionImages")]
+    [InlineData("snp_guest_policy = 196608", "HypervisorConfig.SnpGuestPolicy")]
+    [InlineData("kernel_verity_params = \"root_hash=a\"", "HypervisorConfig.KernelVerityParams")]
+    public async Task Says_that_a_client_of_4_1_boots_its_own_for_what_is_not_made_here(string line, string field)
+    {
+        var run = await CheckAsync(line + (line.StartsWith("enable_numa", StringComparison.Ordinal) ? "\n[runtime]\nstatic_sandbox_resource_mgmt = true" : ""));
+
+        Assert.Equal(ExitCode.Failed, run.Exit);
+        Assert.StartsWith($"Kata 3.5: takes the VM\nKata 4.1: boots a VM of its own, because of\n  {field}: ", run.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Says_that_no_vm_has_more_memory_than_the_most()
+    {
+        var run = await CheckAsync("default_memory = 2048\ndefault_maxmemory = 1024\n");
+
+        Assert.Equal(ExitCode.Failed, run.Exit);
+        Assert.Contains("no VM can be made of it: default_memory: 2048 MiB are more than default_maxmemory, 1024 MiB", run.Out, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Reads_no_endless_file()
     {
@@ -97,7 +165,7 @@ public sealed class KataCheckSpecs : IDisposable
         Assert.Contains("it is a device, and only regular files are read", run.Error, StringComparison.Ordinal);
     }
 
-    private Task<CliRun> CheckAsync(string more)
+    private Task<CliRun> CheckAsync(string more, params string[] arguments)
     {
         foreach (var name in new[] { "qemu", "kernel", "initrd" }) System.IO.File.WriteAllText(Path.Combine(_directory.FullName, name), "x");
         System.IO.File.WriteAllText(File, $"""
@@ -105,9 +173,9 @@ public sealed class KataCheckSpecs : IDisposable
             path = "{_directory.FullName}/qemu"
             kernel = "{_directory.FullName}/kernel"
             initrd = "{_directory.FullName}/initrd"
-            shared_fs = "none"
+            {(more.Contains("shared_fs", StringComparison.Ordinal) ? "" : "shared_fs = \"none\"")}
             {more}
             """);
-        return CliRun.Of("kata", "check", File, "--agent-transport", "virtio-serial");
+        return CliRun.Of(["kata", "check", File, "--agent-transport", "virtio-serial", .. arguments]);
     }
 }

@@ -80,5 +80,5 @@ public sealed class FirstGenerationSpecs
         }
     }
 
-    private static KataConfigurationResult Read(string toml) => new KataConfigurationReader(VectorHost.With(toml, cpus: 2), first: true).Read(VectorHost.File);
+    private static KataConfigurationResult Read(string toml) => new KataConfigurationReader(VectorHost.With(toml, cpus: 2), target: KataTarget.Kata113).Read(VectorHost.File);
 }
