@@ -16,6 +16,7 @@ internal sealed class KataLoader(KataRules rules, IKataHost host, bool agentOver
         if (!HasQemu(decoded, file, factory, faults)) return null;
 
         var agents = decoded.Names("agent").ToList();
+        Single(agents, "agent", file, faults);
         var agent = decoded.Section($"agent.{(agents.Contains("kata") ? "kata" : agents.LastOrDefault() ?? "kata")}");
         var section = decoded.Section($"hypervisor.{Qemu}");
         var parts = rules.IsFirst ? FirstTables.Read(section, agents, agent, decoded.Section("proxy.kata"), faults) : null;
@@ -42,6 +43,14 @@ internal sealed class KataLoader(KataRules rules, IKataHost host, bool agentOver
             yield return "hotplug_vfio_on_root_bus is not told to clients of Kata 2.5: they boot VMs of their own";
     }
 
+    /// <summary>Kata uses one table of many, and not always the same.</summary>
+    private static void Single(List<string> names, string table, string file, List<KataFault> faults)
+    {
+        if (names.Count < 2) return;
+        var shown = Printable.OneLine(string.Join(", ", names.Select(n => $"[{table}.{n}]")));
+        faults.Add(new KataFault(file, table, "", $"there are {shown}, and it is left to chance which of them Kata uses", "keep one of them"));
+    }
+
     private bool HasQemu(KataDecoder decoded, string file, KataSection factory, List<KataFault> faults)
     {
         var names = decoded.Names("hypervisor").ToList();
@@ -51,6 +60,7 @@ internal sealed class KataLoader(KataRules rules, IKataHost host, bool agentOver
             Add($"hypervisor.{name}", text, "this server makes QEMU's VMs: [hypervisor.qemu]");
         }
 
+        Single([.. names.Where(n => n == Qemu || rules.OtherHypervisors.Contains(n))], "hypervisor", file, faults);
         if (names.Contains(Qemu)) return true;
         if (faults.Count > 0) return false;
         if (factory.Long("vm_cache_number") > 0) faults.Add(factory.Fault("vm_cache_number", "VM cache just support qemu", Use));

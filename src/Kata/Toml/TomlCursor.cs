@@ -84,7 +84,8 @@ internal sealed class TomlCursor(string text, TomlDialect dialect)
     public string Shown() => Peek() switch
     {
         _ when IsEnd => "the end of the file",
-        '\n' or '\r' => "the end of the line",
+        '\n' => "the end of the line",
+        '\r' when Peek(1) == '\n' => "the end of the line",
         < ' ' or '\u007F' => $"the control character 0x{(int)Peek():x2}",
         var other => $"'{other}'",
     };

@@ -12,14 +12,12 @@ internal static partial class TomlNumbers
         var line = at.Line;
         if (dialect != TomlDialect.Old && Special(at) is { } special) return new TomlFloat(special, line);
         var text = at.While(c => char.IsAsciiLetterOrDigit(c) || c is '+' or '-' or '.' or '_' or ':');
-        if (IsDate(text))
+        if (LooksLikeDate(text))
         {
             // The one blank between a date and a time.
             if (text.Length == 10 && at.Peek() == ' ' && char.IsAsciiDigit(at.Peek(1)))
                 text += at.Next() + at.While(c => char.IsAsciiDigit(c) || c is '+' or '-' or '.' or ':' or 'Z' or 'z');
-            return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _)
-                ? new TomlDate(text, line)
-                : throw at.Fault($"invalid date: \"{text}\"");
+            return TomlDates.IsDate(text, dialect) ? new TomlDate(text, line) : throw at.Fault($"invalid date: \"{text}\"");
         }
 
         return Decimal().IsMatch(text) ? Integer(at, text, dialect, line)
@@ -39,7 +37,7 @@ internal static partial class TomlNumbers
         return name == "nan" ? double.NaN : negative ? double.NegativeInfinity : double.PositiveInfinity;
     }
 
-    private static bool IsDate(string text)
+    private static bool LooksLikeDate(string text)
     {
         var digits = text.TakeWhile(char.IsAsciiDigit).Count();
         return digits > 0 && digits < text.Length && text[digits] is '-' or ':';

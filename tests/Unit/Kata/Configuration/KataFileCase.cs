@@ -48,7 +48,7 @@ internal sealed record KataFileCase(IReadOnlyList<CaseTable> Main, IReadOnlyList
         "hypervisor", "hypervisor", "hypervisor", "agent", "factory", "runtime", "Hypervisor", "RUNTIME", "other",
     ];
 
-    private static readonly string[] Names = ["qemu", "qemu", "kata", "xen", "QEMU"];
+    private static readonly string[] Names = ["qemu", "qemu", "kata", "kata", "clh", "QEMU"];
 
     private static Gen<string> Key => Gen.Select(One(Keys), Gen.Int[0, 9], (key, how) => how switch
     {

@@ -131,6 +131,7 @@ internal sealed class KataFileRules(string version)
         var hypervisors = _tables.Where(t => t.StartsWith("hypervisor.", StringComparison.Ordinal));
         var agents = _tables.Where(t => t.StartsWith("agent.", StringComparison.Ordinal)).ToList();
         if (hypervisors.FirstOrDefault(t => t != "hypervisor.qemu") is { } other) return $"no hypervisor: {other}";
+        if (agents.Count > 1) return "two agents: left to chance";
         if (version == "1.13" && agents.Count > 0 && !agents.Contains("agent.kata")) return "an agent that 1.13 does not have";
         if (Value("hypervisor.qemu", "pflashes") is { } flashes && flashes.Contains("\"a\"", StringComparison.Ordinal)) return "no file a";
         if (Value("hypervisor.qemu", "block_device_aio") is not (null or "\"\"" or "\"native\"")) return "no such block_device_aio";

@@ -63,6 +63,54 @@ public sealed class StrictReadingSpecs
         Assert.Equal((512u, 3u, 2), (vm.Vm.HypervisorConfig.MemorySize, vm.Vm.HypervisorConfig.MemSlots, vm.Factory.VmCacheNumber));
     }
 
+    [Theory]
+    [InlineData("[hypervisor.clh]\ndefault_memory = \"x\"", "[hypervisor.qemu], [hypervisor.clh]")]
+    [InlineData("[agent.kata]\n[agent.other]\ndial_timeout = \"x\"", "[agent.kata], [agent.other]")]
+    public void Refuses_two_tables_of_which_one_is_used_and_looks_into_both(string lines, string tables)
+    {
+        var faults = Read(VectorHost.With(Minimal + lines)).Faults;
+
+        Assert.Equal(2, faults.Count);
+        Assert.Contains("TOML value has type string; destination has type integer", faults[0].Text, StringComparison.Ordinal);
+        Assert.Equal($"there are {tables}, and it is left to chance which of them Kata uses", faults[1].Text);
+    }
+
+    [Theory]
+    [InlineData("2026-01-01", true)]
+    [InlineData("2026-01-01T10:00:00Z", true)]
+    [InlineData("2026-01-01 10:00:00.5+01:00", true)]
+    [InlineData("10:00:00", true)]
+    [InlineData("1-2", false)]
+    [InlineData("2026-02-30", false)]
+    [InlineData("2026-01-01T", false)]
+    [InlineData("25:00:00", false)]
+    [InlineData("10:00:60", false)]
+    [InlineData("0x1f", true)]
+    [InlineData("0xG", false)]
+    [InlineData("1__0", false)]
+    [InlineData("01", false)]
+    [InlineData("1.", false)]
+    [InlineData("'''raw\nlines'''", true)]
+    [InlineData("\"\"\"\"quoted\"\"\"\"", true)]
+    [InlineData("\"\\ud800\"", false)]
+    [InlineData("[1, \"a\", [], { x = 1 }]", true)]
+    [InlineData("[1,, 2]", false)]
+    [InlineData("True", false)]
+    public void Knows_values_of_toml_also_of_keys_that_mean_nothing(string value, bool valid)
+        => Assert.Equal(valid, Read(VectorHost.With($"{Minimal}nonsense = {value}\n")).Faults.Count == 0);
+
+    [Theory]
+    [InlineData("{ x = 1,\n  y = 2, }")]
+    [InlineData("\"\\x41\\e\"")]
+    [InlineData("10:00")]
+    public void Knows_toml_1_1_for_clients_of_4_1_alone(string value)
+    {
+        var read = Read(VectorHost.With($"{Minimal}nonsense = {value}\n"));
+
+        Assert.Equal((false, true), (read.Verdicts[0].Vm is not null, read.Verdicts[1].Vm is not null));
+        Assert.Contains(read.Configuration!.Warnings, w => w.StartsWith("clients of Kata 3.5 refuse the file: Kata 3.5: ", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Refuses_one_key_in_two_cases_since_chance_would_decide()
     {
@@ -76,7 +124,6 @@ public sealed class StrictReadingSpecs
     [InlineData("[runtime]\ncreate_container_timeout = 60.5", "TOML value has type float64; destination has type integer")]
     [InlineData("[runtime]\njaeger_user = 1", "TOML value has type int64; destination has type string")]
     [InlineData("[runtime]\nsandbox_bind_mounts = \"/x\"", "TOML value has type string; destination has type slice")]
-    [InlineData("[hypervisor.clh]\ndefault_memory = \"x\"", "TOML value has type string; destination has type integer")]
     [InlineData("[hypervisor.qemu.kernel]\nx = 1", "")]
     [InlineData("jailer_path = 1", "TOML value has type int64; destination has type string")]
     [InlineData("net_rate_limiter_bw_max_rate = true", "TOML value has type bool; destination has type integer")]
