@@ -60,6 +60,9 @@ internal sealed class KataRules
     /// <summary>Quotes hold a kernel parameter with blanks together.</summary>
     public bool QuotesKernelParameters => (Releases & Releases.Since3) != 0;
 
+    /// <summary>1.13 and 2.5 take any number of root ports.</summary>
+    public bool LimitsRootPorts => (Releases & Releases.R4) != 0;
+
     /// <summary>A template needs an initrd.</summary>
     public bool TemplateNeedsInitrd => !IsFourth && Releases != Releases.Since3;
 

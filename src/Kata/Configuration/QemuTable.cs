@@ -66,7 +66,7 @@ internal sealed class QemuTable(KataSection table, IKataHost host, bool agentOve
             MemOffset = table.Long("memory_offset"),
             HotPlugVFIO = table.Text("hot_plug_vfio", "no-port"),
             ColdPlugVFIO = table.Text("cold_plug_vfio", "no-port"),
-            PCIeRootPort = Math.Min(table.Number("pcie_root_port"), MostPorts),
+            PCIeRootPort = Math.Min(table.Number("pcie_root_port"), rules.LimitsRootPorts ? MostPorts : uint.MaxValue),
             PCIeSwitchPort = Math.Min(table.Number("pcie_switch_port"), MostPorts),
             DefaultMaxVCPUs = MaxVcpus(table.Number("default_maxvcpus")),
             MemorySize = table.Number("default_memory") is >= LeastMemory and var memory ? memory : DefaultMemory,

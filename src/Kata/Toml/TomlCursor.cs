@@ -8,7 +8,8 @@ internal sealed class TomlCursor(string text, TomlDialect dialect)
     /// <summary>What <see cref="Peek"/> gives at the end.</summary>
     public const char End = '\uFFFF';
 
-    private int _at = text.StartsWith('\uFEFF') ? 1 : 0;
+    /// <summary>The old decoder takes the mark of UTF-8 for a part of the first key.</summary>
+    private int _at = text.StartsWith('\uFEFF') && dialect != TomlDialect.Old ? 1 : 0;
 
     public int Line { get; private set; } = 1;
 
@@ -58,10 +59,10 @@ internal sealed class TomlCursor(string text, TomlDialect dialect)
     /// <summary>A comment up to the end of its line, if there is one.</summary>
     public void SkipComment()
     {
-        if (Accept('#')) While(c => c is not '\n' && !(c == '\r' && Peek(1) == '\n'));
+        if (Accept('#')) While(c => c is not '\n' && !(c == '\r' && (Peek(1) == '\n' || dialect == TomlDialect.Old)));
     }
 
-    public bool SkipLineBreak() => Accept("\r\n") || Accept('\n');
+    public bool SkipLineBreak() => Accept("\r\n") || Accept('\n') || (dialect == TomlDialect.Old && Accept('\r'));
 
     /// <summary>Blanks, line breaks and comments.</summary>
     public void SkipAll()

@@ -1,4 +1,5 @@
 using System.Text;
+using VmCacheCluster.Kata;
 using VmCacheCluster.Kata.Configuration;
 using Xunit;
 
@@ -202,6 +203,25 @@ public sealed class StrictReadingSpecs
 
         Assert.Contains(warnings, w => w.StartsWith("runtime.sandbox_cgroups_only ", StringComparison.Ordinal));
         Assert.Contains(warnings, w => w.StartsWith("facotry ", StringComparison.Ordinal));
+    }
+
+    /// <summary>The decoder of 2.5 is not that of later versions.</summary>
+    [Theory]
+    [InlineData("\uFEFF", "", false)]
+    [InlineData("", "default_vcpus = 1.5", false)]
+    [InlineData("", "default_vcpus = inf", false)]
+    [InlineData("", "nonsense = 0x10", false)]
+    [InlineData("", "nonsense.x = 1", false)]
+    [InlineData("", "nonsense = [1, \"a\"]", false)]
+    [InlineData("", "nonsense = 01", true)]
+    [InlineData("", "nonsense = 1\rmemory_slots = 2", true)]
+    [InlineData("", "kernel_params = 'a=\"b c\"'", true)]
+    public void Reads_toml_as_2_5_does(string begin, string lines, bool taken)
+    {
+        var toml = begin + Minimal.Replace("\"none\"", "\"virtio-9p\"", StringComparison.Ordinal) + lines;
+        var read = new KataConfigurationReader(VectorHost.With(toml), target: KataTarget.Kata25).Read(VectorHost.File);
+
+        Assert.Equal(taken, read.Faults.Count == 0);
     }
 
     private static KataFault Refused(string toml) => Assert.Single(Read(VectorHost.With(toml)).Faults);
