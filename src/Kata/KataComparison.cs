@@ -26,7 +26,7 @@ public static class KataComparison
     /// <summary>Whether a client of this generation compares the field at all.</summary>
     public static bool Compares(string field, KataTarget client) =>
         !Free.Contains(field)
-        && !(client != KataTarget.Kata35 && field is nameof(KataHypervisorConfig.SandboxName) or nameof(KataHypervisorConfig.SandboxNamespace));
+        && !(client is not KataTarget.Kata35 && field is nameof(KataHypervisorConfig.SandboxName) or nameof(KataHypervisorConfig.SandboxNamespace));
 
     /// <param name="served">A server's answer to Config.</param>
     /// <param name="own">What the client makes of its configuration.</param>

@@ -8,6 +8,8 @@ namespace VmCacheCluster.Kata;
 [JsonSerializable(typeof(KataVmConfig))]
 [JsonSerializable(typeof(KataAgentConfig))]
 [JsonSerializable(typeof(KataHypervisorState))]
+[JsonSerializable(typeof(Configuration.KataExtensionImage[]))]
+[JsonSerializable(typeof(Configuration.KataNumaNode[]))]
 internal sealed partial class KataJson : JsonSerializerContext
 {
     public static KataJson Go { get; } = new(new JsonSerializerOptions { Encoder = GoJsonEncoder.Instance });

@@ -11,4 +11,6 @@ public enum KataTarget
     Kata41,
     /// <summary>1.13, with its agents and proxies, and its fields alone.</summary>
     Kata113,
+    /// <summary>2.5, with its fields alone.</summary>
+    Kata25,
 }

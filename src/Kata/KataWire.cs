@@ -21,6 +21,18 @@ internal static class KataWire
         nameof(KataAgentConfig.CdhApiTimeout), nameof(KataAgentConfig.LaunchProcessTimeout), nameof(KataAgentConfig.VisibleCdiDevices),
     };
 
+    /// <summary>Fields that came after 2.5; of those that 3.5 has not, 2.5 has two.</summary>
+    private static readonly HashSet<string> NotIn25 =
+    [
+        .. NotIn35.Except([nameof(KataHypervisorConfig.NumVCPUs), nameof(KataHypervisorConfig.PCIeRootPort)]),
+        nameof(KataHypervisorConfig.RootfsType), nameof(KataHypervisorConfig.VhostUserDeviceReconnect), nameof(KataHypervisorConfig.BlockDeviceAIO),
+        nameof(KataHypervisorConfig.RemoteHypervisorSocket), nameof(KataHypervisorConfig.RemoteHypervisorTimeout), nameof(KataHypervisorConfig.SandboxName),
+        nameof(KataHypervisorConfig.SandboxNamespace), nameof(KataHypervisorConfig.User), nameof(KataHypervisorConfig.VFIODevices),
+        nameof(KataHypervisorConfig.VhostUserBlkDevices), nameof(KataHypervisorConfig.HotPlugVFIO), nameof(KataHypervisorConfig.ColdPlugVFIO),
+        nameof(KataHypervisorConfig.NumVCPUsF), nameof(KataHypervisorConfig.VirtioFSQueueSize), nameof(KataHypervisorConfig.SevSnpGuest),
+        nameof(KataHypervisorConfig.DisableGuestSeLinux), nameof(KataHypervisorConfig.ExtraMonitorSocket), nameof(KataAgentConfig.Policy),
+    ];
+
     /// <summary>Fields that were there until 3.5, and went before 4.1.</summary>
     private static readonly HashSet<string> NotIn41 = new(StringComparer.Ordinal)
     {
@@ -33,10 +45,12 @@ internal static class KataWire
     public static KataParam LaunchProcessTimeout(KataAgentConfig agent) =>
         new("agent.launch_process_timeout", agent.LaunchProcessTimeout.ToString(CultureInfo.InvariantCulture));
 
+    public static KataParam VisibleCdiDevices { get; } = new("agent.visible_cdi_devices", "true");
+
     public static Wire.GrpcVMConfig Write(KataVmConfig config, KataTarget target)
     {
         if (target == KataTarget.Kata113) return KataFirstWire.Write(config);
-        var fit = target == KataTarget.Kata35 ? As35(config) : config;
+        var fit = target is KataTarget.Kata25 or KataTarget.Kata35 ? As35(config) : config;
         return new Wire.GrpcVMConfig
         {
             Data = Bytes(JsonSerializer.SerializeToUtf8Bytes(fit, KataJson.Go.KataVmConfig), target),
@@ -48,7 +62,12 @@ internal static class KataWire
     private static KataVmConfig As35(KataVmConfig config)
     {
         var (hypervisor, agent) = (config.HypervisorConfig, config.AgentConfig);
-        KataParam[] newer = [.. agent.CdhApiTimeout > 0 ? [CdhApiTimeout(agent)] : Array.Empty<KataParam>(), .. agent.LaunchProcessTimeout > 0 ? [LaunchProcessTimeout(agent)] : Array.Empty<KataParam>()];
+        KataParam[] newer =
+        [
+            .. agent.CdhApiTimeout > 0 ? [CdhApiTimeout(agent)] : Array.Empty<KataParam>(),
+            .. agent.LaunchProcessTimeout > 0 ? [LaunchProcessTimeout(agent)] : Array.Empty<KataParam>(),
+            .. agent.VisibleCdiDevices ? [VisibleCdiDevices] : Array.Empty<KataParam>(),
+        ];
         return config with
         {
             HypervisorConfig = hypervisor with
@@ -73,7 +92,12 @@ internal static class KataWire
         var buffer = new System.Buffers.ArrayBufferWriter<byte>(json.Length);
         using (var document = JsonDocument.Parse(json))
         using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = GoJsonEncoder.Instance }))
-            Copy(document.RootElement, writer, target == KataTarget.Kata35 ? NotIn35 : NotIn41);
+            Copy(document.RootElement, writer, target switch
+            {
+                KataTarget.Kata25 => NotIn25,
+                KataTarget.Kata35 => NotIn35,
+                _ => NotIn41,
+            });
         return UnsafeByteOperations.UnsafeWrap(buffer.WrittenMemory);
     }
 

@@ -230,7 +230,7 @@ public sealed class FirstGenerationSpecs : HouseSpecs
 
     private KataVmConfig Read(string toml)
     {
-        var read = new KataConfigurationReader(new LinuxKataHost(), first: true).Read(House.Write("own.toml", toml));
+        var read = new KataConfigurationReader(new LinuxKataHost(), target: KataTarget.Kata113).Read(House.Write("own.toml", toml));
         Assert.Empty(read.Faults);
         return read.Configuration!.Vm;
     }

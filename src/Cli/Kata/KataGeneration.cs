@@ -1,4 +1,5 @@
 using VmCacheCluster.Kata;
+using VmCacheCluster.Kata.Configuration;
 
 namespace VmCacheCluster.Cli.Kata;
 
@@ -16,16 +17,15 @@ internal sealed record KataGeneration(string Version, KataTarget Target, KataFir
     /// <summary>Whoever serves the cache: they forget the agent's address on the way.</summary>
     private const string NoAgent = "a stock client does not reach the agent of a VM that it took: see docs/kata.md";
 
-    internal static IReadOnlyList<KataGeneration> Later { get; } =
+    private static readonly KataGeneration[] All =
     [
+        new("1.13, kata-runtime", KataTarget.Kata113, KataFirstClient.Runtime, Run, "runtime, proxy and agent of 1.13.0", ""),
+        new("1.13, containerd-shim-kata-v2", KataTarget.Kata113, KataFirstClient.Shim, Read, "the source of 1.13.0", ""),
+        new("2.5", KataTarget.Kata25, null, Read, "the source of 2.5.0", NoAgent),
         // It compares the pod's name, which no server knows.
         new("3.5", KataTarget.Kata35, null, Run, "the client of 3.5.0", $"with Kubernetes it boots its own; elsewhere {NoAgent}"),
         new("4.1", KataTarget.Kata41, null, Read, "the source of 4.1.0", NoAgent),
     ];
 
-    internal static IReadOnlyList<KataGeneration> Firsts { get; } =
-    [
-        new("1.13, kata-runtime", KataTarget.Kata113, KataFirstClient.Runtime, Run, "runtime, proxy and agent of 1.13.0", ""),
-        new("1.13, containerd-shim-kata-v2", KataTarget.Kata113, KataFirstClient.Shim, Read, "the source of 1.13.0", ""),
-    ];
+    internal static KataGeneration For(KataVerdict verdict) => All.Single(g => g.Target == verdict.Client && g.First == verdict.First);
 }

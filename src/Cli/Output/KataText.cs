@@ -14,9 +14,10 @@ internal static class KataText
         {
             var (generation, known) = (client.Generation, $"({client.Generation.Known}: {client.Generation.Of})");
             text.Append($"Kata {generation.Version}: ").Append(
-                client.Faults.Count > 0 ? $"refuses the file {known}: {Table.OneLine(Refused(client))}\n"
+                client.Refusals.Count > 0 ? $"refuses the file {known}, because of\n"
                 : client.Takes ? $"takes the VM {known}\n" : $"boots a VM of its own {known}, because of\n");
             if (client.Takes && generation.Limit.Length > 0) text.Append($"  {generation.Limit}\n");
+            foreach (var refusal in client.Refusals) text.Append($"  {Table.OneLine((refusal with { Version = "" }).ToString())}\n");
             foreach (var difference in client.Differences)
                 text.Append($"  {difference.Field}: {Served(difference.Served)} is served, {Table.OneLine(difference.Wanted)} is wanted\n");
         }
@@ -40,15 +41,16 @@ internal static class KataText
         [.. fields.Select(f => new KataFieldView(f.Name, f.Value, f.Compared))], new KataMakingView(making.Made, making.Cloned, making.Why));
 
     internal static KataCheckView View(string file, IReadOnlyList<KataFault> faults) => new(
-        false, file, [.. faults.Select(f => new KataFaultView(f.File, f.Key, f.Value, f.Text, f.Remedy))], null, null, null, null);
+        false, file, Faults(faults), null, null, null, null);
+
+    private static KataFaultView[] Faults(IReadOnlyList<KataFault> faults) =>
+        [.. faults.Select(f => new KataFaultView(f.File, f.Key, f.Value, f.Text, f.Remedy, f.Version, f.Line > 0 ? f.Line : null))];
 
     private static KataClientView View(KataClient client) => new(
         client.Generation.Version, client.Takes, client.Generation.Known, client.Generation.Of,
         client.Takes && client.Generation.Limit.Length > 0 ? client.Generation.Limit : null,
-        client.Faults.Count > 0 ? Refused(client) : null,
-        [.. client.Differences.Select(d => new KataDifferenceView(d.Field, d.Served, d.Wanted))]);
-
-    private static string Refused(KataClient client) => string.Join("; ", client.Faults);
+        [.. client.Differences.Select(d => new KataDifferenceView(d.Field, d.Served, d.Wanted))],
+        client.Refusals.Count == 0 ? null : Faults(client.Refusals));
 
     private static string Served(string json) => json.Length == 0 ? "nothing" : Table.OneLine(json);
 }

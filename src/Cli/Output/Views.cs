@@ -105,14 +105,17 @@ internal sealed record KataCheckView(
 /// <param name="Why">Why it is not made, or not cloned.</param>
 internal sealed record KataMakingView(bool Made, bool Cloned, string Why);
 
-internal sealed record KataFaultView(string File, string Key, string Value, string Text, string Remedy);
+/// <param name="Version">Of Kata, whose verdict it is.</param>
+/// <param name="Line">Null: of the file as a whole.</param>
+internal sealed record KataFaultView(string File, string Key, string Value, string Text, string Remedy, string Version, int? Line);
 
 /// <param name="Known">"run" or "read".</param>
 /// <param name="Of">What was run or read.</param>
 /// <param name="Limit">What it cannot do with a VM that it takes; null: nothing is known.</param>
-/// <param name="Refuses">Why it does not start with the file; null: it does.</param>
+/// <param name="Faults">Why it does not start with the file; null: it does.</param>
 internal sealed record KataClientView(
-    string Version, bool Takes, string Known, string Of, string? Limit, string? Refuses, IReadOnlyList<KataDifferenceView> Differences);
+    string Version, bool Takes, string Known, string Of, string? Limit, IReadOnlyList<KataDifferenceView> Differences,
+    IReadOnlyList<KataFaultView>? Faults);
 
 /// <param name="Served">JSON; empty: nothing.</param>
 /// <param name="Wanted">JSON.</param>

@@ -10,7 +10,6 @@ namespace VmCacheCluster.Cli.Verbs;
 
 internal static class KataVerb
 {
-    private const string First = "1.13";
     private static readonly TimeSpan ConfigLimit = TimeSpan.FromSeconds(5);
 
     internal static Command Create(Globals globals)
@@ -23,38 +22,41 @@ internal static class KataVerb
             DefaultValueFactory = _ => "vsock",
         };
         transport.AcceptOnlyFromAmong("vsock", "virtio-serial");
-        var version = new Option<string>("--kata-version")
+        var version = new Option<KataTarget>("--kata-version")
         {
-            Description = "Whose configuration it is: auto (3.x and 4.x) or 1.13, where the file itself says how agents are reached",
-            HelpName = "auto|1.13",
-            DefaultValueFactory = _ => "auto",
+            Description = $"Whose configuration it is: {KataVersion.Choices}. In that of 1.13 the file itself says how agents are reached",
+            HelpName = "auto|VERSION",
+            DefaultValueFactory = _ => KataTarget.Union,
+            CustomParser = result =>
+            {
+                var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+                if (KataVersion.Parse(text) is { } target) return target;
+                result.AddError($"--kata-version '{text}' is no version that is told apart: give {KataVersion.Choices}");
+                return KataTarget.Union;
+            },
         };
-        version.AcceptOnlyFromAmong("auto", First);
         var live = new Option<bool>("--live") { Description = "Compare with what vmcached serves at the endpoint, not with what a server would send for this file" };
         var check = new Command("check", "Check Kata's configuration, and say which of its clients would take a VM and which boot their own, and why") { file, transport, version, live };
         check.SetAction((parse, cancel) => CheckAsync(
-            globals, parse, parse.GetRequiredValue(file), parse.GetRequiredValue(transport) == "vsock", parse.GetRequiredValue(version) == First, parse.GetValue(live), cancel));
+            globals, parse, parse.GetRequiredValue(file), parse.GetRequiredValue(transport) == "vsock", parse.GetValue(version), parse.GetValue(live), cancel));
         return new Command("kata", "What concerns the clients of Kata Containers") { check };
     }
 
-    private static async Task<int> CheckAsync(Globals globals, ParseResult parse, string file, bool vsock, bool first, bool live, CancellationToken cancel)
+    private static async Task<int> CheckAsync(Globals globals, ParseResult parse, string file, bool vsock, KataTarget target, bool live, CancellationToken cancel)
     {
         var host = new LinuxKataHost();
-        var read = ReadAs(null);
+        var read = new KataConfigurationReader(host, vsock, target).Read(Path.GetFullPath(file));
         if (read.Configuration is not { } configuration) return Faulty(globals, parse, file, read.Faults);
-        var served = live ? await ServedAsync(globals, parse, cancel).ConfigureAwait(false) : KataCheck.Served(configuration.Vm, first);
-        var clients = KataCheck.Clients(generation => first ? ReadAs(generation.First) : read, served, first);
-        var transport = (first ? configuration.Vm.First!.UseVsock : vsock) ? AgentTransport.Vsock : AgentTransport.VirtioSerial;
-        var making = KataCheck.Making(configuration.Vm, transport, host, first);
-        var agree = making.Made && KataCheck.Agree(clients, first);
-        var fields = KataCheck.Fields(configuration.Vm, first);
+        var served = live ? await ServedAsync(globals, parse, cancel).ConfigureAwait(false) : null;
+        var clients = KataCheck.Clients(read, served, target);
+        var transport = (configuration.Vm.First?.UseVsock ?? vsock) ? AgentTransport.Vsock : AgentTransport.VirtioSerial;
+        var making = KataCheck.Making(configuration.Vm, transport, host, target);
+        var agree = making.Made && KataCheck.Agree(clients, target);
+        var fields = KataCheck.Fields(configuration.Vm, target);
         globals.Host.Out.Write(globals.Format(parse) == OutputFormat.Json
             ? Json.Text(KataText.View(file, configuration, clients, making, fields, agree), Json.Views.KataCheckView) + "\n"
             : KataText.Of(configuration, clients, making, fields));
         return agree ? ExitCode.Ok : ExitCode.Failed;
-
-        KataConfigurationResult ReadAs(KataFirstClient? client)
-            => new KataConfigurationReader(host, vsock, first, client).Read(Path.GetFullPath(file));
     }
 
     private static async Task<GrpcVMConfig> ServedAsync(Globals globals, ParseResult parse, CancellationToken cancel)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using VmCacheCluster.Kata;
 
 namespace VmCacheCluster.Gateway.Configuration;
 
@@ -11,7 +12,7 @@ internal static class CommandLine
     private static readonly Option<string?> RunDirectory = Text("--run-dir", "Where records, sockets and logs of the VMs are kept (vmcache.run-dir)");
     private static readonly Option<string?> Kata = Text("--kata-config", "Kata's configuration.toml: the default pool is what its [factory] and [hypervisor.qemu] say");
     private static readonly Option<string?> Transport = Text("--agent-transport", "With --kata-config, how guests' agents are reached: vsock (as Kata does), or virtio-serial");
-    private static readonly Option<string?> Version = Text("--kata-version", "With --kata-config, the clients that are served: auto (3.x and 4.x), 3.5, 4.1 or 1.13");
+    private static readonly Option<string?> Version = Text("--kata-version", $"With --kata-config, the clients that are served: {KataVersion.Choices}");
     private static readonly Option<string?> Join = Text("--join", "Join the cluster that this node, HOST:PORT, is in (vmcache.cluster.seeds)");
 
     private static readonly Option<bool> Bootstrap = new("--bootstrap")

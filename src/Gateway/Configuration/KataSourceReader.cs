@@ -14,11 +14,6 @@ internal sealed class KataSourceReader(Func<IKataHost> host, ICollection<Configu
         ["vsock"] = AgentTransport.Vsock, ["virtio-serial"] = AgentTransport.VirtioSerial,
     };
 
-    private static readonly Dictionary<string, KataTarget> Targets = new()
-    {
-        ["auto"] = KataTarget.Union, ["3.5"] = KataTarget.Kata35, ["4.1"] = KataTarget.Kata41, ["1.13"] = KataTarget.Kata113,
-    };
-
     /// <summary>What Kata's file decides; the keys of pool-defaults that then have no meaning.</summary>
     private static readonly string[] Decided =
     [
@@ -35,16 +30,16 @@ internal sealed class KataSourceReader(Func<IKataHost> host, ICollection<Configu
     {
         var file = section.Path("kata-config", mayBeEmpty: true);
         var transport = section.Choice("agent-transport", Transports).Value;
-        var target = section.Choice("kata-version", Targets).Value;
+        var target = section.Choice("kata-version", KataVersion.Parse, KataVersion.Choices).Value;
         if (file.Value.Length == 0) return null;
         foreach (var key in Decided.Where(k => own?[k] is { IsNull: false }))
             faults.Add(new ConfigurationFault(
                 $"vmcache.pools.{name}.{key}", own![key]!.Shown, $"the pool's VMs are those of {file.Value}", source, "set it there, in Kata's words, or remove it here"));
         var seen = host();
         var first = target == KataTarget.Kata113;
-        var read = new KataConfigurationReader(seen, transport == AgentTransport.Vsock, first).Read(file.Value);
+        var read = new KataConfigurationReader(seen, transport == AgentTransport.Vsock, target).Read(file.Value);
         foreach (var fault in read.Faults)
-            faults.Add(new ConfigurationFault(fault.Key.Length > 0 ? fault.Key : fault.File, fault.Value, fault.Text, $"file {fault.File}", fault.Remedy));
+            faults.Add(new ConfigurationFault(fault.Key.Length > 0 ? fault.Key : fault.File, fault.Value, fault.Said, fault.Place, fault.Remedy));
         if (first) transport = read.Configuration?.Vm.First?.UseVsock == true ? AgentTransport.Vsock : AgentTransport.VirtioSerial;
         return read.Configuration is { } configuration
             ? new KataSource(file.Value, configuration, target, KataPool.Spec(name, configuration.Vm, transport, seen, target))

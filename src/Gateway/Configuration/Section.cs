@@ -116,6 +116,15 @@ internal sealed class Section(IReadOnlyList<Layer> layers, ICollection<Configura
         t => choices.TryGetValue(t, out var value) ? (value, (string?)null) : (default!, "there is no such choice"),
         $"give one of {string.Join(", ", choices.Keys)}");
 
+    /// <summary>A choice that can be written in more than one way.</summary>
+    /// <param name="parse">Gives null for what is none.</param>
+    /// <param name="choices">All of them, in words.</param>
+    public Setting<T> Choice<T>(string name, Func<string, T?> parse, string choices)
+        where T : struct => Read(
+        name,
+        t => parse(t) is { } value ? (value, (string?)null) : (default, "there is no such choice"),
+        $"give {choices}");
+
     /// <summary>An absolute path, made regular; empty when that is allowed.</summary>
     public Setting<string> Path(string name, bool mayBeEmpty = false) => Read<string>(
         name,

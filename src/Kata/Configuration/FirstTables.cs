@@ -1,5 +1,3 @@
-using Tomlyn.Model;
-
 namespace VmCacheCluster.Kata.Configuration;
 
 /// <summary>The tables and keys that a configuration.toml of Kata 1.x has, and later ones have not.</summary>
@@ -11,19 +9,17 @@ internal static class FirstTables
     /// <summary>The agents of kata-runtime 1.6; later ones have the first alone.</summary>
     private static readonly string[] Agents = ["kata", "hyperstart"];
 
+    /// <param name="hasProxy">The file has [proxy.kata].</param>
     /// <param name="client">Who reads it; null: containerd's shim where the file has no [proxy.kata], else kata-runtime.</param>
     /// <param name="vsock">The host has vsock.</param>
     public static KataFirst Read(
-        TomlFile file, TomlSection hypervisor, TomlTable? agents, TomlSection agent, KataFirstClient? client, bool vsock,
-        ICollection<KataFault> mistyped, ICollection<KataFault> faults)
+        KataSection hypervisor, List<string> agents, KataSection agent, KataSection proxy, bool hasProxy, KataFirstClient? client, bool vsock,
+        List<KataFault> faults)
     {
-        var table = file.Root.TryGetValue("proxy", out var found) && found is TomlTable proxies && proxies.TryGetValue("kata", out var kata)
-            ? kata as TomlTable : null;
-        var proxy = new TomlSection(table, "proxy.kata", file, mistyped);
-        var path = proxy.Text("path", table is null ? "" : DefaultProxy);
+        var path = proxy.Text("path", hasProxy ? DefaultProxy : "");
         var shared = new KataFirst
         {
-            Client = client ?? (table is null ? KataFirstClient.Shim : KataFirstClient.Runtime),
+            Client = client ?? (hasProxy ? KataFirstClient.Runtime : KataFirstClient.Shim),
             // Kata 1.x goes on without it.
             UseVsock = hypervisor.Flag("use_vsock") && vsock,
             HotplugVfioOnRootBus = hypervisor.Flag("hotplug_vfio_on_root_bus"),
@@ -35,7 +31,7 @@ internal static class FirstTables
         if (agent.Flag("enable_tracing")) CheckTracing(agent, mode, type, faults);
         return shared with
         {
-            AgentType = AgentType(file, agents, faults),
+            AgentType = AgentType(agents, agent, faults),
             ProxyType = shared.UseVsock ? KataProxyTypes.None : KataProxyTypes.Kata,
             ProxyPath = shared.UseVsock ? "" : path,
             ProxyDebug = !shared.UseVsock && proxy.Flag("enable_debug"),
@@ -45,7 +41,7 @@ internal static class FirstTables
     }
 
     /// <summary>What the client makes of [agent.kata].</summary>
-    public static KataAgentConfig Agent(KataFirst first, TomlSection agent)
+    public static KataAgentConfig Agent(KataFirst first, KataSection agent)
     {
         var read = new KataAgentConfig
         {
@@ -65,15 +61,15 @@ internal static class FirstTables
             yield return new("agent.trace", first.TraceType.Length > 0 ? first.TraceType : Isolated);
     }
 
-    private static string AgentType(TomlFile file, TomlTable? agents, ICollection<KataFault> faults)
+    private static string AgentType(List<string> agents, KataSection agent, List<KataFault> faults)
     {
-        var type = agents?.Keys.FirstOrDefault(Agents.Contains) ?? agents?.Keys.FirstOrDefault() ?? Agents[0];
+        var type = agents.FirstOrDefault(Agents.Contains) ?? agents.FirstOrDefault() ?? Agents[0];
         if (!Agents.Contains(type))
-            faults.Add(new KataFault(file.Path, $"agent.{type}", "", $"{type} agent type is not supported", "use [agent.kata]"));
+            faults.Add(new KataFault(agent.MainFile, $"agent.{type}", "", $"{type} agent type is not supported", "use [agent.kata]") { Line = agent.Line });
         return type;
     }
 
-    private static void CheckTracing(TomlSection agent, string mode, string type, ICollection<KataFault> faults)
+    private static void CheckTracing(KataSection agent, string mode, string type, List<KataFault> faults)
     {
         if (mode is not ("" or Dynamic or Static)) faults.Add(Invalid("mode", mode, Dynamic, Static));
         if (type is not ("" or Isolated or Collated)) faults.Add(Invalid("type", type, Isolated, Collated));

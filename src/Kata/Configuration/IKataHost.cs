@@ -26,6 +26,9 @@ public interface IKataHost
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     byte[] Read(string path, int most);
 
-    /// <summary>All files of a directory, by name, as Kata reads them; none when it is not there.</summary>
+    /// <summary>All that is in a directory, by name, as Kata reads it; nothing when it is not there.</summary>
     IReadOnlyList<string> DropIns(string directory);
+
+    /// <summary>The CPUs of each NUMA node, such as "0-3,8", by the node's number.</summary>
+    IReadOnlyDictionary<int, string> NumaNodes { get; }
 }

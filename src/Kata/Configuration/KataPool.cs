@@ -24,7 +24,7 @@ public static class KataPool
             MaxCpus = (int)config.DefaultMaxVCPUs,
             MemoryMiB = (int)config.MemorySize,
             MemorySlots = (int)config.MemSlots,
-            MaxMemoryMiB = (int)Math.Min(config.DefaultMaxMemorySize + config.MemOffset, int.MaxValue / 2),
+            MaxMemoryMiB = (int)UInt128.Min(MostMemory(config), (uint)int.MaxValue / 2),
             Qemu = config.HypervisorPath,
             Kernel = config.KernelPath,
             Initrd = config.InitrdPath.Length > 0 ? config.InitrdPath : null,
@@ -117,7 +117,22 @@ public static class KataPool
             yield return ("machine_type", "QEMU has no machine virt for x86-64", "use \"q35\"");
         if (config.HypervisorMachineType is not ("q35" or "pc" or "virt" or "microvm"))
             yield return ("machine_type", $"unrecognised machinetype: {config.HypervisorMachineType}", "use \"q35\"");
+        if (config.KernelVerityParams.Length > 0)
+            yield return (
+                "kernel_verity_params", "the root of a guest is not checked by dm-verity here", "leave it out, or boot such guests without a cache");
+        if (config.GuestExtensionImages is not null)
+            yield return (
+                "guest_extension_images", "no further images are attached to VMs of this cache", "leave them out, or boot such guests without a cache");
+        if (config.GuestNUMANodes is not null)
+            yield return ("enable_numa", "guests with NUMA nodes are not made here", "set it to false, or boot such guests without a cache");
+        if (config.MemorySize > MostMemory(config))
+            yield return (
+                "default_memory", $"{config.MemorySize} MiB are more than default_maxmemory, {config.DefaultMaxMemorySize} MiB",
+                "raise default_maxmemory, or lower this");
         if (config.NumVCPUsF > config.DefaultMaxVCPUs)
             yield return ("default_vcpus", $"MaxCPUs {config.DefaultMaxVCPUs} must be equal to or greater than CPUs {MathF.Ceiling(config.NumVCPUsF)}", "raise default_maxvcpus, or lower this");
     }
+
+    /// <summary>MiB; two numbers of 64 bits.</summary>
+    private static UInt128 MostMemory(KataHypervisorConfig config) => (UInt128)config.DefaultMaxMemorySize + config.MemOffset;
 }

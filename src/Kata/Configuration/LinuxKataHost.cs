@@ -44,7 +44,16 @@ public sealed partial class LinuxKataHost : IKataHost
 
     /// <inheritdoc/>
     public IReadOnlyList<string> DropIns(string directory) =>
-        Directory.Exists(directory) ? [.. Directory.GetFiles(directory).Order(StringComparer.Ordinal)] : [];
+        Directory.Exists(directory) ? [.. Directory.GetFileSystemEntries(directory).Order(StringComparer.Ordinal)] : [];
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<int, string> NumaNodes { get; } = Nodes("/sys/devices/system/node");
+
+    private static Dictionary<int, string> Nodes(string directory) => !Directory.Exists(directory) ? [] : Directory
+        .GetDirectories(directory, "node*")
+        .Select(node => (Number: Path.GetFileName(node)[4..], Cpus: Path.Combine(node, "cpulist")))
+        .Where(node => int.TryParse(node.Number, NumberStyles.None, CultureInfo.InvariantCulture, out _) && File.Exists(node.Cpus))
+        .ToDictionary(node => int.Parse(node.Number, CultureInfo.InvariantCulture), node => File.ReadAllText(node.Cpus).TrimEnd('\n'));
 
     [LibraryImport("libc", EntryPoint = "realpath", StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint RealPath(string path, nint buffer);

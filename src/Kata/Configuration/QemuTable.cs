@@ -1,20 +1,24 @@
 namespace VmCacheCluster.Kata.Configuration;
 
 /// <summary>The table [hypervisor.qemu], with the defaults, limits and checks of Kata's loader, in its order.</summary>
-/// <param name="first">As Kata 1.x has them where that differs.</param>
-internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOverVsock, ICollection<KataFault> faults, bool first = false)
+/// <param name="rules">Of the version, where the versions differ.</param>
+internal sealed class QemuTable(KataSection table, IKataHost host, bool agentOverVsock, List<KataFault> faults, KataRules rules)
 {
     private const uint LeastMemory = 256, DefaultMemory = 2048, MostBridges = 5, MostPorts = 16, MostLoglevel = 3;
     private const int MostVcpus = 240;
 
     private static readonly string[] BlockDrivers = ["virtio-scsi", "virtio-blk", "virtio-mmio", "nvdimm", "virtio-blk-ccw"];
     private static readonly string[] BlockAio = ["io_uring", "native", "threads"];
-    private static readonly string[] SharedFileSystems = ["virtio-9p", "virtio-fs", "virtio-fs-nydus", "none"];
-    private static readonly string[] FirstSharedFileSystems = ["virtio-9p", "virtio-fs"];
+    private static readonly string[] Unsigned =
+    [
+        "memory_offset", "default_maxmemory", "rx_rate_limiter_max_rate", "tx_rate_limiter_max_rate", "snp_guest_policy",
+    ];
+
     private static readonly string[] ExtraMonitors = ["hmp", "qmp", "qmp-pretty"];
 
     public KataHypervisorConfig Read()
     {
+        var first = rules.IsFirst;
         var machine = table.Text("machine_type", first ? "pc" : "q35");
         var config = new KataHypervisorConfig
         {
@@ -27,8 +31,7 @@ internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOve
             FirmwareVolumePath = Existing("firmware_volume"),
             BlockDeviceDriver = OneOf("block_device_driver", BlockDrivers, "Invalid hypervisor block storage driver {0} specified (supported drivers: {1})"),
             BlockDeviceAIO = OneOf("block_device_aio", BlockAio, "Invalid hypervisor block storage I/O mechanism  {0} specified (supported AIO: {1})"),
-            SharedFS = OneOf("shared_fs", first ? FirstSharedFileSystems : SharedFileSystems,
-                "Invalid hypervisor shared file system {0} specified (supported file systems: {1})", first ? "virtio-9p" : "virtio-fs"),
+            SharedFS = OneOf("shared_fs", rules.SharedFileSystems, "Invalid hypervisor shared file system {0} specified (supported file systems: {1})", first ? "virtio-9p" : "virtio-fs"),
             VirtioFSDaemon = table.Text("virtio_fs_daemon"),
             ExtraMonitorSocket = table.Text("extra_monitor_socket"),
             RootfsType = table.Text("rootfs_type", "ext4"),
@@ -36,7 +39,7 @@ internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOve
             CPUFeatures = Trimmed("cpu_features"),
             HypervisorMachineType = machine,
             EntropySource = table.Text("entropy_source", "/dev/urandom"),
-            VirtioFSCache = table.Text("virtio_fs_cache", first ? "none" : "never"),
+            VirtioFSCache = table.Text("virtio_fs_cache", rules.VirtioFsCache),
             FileBackedMemRootDir = table.Text("file_mem_backend"),
             VhostUserStorePath = table.Text("vhost_user_store_path", "/var/run/kata-containers/vhost-user/"),
             VhostUserDeviceReconnect = table.Number("vhost_user_reconnect_timeout_sec"),
@@ -52,14 +55,18 @@ internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOve
             SeccompSandbox = table.Text("seccompsandbox"),
             SnpIdBlock = table.Text("snp_id_block"),
             SnpIdAuth = table.Text("snp_id_auth"),
-            KernelVerityParams = table.Text("kernel_verity_params"),
-            KernelParams = first ? KernelLine.Fields(table.Text("kernel_params")) : KernelLine.Split(table.Text("kernel_params")),
+            SnpGuestPolicy = table.Find("snp_guest_policy") is null ? null : table.Long("snp_guest_policy"),
+            // What no VM of ours has is told to nobody but clients of Kata 4 alone, whose pool then says so.
+            KernelVerityParams = rules.IsFourth ? table.Text("kernel_verity_params") : "",
+            GuestExtensionImages = rules.IsFourth ? FourthTables.Images(table, faults) : null,
+            GuestNUMANodes = rules.IsFourth ? FourthTables.NumaNodes(table, host) : null,
+            KernelParams = KernelLine.Split(table.Text("kernel_params"), rules.QuotesKernelParameters),
             RxRateLimiterMaxRate = table.Long("rx_rate_limiter_max_rate"),
             TxRateLimiterMaxRate = table.Long("tx_rate_limiter_max_rate"),
             MemOffset = table.Long("memory_offset"),
             HotPlugVFIO = table.Text("hot_plug_vfio", "no-port"),
             ColdPlugVFIO = table.Text("cold_plug_vfio", "no-port"),
-            PCIeRootPort = Math.Min(table.Number("pcie_root_port"), MostPorts),
+            PCIeRootPort = Math.Min(table.Number("pcie_root_port"), rules.LimitsRootPorts ? MostPorts : uint.MaxValue),
             PCIeSwitchPort = Math.Min(table.Number("pcie_switch_port"), MostPorts),
             DefaultMaxVCPUs = MaxVcpus(table.Number("default_maxvcpus")),
             MemorySize = table.Number("default_memory") is var memory && memory >= (first ? 1 : LeastMemory) ? memory : DefaultMemory,
@@ -105,8 +112,16 @@ internal sealed class QemuTable(TomlSection table, IKataHost host, bool agentOve
         return WithVcpus(config, table.Real("default_vcpus"));
     }
 
+    /// <summary>Numbers below zero that Kata's decoder does not refuse.</summary>
+    public static IEnumerable<string> Negative(KataSection table) => Unsigned
+        .Select(key => (Setting: table.Find(key), Number: table.Long(key)))
+        .Where(n => n.Setting is { Value: Toml.TomlInteger { Value: < 0 } })
+        .Select(n => $"{n.Setting!.Key} = {n.Setting.Value.Shown} in file {n.Setting.File}, line {n.Setting.Line} "
+            + $"is read as {n.Number}, as Kata reads it");
+
     private void Check(KataHypervisorConfig config)
     {
+        if (rules.IsFourth) FourthTables.SectorSizes(table, faults);
         if (config.SharedFS is "virtio-fs" or "virtio-fs-nydus" && config.VirtioFSDaemon.Length == 0)
             Fault("virtio_fs_daemon", $"cannot enable {config.SharedFS} without daemon path in configuration file", "name virtiofsd's path, or set shared_fs to \"none\"");
         if (agentOverVsock && !host.HasVhostVsock)

@@ -9,7 +9,7 @@ internal static class RuntimeChecks
     private static readonly string[] VfioModes = ["vfio", "guest-kernel"];
     private static readonly string[] Ports = ["bridge-port", "root-port", "switch-port"];
 
-    public static void Before(TomlSection runtime, ICollection<KataFault> faults)
+    public static void Before(KataSection runtime, List<KataFault> faults)
     {
         if (runtime.Text("internetworking_model") is { Length: > 0 } model && !NetworkModels.Contains(model))
             faults.Add(runtime.Fault("internetworking_model", $"Unknown type {model}", "use macvtap, tcfilter or none"));
@@ -18,7 +18,7 @@ internal static class RuntimeChecks
     }
 
     public static void After(
-        TomlSection runtime, TomlSection hypervisor, TomlSection factory, KataHypervisorConfig config, KataFactorySettings made, IKataHost host, ICollection<KataFault> faults)
+        KataSection runtime, KataSection hypervisor, KataSection factory, KataHypervisorConfig config, KataFactorySettings made, KataRules rules, IKataHost host, List<KataFault> faults)
     {
         foreach (var feature in runtime.List("experimental") ?? [])
             faults.Add(runtime.Fault("experimental", $"Unsupported experimental feature \"{feature}\"", "leave it out"));
@@ -26,9 +26,10 @@ internal static class RuntimeChecks
         if (runtime.Flag("disable_new_netns") && runtime.Text("internetworking_model") != "none")
             faults.Add(runtime.Fault("disable_new_netns", "config disable_new_netns only works with 'none' internetworking_model", "set internetworking_model to \"none\""));
         Images(hypervisor, config, host, faults);
-        if (made.EnableTemplate && config.InitrdPath.Length == 0)
+        if (rules.TemplateNeedsInitrd && made.EnableTemplate && config.InitrdPath.Length == 0)
             faults.Add(factory.Fault("enable_template", "Factory option enable_template requires an initrd image", "set initrd instead of image; this server makes templates of both without it (refill)"));
         PciePorts(hypervisor, config, faults);
+        if (rules.IsFourth) FourthTables.Check(runtime, hypervisor, config, faults);
         Valid(hypervisor, config, faults);
     }
 
@@ -38,7 +39,7 @@ internal static class RuntimeChecks
         if (config.SnpGuestPolicy is not null) yield return "snp_guest_policy is set: no client of Kata 4 takes such a VM, since it compares pointers";
     }
 
-    private static void BindMounts(TomlSection runtime, IKataHost host, ICollection<KataFault> faults)
+    private static void BindMounts(KataSection runtime, IKataHost host, List<KataFault> faults)
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var mount in runtime.List("sandbox_bind_mounts") ?? [])
@@ -50,7 +51,7 @@ internal static class RuntimeChecks
         }
     }
 
-    private static void Images(TomlSection hypervisor, KataHypervisorConfig config, IKataHost host, ICollection<KataFault> faults)
+    private static void Images(KataSection hypervisor, KataHypervisorConfig config, IKataHost host, List<KataFault> faults)
     {
         foreach (var (key, path) in new[] { ("image", config.ImagePath), ("initrd", config.InitrdPath) })
         {
@@ -61,18 +62,19 @@ internal static class RuntimeChecks
         }
     }
 
-    private static void PciePorts(TomlSection hypervisor, KataHypervisorConfig config, ICollection<KataFault> faults)
+    private static void PciePorts(KataSection hypervisor, KataHypervisorConfig config, List<KataFault> faults)
     {
         var (hot, cold) = (config.HotPlugVFIO, config.ColdPlugVFIO);
+        // Each with the other's value, as Kata says it.
         if (hot != NoPort && cold != NoPort)
-            faults.Add(hypervisor.Fault("hot_plug_vfio", $"invalid hot-plug={hot} and cold-plug={cold} settings, only one of them can be set", "set one of hot_plug_vfio and cold_plug_vfio"));
+            faults.Add(hypervisor.Fault("hot_plug_vfio", $"invalid hot-plug={cold} and cold-plug={hot} settings, only one of them can be set", "set one of hot_plug_vfio and cold_plug_vfio"));
         else if (config.HypervisorMachineType is "q35" or "virt" && (hot != NoPort || cold != NoPort) && !Ports.Contains(hot != NoPort ? hot : cold))
             // With the other key's value, as Kata says it.
             faults.Add(hypervisor.Fault(hot != NoPort ? "hot_plug_vfio" : "cold_plug_vfio", $"invalid vfio_port={cold} setting, allowed values {NoPort}, {string.Join(", ", Ports)}", "use one of these"));
     }
 
     /// <summary>What Kata checks not when it loads a configuration but before it makes a VM of it.</summary>
-    private static void Valid(TomlSection hypervisor, KataHypervisorConfig config, ICollection<KataFault> faults)
+    private static void Valid(KataSection hypervisor, KataHypervisorConfig config, List<KataFault> faults)
     {
         if (config.ImagePath.Length > 0 && config.InitrdPath.Length > 0)
             faults.Add(hypervisor.Fault("initrd", "Image and initrd path cannot be both set", "set one of image and initrd"));

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace VmCacheCluster.Tests.Unit.Architecture;
 
-/// <summary>The parsers of JSON, TOML and Protobuf that are not ours follow on the stack what is nested, as deep as they may.</summary>
+/// <summary>The parsers of JSON and Protobuf, which are not ours, follow on the stack what is nested, as deep as they may.</summary>
 public class ReaderLimitSpecs
 {
     [Theory]

@@ -103,6 +103,77 @@ public sealed class KataCheckSpecs : IDisposable
         Assert.Matches("HypervisorConfig\\.HypervisorMachineType +\"pc\" +yes", run.Out);
     }
 
+    [Theory]
+    [InlineData("3", "3.5")]
+    [InlineData("3.5", "3.5")]
+    [InlineData("v3.5.0", "3.5")]
+    [InlineData("4.1", "4.1")]
+    [InlineData("2.5", "2.5")]
+    public async Task Takes_a_version_as_users_write_it_and_says_whose_verdict_it_is(string given, string version)
+    {
+        var run = await CheckAsync(version == "2.5" ? "shared_fs = \"virtio-9p\"" : "shared_fs = \"none\"", "--kata-version", given);
+
+        Assert.Equal((0, ""), (run.Exit, run.Error));
+        Assert.StartsWith($"Kata {version}: takes the VM (", run.Out, StringComparison.Ordinal);
+        Assert.Single(run.Out.Split('\n'), line => line.StartsWith("Kata ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Says_which_versions_there_are_when_one_is_none()
+    {
+        var run = await CheckAsync("", "--kata-version", "3.4");
+
+        Assert.Equal((2, ""), (run.Exit, run.Out));
+        Assert.Contains("3.4", run.Error, StringComparison.Ordinal);
+        Assert.Contains("1.13, 2.5, 3.5 or 4.1", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Says_which_version_refuses_the_file()
+    {
+        var run = await CheckAsync("block_device_logical_sector_size = 3\nshared_fs = \"none\"\n");
+
+        Assert.Equal(ExitCode.Failed, run.Exit);
+        Assert.StartsWith("Kata 3.5: takes the VM (run: ", run.Out, StringComparison.Ordinal);
+        Assert.Contains(
+            $"\nKata 4.1: refuses the file (read: the source of 4.1.0), because of\n  {File}: invalid block_device_logical_sector_size 3: must be 0 or a power of 2 between 512 and 65536",
+            run.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Says_whose_verdict_a_fault_is()
+    {
+        var both = await CheckAsync("default_memory = -1");
+        Assert.Contains("vmcache: Kata 3.5 and 4.1: toml: line 6 (last key", both.Error, StringComparison.Ordinal);
+
+        var one = await CheckAsync("default_memory = -1", "--kata-version", "4.1");
+        Assert.Contains("vmcache: Kata 4.1: toml: line 6 (last key", one.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Keys of 4.x whose VM is none of ours; clients of 3.5 do not know them.</summary>
+    [Theory]
+    [InlineData("enable_numa = true", "HypervisorConfig.GuestNUMANodes")]
+    [InlineData("guest_extension_images = [{ name = \"gpu\", path = \"/x\" }]", "HypervisorConfig.GuestExtensionImages")]
+    [InlineData("snp_guest_policy = 196608", "HypervisorConfig.SnpGuestPolicy")]
+    [InlineData("kernel_verity_params = \"root_hash=a\"", "HypervisorConfig.KernelVerityParams")]
+    public async Task Says_that_a_client_of_4_1_boots_its_own_for_what_is_not_made_here(string line, string field)
+    {
+        var run = await CheckAsync(line + (line.StartsWith("enable_numa", StringComparison.Ordinal) ? "\n[runtime]\nstatic_sandbox_resource_mgmt = true" : ""));
+
+        Assert.Equal(ExitCode.Failed, run.Exit);
+        Assert.StartsWith("Kata 3.5: takes the VM (run: ", run.Out, StringComparison.Ordinal);
+        Assert.Contains($"\nKata 4.1: boots a VM of its own (read: the source of 4.1.0), because of\n  {field}: ", run.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Says_that_no_vm_has_more_memory_than_the_most()
+    {
+        var run = await CheckAsync("default_memory = 2048\ndefault_maxmemory = 1024\n");
+
+        Assert.Equal(ExitCode.Failed, run.Exit);
+        Assert.Contains("no VM can be made of it: default_memory: 2048 MiB are more than default_maxmemory, 1024 MiB", run.Out, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Checks_a_configuration_for_containerds_shim()
     {
@@ -122,8 +193,8 @@ public sealed class KataCheckSpecs : IDisposable
 
         Assert.Equal((0, ""), (run.Exit, run.Error));
         Assert.StartsWith(
-            "Kata 1.13, kata-runtime: refuses the file (run: runtime, proxy and agent of 1.13.0): noop agent type is not supported",
-            run.Out, StringComparison.Ordinal);
+            "Kata 1.13, kata-runtime: refuses the file (run: runtime, proxy and agent of 1.13.0), because of\n", run.Out, StringComparison.Ordinal);
+        Assert.Contains("noop agent type is not supported", run.Out.Split('\n')[1], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -135,10 +206,10 @@ public sealed class KataCheckSpecs : IDisposable
         Assert.Contains("it is a device, and only regular files are read", run.Error, StringComparison.Ordinal);
     }
 
-    private Task<CliRun> CheckAsync(string more)
+    private Task<CliRun> CheckAsync(string more, params string[] arguments)
     {
-        CheckFile("shared_fs = \"none\"\n" + more);
-        return CliRun.Of("kata", "check", File, "--agent-transport", "virtio-serial");
+        CheckFile(more.Contains("shared_fs", StringComparison.Ordinal) ? more : "shared_fs = \"none\"\n" + more);
+        return CliRun.Of(["kata", "check", File, "--agent-transport", "virtio-serial", .. arguments]);
     }
 
     private Task<CliRun> FirstAsync(string more)

@@ -94,7 +94,7 @@ public sealed class KataComparisonSpecs
     private static KataVmConfig First(string more)
     {
         var host = VectorHost.With(Toml.Replace("shared_fs = \"none\"", "", StringComparison.Ordinal) + more);
-        return new KataConfigurationReader(host, first: true).Read(VectorHost.File).Configuration!.Vm;
+        return new KataConfigurationReader(host, target: KataTarget.Kata113).Read(VectorHost.File).Configuration!.Vm;
     }
 
     private static KataVmConfig Config(string toml) => new KataConfigurationReader(VectorHost.With(toml)).Read(VectorHost.File).Configuration!.Vm;

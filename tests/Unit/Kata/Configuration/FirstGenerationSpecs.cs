@@ -185,5 +185,5 @@ public sealed class FirstGenerationSpecs
     }
 
     private static KataConfigurationResult Read(string toml, bool vsock = true)
-        => new KataConfigurationReader(VectorHost.With(toml, cpus: 2, vsock: vsock), first: true).Read(VectorHost.File);
+        => new KataConfigurationReader(VectorHost.With(toml, cpus: 2, vsock: vsock), target: KataTarget.Kata113).Read(VectorHost.File);
 }

@@ -24,6 +24,8 @@ internal sealed class VectorHost : IKataHost
 
     public bool HasVhostVsock { get; }
 
+    public IReadOnlyDictionary<int, string> NumaNodes { get; init; } = new Dictionary<int, string> { [0] = "0-3" };
+
     public static VectorHost Of(string name)
     {
         using var meta = JsonDocument.Parse(Vectors.Read($"vectors/{name}/meta.json"));

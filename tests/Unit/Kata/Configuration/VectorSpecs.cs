@@ -18,7 +18,7 @@ public sealed class VectorSpecs
     [MemberData(nameof(Valid))]
     public void Gives_the_bytes_of_katas_own_server(string name)
     {
-        var read = new KataConfigurationReader(VectorHost.Of(name)).Read(VectorHost.File);
+        var read = new KataConfigurationReader(VectorHost.Of(name), target: KataTarget.Kata35).Read(VectorHost.File);
 
         Assert.Empty(read.Faults);
         var config = read.Configuration!.Vm.ToGrpc(KataTarget.Kata35);
@@ -37,7 +37,7 @@ public sealed class VectorSpecs
     [MemberData(nameof(Faulty))]
     public void Refuses_what_kata_refuses_in_katas_words(string name)
     {
-        var read = new KataConfigurationReader(VectorHost.Of(name)).Read(VectorHost.File);
+        var read = new KataConfigurationReader(VectorHost.Of(name), target: KataTarget.Kata35).Read(VectorHost.File);
 
         Assert.Null(read.Configuration);
         Assert.Equal(Comparable(Text($"vectors/{name}/error.txt")), Comparable(read.Faults[0].Text));
