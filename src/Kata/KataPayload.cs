@@ -23,6 +23,17 @@ internal static class KataPayload
             nameof(KataBridge.MaxCapacity),
         ]);
 
+    /// <summary>Of 2.4 to 3.1.</summary>
+    private static readonly Generation Second = new(
+        [
+            nameof(KataQemuState.UUID), Bridges, nameof(KataQemuState.HotpluggedVCPUs), nameof(KataQemuState.HotpluggedMemory),
+            nameof(KataQemuState.VirtiofsDaemonPid), nameof(KataQemuState.PCIeRootPort), nameof(KataQemuState.HotplugVFIOOnRootBus),
+        ],
+        [
+            nameof(KataBridge.Devices), nameof(KataBridge.ID), nameof(KataBridge.Type), nameof(KataBridge.Addr),
+            nameof(KataBridge.MaxCapacity),
+        ]);
+
     /// <summary>Of 3.2 to 3.5.</summary>
     private static readonly Generation Third = new(
         [
@@ -30,10 +41,7 @@ internal static class KataPayload
             nameof(KataQemuState.HotpluggedMemory), nameof(KataQemuState.VirtiofsDaemonPid), nameof(KataQemuState.HotplugVFIO),
             nameof(KataQemuState.ColdPlugVFIO),
         ],
-        [
-            nameof(KataBridge.Devices), nameof(KataBridge.ID), nameof(KataBridge.Type), nameof(KataBridge.Addr),
-            nameof(KataBridge.MaxCapacity),
-        ]);
+        Second.Bridge);
 
     /// <summary>Of 3.6 to 4.1; bridges have parents since 4.0.</summary>
     private static readonly Generation Fourth = new(
@@ -53,6 +61,7 @@ internal static class KataPayload
         var generation = target switch
         {
             KataTarget.Kata113 => First,
+            KataTarget.Kata25 => Second,
             KataTarget.Kata35 => Third,
             KataTarget.Kata41 => Fourth,
             _ => All,

@@ -30,7 +30,7 @@ internal static class KataCheck
     /// <param name="served">What a server sends; null: what it would send for this file.</param>
     internal static IReadOnlyList<KataClient> Clients(KataConfigurationResult read, GrpcVMConfig? served, KataTarget target)
     {
-        var answer = served ?? read.Configuration!.Vm.ToGrpc(target);
+        var answer = served ?? read.Configuration?.Vm.ToGrpc(target) ?? new GrpcVMConfig();
         return
         [
             .. read.Verdicts.Select(verdict => new KataClient(

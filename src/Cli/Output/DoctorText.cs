@@ -25,6 +25,8 @@ internal static class DoctorText
         return text.ToString();
     }
 
+    internal static CheckView View(Check check) => new(check.Name, Word(check.Verdict), check.Found, check.Do.Length > 0 ? check.Do : null);
+
     internal static string Word(Verdict verdict) => verdict switch
     {
         Verdict.Ok => "ok",

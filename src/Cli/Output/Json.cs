@@ -40,5 +40,6 @@ internal static class Json
 [JsonSerializable(typeof(AppliedPoolsView))]
 [JsonSerializable(typeof(ClusterView))]
 [JsonSerializable(typeof(KataCheckView))]
+[JsonSerializable(typeof(KataDoctorView))]
 [JsonSerializable(typeof(ReapView))]
 internal sealed partial class JsonViews : JsonSerializerContext;

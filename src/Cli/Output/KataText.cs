@@ -40,6 +40,13 @@ internal static class KataText
         [.. clients.Select(View)],
         [.. fields.Select(f => new KataFieldView(f.Name, f.Value, f.Compared))], new KataMakingView(making.Made, making.Cloned, making.Why));
 
+    internal static string Of(IReadOnlyList<KataForecast> forecasts, Style style) => string.Join('\n', forecasts.Select(forecast =>
+        $"Kata {forecast.Client.Version} ({forecast.Client.Known}: {forecast.Client.Of})\n{DoctorText.Of(forecast.Steps, style)}"));
+
+    internal static KataDoctorView View(string file, IReadOnlyList<KataForecast> forecasts) => new(
+        KataForecast.Works(forecasts), file,
+        [.. forecasts.Select(f => new KataForecastView(f.Client.Version, f.Client.Known, f.Client.Of, [.. f.Steps.Select(DoctorText.View)]))]);
+
     internal static KataCheckView View(string file, IReadOnlyList<KataFault> faults) => new(
         false, file, Faults(faults), null, null, null, null);
 

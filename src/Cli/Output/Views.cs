@@ -101,6 +101,12 @@ internal sealed record KataCheckView(
     bool Ok, string File, IReadOnlyList<KataFaultView>? Faults, IReadOnlyList<string>? Warnings, IReadOnlyList<KataClientView>? Clients,
     IReadOnlyList<KataFieldView>? Fields, KataMakingView? Vms);
 
+internal sealed record KataDoctorView(bool Ok, string File, IReadOnlyList<KataForecastView> Clients);
+
+/// <param name="Known">"run" or "read".</param>
+/// <param name="Of">What was run or read.</param>
+internal sealed record KataForecastView(string Version, string Known, string Of, IReadOnlyList<CheckView> Steps);
+
 /// <param name="Cloned">False: each is booted.</param>
 /// <param name="Why">Why it is not made, or not cloned.</param>
 internal sealed record KataMakingView(bool Made, bool Cloned, string Why);

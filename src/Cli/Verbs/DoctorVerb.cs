@@ -52,8 +52,7 @@ internal static class DoctorVerb
         var ok = checks.All(c => c.Verdict != Verdict.Fail);
         if (globals.Format(parse) == OutputFormat.Json)
         {
-            var view = new DoctorView(ok, endpoint, [.. checks.Select(c =>
-                new CheckView(c.Name, DoctorText.Word(c.Verdict), c.Found, c.Do.Length > 0 ? c.Do : null))]);
+            var view = new DoctorView(ok, endpoint, [.. checks.Select(DoctorText.View)]);
             globals.Host.Out.WriteLine(Json.Text(view, Json.Views.DoctorView));
         }
         else

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using VmCacheCluster.Cli.Kata;
 using VmCacheCluster.Cli.Output;
+using VmCacheCluster.Client;
+using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Kata;
 using VmCacheCluster.Kata.Configuration;
@@ -39,7 +41,10 @@ internal static class KataVerb
         var check = new Command("check", "Check Kata's configuration, and say which of its clients would take a VM and which boot their own, and why") { file, transport, version, live };
         check.SetAction((parse, cancel) => CheckAsync(
             globals, parse, parse.GetRequiredValue(file), parse.GetRequiredValue(transport) == "vsock", parse.GetValue(version), parse.GetValue(live), cancel));
-        return new Command("kata", "What concerns the clients of Kata Containers") { check };
+        var doctor = new Command("doctor", "Say what happens, step by step, when a client of Kata starts a sandbox with this file") { file, transport, version };
+        doctor.SetAction((parse, cancel) => DoctorAsync(
+            globals, parse, parse.GetRequiredValue(file), parse.GetRequiredValue(transport) == "vsock", parse.GetValue(version), cancel));
+        return new Command("kata", "What concerns the clients of Kata Containers") { check, doctor };
     }
 
     private static async Task<int> CheckAsync(Globals globals, ParseResult parse, string file, bool vsock, KataTarget target, bool live, CancellationToken cancel)
@@ -49,14 +54,62 @@ internal static class KataVerb
         if (read.Configuration is not { } configuration) return Faulty(globals, parse, file, read.Faults);
         var served = live ? await ServedAsync(globals, parse, cancel).ConfigureAwait(false) : null;
         var clients = KataCheck.Clients(read, served, target);
-        var transport = (configuration.Vm.First?.UseVsock ?? vsock) ? AgentTransport.Vsock : AgentTransport.VirtioSerial;
-        var making = KataCheck.Making(configuration.Vm, transport, host, target);
+        var making = MakingOf(configuration, vsock, host, target);
         var agree = making.Made && KataCheck.Agree(clients, target);
         var fields = KataCheck.Fields(configuration.Vm, target);
         globals.Host.Out.Write(globals.Format(parse) == OutputFormat.Json
             ? Json.Text(KataText.View(file, configuration, clients, making, fields, agree), Json.Views.KataCheckView) + "\n"
             : KataText.Of(configuration, clients, making, fields));
         return agree ? ExitCode.Ok : ExitCode.Failed;
+    }
+
+    private static async Task<int> DoctorAsync(Globals globals, ParseResult parse, string file, bool vsock, KataTarget target, CancellationToken cancel)
+    {
+        var host = new LinuxKataHost();
+        var read = new KataConfigurationReader(host, vsock, target).Read(Path.GetFullPath(file));
+        var server = read.Configuration is { } asked ? await ServerAsync(asked.Factory.VmCacheEndpoint, cancel).ConfigureAwait(false) : new KataServer(null);
+        var making = read.Configuration is { } made ? MakingOf(made, vsock, host, target) : null;
+        var forecasts = KataCheck.Clients(read, server.Config, target)
+            .Select(client => new KataForecast(client.Generation, KataForecast.Foresee(file, client, read.Configuration, making, server))).ToList();
+        globals.Host.Out.Write(globals.Format(parse) == OutputFormat.Json
+            ? Json.Text(KataText.View(file, forecasts), Json.Views.KataDoctorView) + "\n"
+            : KataText.Of(forecasts, globals.OutStyle));
+        return KataForecast.Works(forecasts) ? ExitCode.Ok : ExitCode.Failed;
+    }
+
+    private static KataMaking MakingOf(KataConfiguration configuration, bool vsock, IKataHost host, KataTarget target) => KataCheck.Making(
+        configuration.Vm, (configuration.Vm.First?.UseVsock ?? vsock) ? AgentTransport.Vsock : AgentTransport.VirtioSerial, host, target);
+
+    /// <summary>Kata's clients ask at the file's own endpoint, and so does this.</summary>
+    private static async Task<KataServer> ServerAsync(string endpoint, CancellationToken cancel)
+    {
+        try
+        {
+            using var client = VmCacheClient.Open(endpoint);
+            var config = await client.ConfigAsync(ConfigLimit, cancel).ConfigureAwait(false);
+            return new KataServer(null, config, await PoolAsync(client, endpoint, cancel).ConfigureAwait(false));
+        }
+        catch (VmCacheException fault)
+        {
+            return new KataServer(fault);
+        }
+        catch (ArgumentException fault)
+        {
+            return new KataServer(new VmCacheException(Grpc.Core.StatusCode.InvalidArgument, Reasons.NoSocket, fault.Message, fault));
+        }
+    }
+
+    /// <returns>Null: the server is not vmcached, or tells nothing of it.</returns>
+    private static async Task<PoolStatus?> PoolAsync(VmCacheClient client, string endpoint, CancellationToken cancel)
+    {
+        try
+        {
+            return (await client.GetStatusAsync(ConfigLimit, cancel).ConfigureAwait(false)).Pools.FirstOrDefault(p => p.Endpoint == endpoint);
+        }
+        catch (VmCacheException)
+        {
+            return null;
+        }
     }
 
     private static async Task<GrpcVMConfig> ServedAsync(Globals globals, ParseResult parse, CancellationToken cancel)

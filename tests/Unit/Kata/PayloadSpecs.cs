@@ -30,6 +30,7 @@ public sealed class PayloadSpecs
     public static TheoryData<KataTarget, string> Golden => new()
     {
         { KataTarget.Kata113, "1.6-1.13" }, { KataTarget.Union, "2.0-4.1" },
+        { KataTarget.Kata25, "2.4-3.1" },
         { KataTarget.Kata35, "3.2-3.5" },
         { KataTarget.Kata41, "3.6-4.1" },
     };
@@ -42,6 +43,7 @@ public sealed class PayloadSpecs
         { "1.11.5 to 1.13.0", KataTarget.Kata113, First + " VirtiofsdPid PCIeRootPort", Bridge },
         { "2.0.0 to 2.3.3", KataTarget.Union, First + " VirtiofsdPid PCIeRootPort", Bridge },
         { "2.4.0 to 3.1.3", KataTarget.Union, First + " VirtiofsDaemonPid PCIeRootPort", Bridge },
+        { "2.4.0 to 3.1.3", KataTarget.Kata25, First + " VirtiofsDaemonPid PCIeRootPort", Bridge },
         { "3.2.0 to 3.5.0", KataTarget.Union, Third, Bridge },
         { "3.2.0 to 3.5.0", KataTarget.Kata35, Third, Bridge },
         { "3.6.0 to 3.32.0", KataTarget.Union, Third + " PCIeRootPort PCIeSwitchPort", Bridge },
@@ -74,6 +76,7 @@ public sealed class PayloadSpecs
     [Theory]
     [InlineData(KataTarget.Kata113)]
     [InlineData(KataTarget.Union)]
+    [InlineData(KataTarget.Kata25)]
     [InlineData(KataTarget.Kata35)]
     [InlineData(KataTarget.Kata41)]
     public void Has_no_field_that_no_version_of_the_generation_has(KataTarget target)
@@ -95,6 +98,7 @@ public sealed class PayloadSpecs
     [Theory]
     [InlineData(KataTarget.Kata113)]
     [InlineData(KataTarget.Union)]
+    [InlineData(KataTarget.Kata25)]
     [InlineData(KataTarget.Kata35)]
     [InlineData(KataTarget.Kata41)]
     public void Has_the_same_fields_when_rendered_once(KataTarget target)
