@@ -49,9 +49,15 @@ internal sealed class GatedTransport(SocketTransportFactory sockets, ConnectionG
 
         private async Task SayGoodbyeAsync(ConnectionContext connection)
         {
-            await Goodbye.SayAsync(connection, gate.Reason);
-            await connection.DisposeAsync();
-            _goodbyes.Release();
+            try
+            {
+                await Goodbye.SayAsync(connection, gate.Reason);
+                await connection.DisposeAsync();
+            }
+            finally
+            {
+                _goodbyes.Release();
+            }
         }
 
         public ValueTask UnbindAsync(CancellationToken cancel = default) => inner.UnbindAsync(cancel);

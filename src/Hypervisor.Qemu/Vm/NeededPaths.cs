@@ -29,8 +29,7 @@ internal sealed class NeededPaths
     /// <returns>The first that is gone; the directory, when it is that. Null: none is.</returns>
     public string? Missing()
     {
-        // Of a directory that is gone the time is one of long ago, and never that of one which was there.
-        var changed = Directory.GetLastWriteTimeUtc(_directory);
+        var changed = Changed();
         if (changed.Ticks != Volatile.Read(ref _whole))
         {
             if (!Directory.Exists(_directory)) return _directory;
@@ -39,6 +38,19 @@ internal sealed class NeededPaths
         }
 
         return Gone(_elsewhere);
+    }
+
+    /// <summary>Of a directory that is gone, or cannot be reached, the time is one of long ago, and never that of one which was there.</summary>
+    private DateTime Changed()
+    {
+        try
+        {
+            return Directory.GetLastWriteTimeUtc(_directory);
+        }
+        catch (Exception unreachable) when (unreachable is IOException or UnauthorizedAccessException)
+        {
+            return DateTime.UnixEpoch;
+        }
     }
 
     private static string? Gone(string[] paths)

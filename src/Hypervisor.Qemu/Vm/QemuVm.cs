@@ -149,7 +149,21 @@ internal sealed class QemuVm : IVm
         await ReachAsync(paused, "stop", cancel).ConfigureAwait(false);
         // A RESUME that was still on its way before may have woken it.
         _agentPort.Rest();
-        for (var looks = 0; looks < MostLooks && !_guestCpu.Asleep(certain: looks < CertainLooks); looks++) await Task.Delay(SettlePause, cancel).ConfigureAwait(false);
+        await StillAsync(cancel).ConfigureAwait(false);
+    }
+
+    /// <summary>Until no vCPU runs on: each is asleep, and has used no more than at the look before. On a busy host one that is asleep by all
+    /// signs may still have some microseconds to go.</summary>
+    private async Task StillAsync(CancellationToken cancel)
+    {
+        TimeSpan? before = null;
+        for (var looks = 0; looks < MostLooks; looks++)
+        {
+            TimeSpan? used = null;
+            if (_guestCpu.Asleep(certain: looks < CertainLooks) && ((used = _guestCpu.Read()) is null || used == before)) return;
+            before = used;
+            await Task.Delay(SettlePause, cancel).ConfigureAwait(false);
+        }
     }
 
     public async Task ResumeAsync(CancellationToken cancel, TimeSpan? limit = null)

@@ -16,13 +16,17 @@ internal sealed class HpackTable
         6, 4, 4, 6, 7, 4, 4, 8, 17, 13, 8, 19, 13, 4, 8, 12, 18, 19, 5, 7, 7, 11, 6, 10, 25, 17, 10, 4, 3, 16,
     ];
 
-    /// <summary>The oldest first.</summary>
-    private readonly Queue<Entry> _entries = new();
+    /// <summary>A ring: each entry takes <see cref="Overhead"/> at least.</summary>
+    private readonly Entry[] _entries = new Entry[Most / Overhead];
+
+    /// <summary>Where the youngest stands.</summary>
+    private int _youngest;
+    private int _count;
     private int _size;
     private int _limit = Most;
 
     /// <param name="index">From 1 on.</param>
-    public bool Has(int index) => index > 0 && index <= StaticLengths.Length + _entries.Count;
+    public bool Has(int index) => index > 0 && index <= StaticLengths.Length + _count;
 
     /// <summary>The name of an entry. Null: there is no such entry.</summary>
     public HeaderName? Name(int index)
@@ -30,7 +34,7 @@ internal sealed class HpackTable
         if (!Has(index)) return null;
         return index <= StaticLengths.Length
             ? new HeaderName(index == 1, StaticLengths[index - 1])
-            : _entries.ElementAt(_entries.Count - (index - StaticLengths.Length)).Name;
+            : _entries[(_youngest - (index - StaticLengths.Length - 1) + _entries.Length) % _entries.Length].Name;
     }
 
     public void Add(HeaderName name, int valueLength)
@@ -39,7 +43,9 @@ internal sealed class HpackTable
         Shrink(_limit - entry.Size);
         // One that is larger than the table leaves it empty.
         if (entry.Size > _limit) return;
-        _entries.Enqueue(entry);
+        _youngest = (_youngest + 1) % _entries.Length;
+        _entries[_youngest] = entry;
+        _count++;
         _size += entry.Size;
     }
 
@@ -54,7 +60,7 @@ internal sealed class HpackTable
 
     private void Shrink(int to)
     {
-        while (_size > to && _entries.TryDequeue(out var oldest)) _size -= oldest.Size;
+        while (_size > to && _count > 0) _size -= _entries[(_youngest - --_count + _entries.Length) % _entries.Length].Size;
     }
 
     private readonly record struct Entry(HeaderName Name, int Size);

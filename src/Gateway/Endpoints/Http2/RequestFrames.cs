@@ -15,7 +15,7 @@ internal sealed class RequestFrames
     private const int MostPayload = 16 * 1024;
 
     /// <summary>Of one header block with its frames; Kestrel takes 32 KiB of headers.</summary>
-    private const int MostHeld = 128 * 1024;
+    private const int MostHeld = 40 * 1024;
 
     /// <summary>What is kept for the next block when a long one was read.</summary>
     private const int MostKept = 4 * 1024;
@@ -64,7 +64,7 @@ internal sealed class RequestFrames
     public void End(IBufferWriter<byte> output)
     {
         output.Write(_held.WrittenSpan);
-        _held.ResetWrittenCount();
+        (_held, _block) = (new ArrayBufferWriter<byte>(), new ArrayBufferWriter<byte>());
         _part = Part.Rest;
     }
 
@@ -83,6 +83,8 @@ internal sealed class RequestFrames
             else _held.Write(input[..read]);
             input = input[read..];
             _missing -= read;
+            // A client of HTTP/1 may have said all that it has to say.
+            if (_part == Part.Preface && !Preface.StartsWith(_held.WrittenSpan)) End(output);
             // A frame may be empty: then the next part is whole at once.
             while (_missing == 0 && _part != Part.Rest) Whole(output);
         }
@@ -92,9 +94,6 @@ internal sealed class RequestFrames
     {
         switch (_part)
         {
-            case Part.Preface when !_held.WrittenSpan.SequenceEqual(Preface):
-                End(output);
-                break;
             case Part.Preface:
                 Release(output);
                 break;
