@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.IO.Pipelines;
 using System.Text;
 using Microsoft.AspNetCore.Connections;
+using VmCacheCluster.Gateway.Endpoints.Http2;
 
 namespace VmCacheCluster.Gateway.Endpoints;
 
@@ -12,8 +13,7 @@ namespace VmCacheCluster.Gateway.Endpoints;
 /// </summary>
 internal static class Goodbye
 {
-    private const int Preface = 24, FrameHeader = 9, GoAwayFixed = 8;
-    private const byte Headers = 1, SettingsType = 4, GoAwayType = 7;
+    private const int GoAwayFixed = 8;
     private const uint EnhanceYourCalm = 0xb;
 
     /// <summary>Of what a client says before its first call.</summary>
@@ -41,18 +41,18 @@ internal static class Goodbye
         }
     }
 
-    public static byte[] Settings => [0, 0, 0, SettingsType, 0, 0, 0, 0, 0];
+    public static byte[] Settings => [0, 0, 0, Frame.Settings, 0, 0, 0, 0, 0];
 
     public static byte[] GoAway(string reason)
     {
         var text = Encoding.UTF8.GetBytes(reason);
-        var frame = new byte[FrameHeader + GoAwayFixed + text.Length];
+        var frame = new byte[Frame.HeaderLength + GoAwayFixed + text.Length];
         // A length has 24 bits, and the first 8 are zero for a text as short as this.
         BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(1), (ushort)(GoAwayFixed + text.Length));
-        frame[3] = GoAwayType;
+        frame[3] = Frame.GoAway;
         // Of the last stream's number nothing is set: no call of the client was taken, and it may make each anew.
-        BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(FrameHeader + 4), EnhanceYourCalm);
-        text.CopyTo(frame.AsSpan(FrameHeader + GoAwayFixed));
+        BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(Frame.HeaderLength + 4), EnhanceYourCalm);
+        text.CopyTo(frame.AsSpan(Frame.HeaderLength + GoAwayFixed));
         return frame;
     }
 
@@ -78,12 +78,12 @@ internal static class Goodbye
     /// <param name="said">By the client, from its first byte on.</param>
     public static bool HasCall(ReadOnlySequence<byte> said)
     {
-        Span<byte> header = stackalloc byte[FrameHeader];
-        for (long at = Preface; at + FrameHeader <= said.Length;)
+        Span<byte> header = stackalloc byte[Frame.HeaderLength];
+        for (long at = Frame.Preface.Length; at + Frame.HeaderLength <= said.Length;)
         {
-            said.Slice(at, FrameHeader).CopyTo(header);
-            if (header[3] == Headers) return true;
-            at += FrameHeader + ((header[0] << 16) | BinaryPrimitives.ReadUInt16BigEndian(header[1..]));
+            said.Slice(at, Frame.HeaderLength).CopyTo(header);
+            if (Frame.Type(header) == Frame.Headers) return true;
+            at += Frame.HeaderLength + Frame.PayloadLength(header);
         }
 
         return false;

@@ -10,6 +10,14 @@ internal sealed class GuestCpuTime(int pid)
 {
     private const string VcpuPrefix = "CPU ";
 
+    /// <summary>At vCPUs that were stopped and have not come to rest.</summary>
+    private const int MostLooks = 500;
+
+    /// <summary>A kernel that has said nothing more in so many looks never does.</summary>
+    private const int CertainLooks = 50;
+
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(2);
+
     private volatile string[]? _threads;
 
     /// <summary>
@@ -18,7 +26,7 @@ internal sealed class GuestCpuTime(int pid)
     /// what a thread sleeps on (wchan) when it is off the CPU for good.
     /// </summary>
     /// <param name="certain">False: what it calls itself is enough, as where the kernel does not say more.</param>
-    public bool Asleep(bool certain = true)
+    private bool Asleep(bool certain)
     {
         try
         {
@@ -27,6 +35,20 @@ internal sealed class GuestCpuTime(int pid)
         catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
         {
             return true;
+        }
+    }
+
+    /// <summary>Until no vCPU runs on: each is asleep, and has used no more than at the look before. On a busy host one that is asleep by all
+    /// signs may still have some microseconds to go.</summary>
+    public async Task RestAsync(CancellationToken cancel)
+    {
+        TimeSpan? before = null;
+        for (var looks = 0; looks < MostLooks; looks++)
+        {
+            TimeSpan? used = null;
+            if (Asleep(certain: looks < CertainLooks) && ((used = Read()) is null || used == before)) return;
+            before = used;
+            await Task.Delay(BetweenLooks, cancel).ConfigureAwait(false);
         }
     }
 

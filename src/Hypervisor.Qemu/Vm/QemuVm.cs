@@ -14,11 +14,6 @@ internal sealed class QemuVm : IVm
     /// <summary>When a process ends its monitor breaks first: so long the process's end may take to follow.</summary>
     private static readonly TimeSpan ExitGrace = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SettlePause = TimeSpan.FromMilliseconds(2);
-    /// <summary>At vCPUs that were stopped and have not come to rest.</summary>
-    private const int MostLooks = 500;
-
-    /// <summary>A kernel that has said nothing more in so many looks never does.</summary>
-    private const int CertainLooks = 50;
 
     private readonly QemuHypervisorOptions _options;
     private readonly QemuProcess _process;
@@ -149,21 +144,7 @@ internal sealed class QemuVm : IVm
         await ReachAsync(paused, "stop", cancel).ConfigureAwait(false);
         // A RESUME that was still on its way before may have woken it.
         _agentPort.Rest();
-        await StillAsync(cancel).ConfigureAwait(false);
-    }
-
-    /// <summary>Until no vCPU runs on: each is asleep, and has used no more than at the look before. On a busy host one that is asleep by all
-    /// signs may still have some microseconds to go.</summary>
-    private async Task StillAsync(CancellationToken cancel)
-    {
-        TimeSpan? before = null;
-        for (var looks = 0; looks < MostLooks; looks++)
-        {
-            TimeSpan? used = null;
-            if (_guestCpu.Asleep(certain: looks < CertainLooks) && ((used = _guestCpu.Read()) is null || used == before)) return;
-            before = used;
-            await Task.Delay(SettlePause, cancel).ConfigureAwait(false);
-        }
+        await _guestCpu.RestAsync(cancel).ConfigureAwait(false);
     }
 
     public async Task ResumeAsync(CancellationToken cancel, TimeSpan? limit = null)

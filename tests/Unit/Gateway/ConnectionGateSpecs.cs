@@ -10,6 +10,7 @@ using VmCacheCluster.Client;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Tests.TestSupport;
+using VmCacheCluster.Tests.Unit.Gateway.Endpoints.Http2;
 using Xunit;
 
 namespace VmCacheCluster.Tests.Unit.Gateway;
@@ -57,7 +58,7 @@ public sealed class ConnectionGateSpecs : IAsyncLifetime
         await OpenAsync(2);
 
         var third = await LocalAsync();
-        await third.SendAsync("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8.ToArray());
+        await third.SendAsync(Frames.Preface);
 
         var refused = await ReadToEndAsync(third);
 
@@ -74,21 +75,19 @@ public sealed class ConnectionGateSpecs : IAsyncLifetime
         await OpenAsync(2);
         var third = await LocalAsync();
 
-        await third.SendAsync("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8.ToArray());
-        await third.SendAsync(Frame(4));
-        await third.SendAsync(Frame(8, 0, 0, 1, 0));
+        await third.SendAsync(Frames.Preface);
+        await third.SendAsync(Frames.Make(Frames.Settings, 0, 0));
+        await third.SendAsync(Frames.Make(Frames.WindowUpdate, 0, 0, 0, 0, 1, 0));
         var settings = new byte[9];
         await third.ReceiveAsync(settings);
         Assert.Equal(4, settings[3]);
         Assert.False(third.Poll(TimeSpan.FromMilliseconds(100), SelectMode.SelectRead), "it was told before it called");
-        await third.SendAsync(Frame(1, 0x82));
+        await third.SendAsync(Frames.Make(Frames.Headers, 0, 1, 0x82));
 
         var refused = await ReadToEndAsync(third);
 
         Assert.Equal(7, refused[3]);
         Assert.Contains("2 connections open", Encoding.UTF8.GetString(refused), StringComparison.Ordinal);
-
-        static byte[] Frame(byte type, params byte[] payload) => [0, 0, (byte)payload.Length, type, 0, 0, 0, 0, (byte)(type == 1 ? 1 : 0), .. payload];
     }
 
     [Fact]

@@ -9,7 +9,7 @@ namespace VmCacheCluster.Gateway.Endpoints.Http2;
 /// </summary>
 internal sealed class RequestFrames
 {
-    private const int FrameHeader = 9, PriorityLength = 5;
+    private const int PriorityLength = 5;
 
     /// <summary>Of a frame's payload: no server here allows more.</summary>
     private const int MostPayload = 16 * 1024;
@@ -20,10 +20,7 @@ internal sealed class RequestFrames
     /// <summary>What is kept for the next block when a long one was read.</summary>
     private const int MostKept = 4 * 1024;
 
-    private const byte Headers = 1, Continuation = 9;
     private const byte EndHeaders = 0x4, Padded = 0x8, Priority = 0x20;
-
-    private static ReadOnlySpan<byte> Preface => "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8;
 
     private readonly HeaderBlocks _blocks = new();
 
@@ -33,7 +30,7 @@ internal sealed class RequestFrames
     private Part _part = Part.Preface;
 
     /// <summary>Bytes until this part is whole.</summary>
-    private int _missing = Preface.Length;
+    private int _missing = Frame.Preface.Length;
 
     /// <summary>In what is held, of the frame that is being read.</summary>
     private int _frame;
@@ -84,7 +81,7 @@ internal sealed class RequestFrames
             input = input[read..];
             _missing -= read;
             // A client of HTTP/1 may have said all that it has to say.
-            if (_part == Part.Preface && !Preface.StartsWith(_held.WrittenSpan)) End(output);
+            if (_part == Part.Preface && !Frame.Preface.StartsWith(_held.WrittenSpan)) End(output);
             // A frame may be empty: then the next part is whole at once.
             while (_missing == 0 && _part != Part.Rest) Whole(output);
         }
@@ -101,7 +98,7 @@ internal sealed class RequestFrames
                 ReadHeader(output);
                 break;
             case Part.Payload:
-                Await(Part.Header, FrameHeader);
+                Await(Part.Header, Frame.HeaderLength);
                 break;
             case Part.HeaderPayload:
                 ReadFragment(output);
@@ -112,9 +109,9 @@ internal sealed class RequestFrames
     private void ReadHeader(IBufferWriter<byte> output)
     {
         var header = _held.WrittenSpan[_frame..];
-        var length = (header[0] << 16) | BinaryPrimitives.ReadUInt16BigEndian(header[1..]);
-        var type = header[3];
-        if (_start is null && type != Headers)
+        var length = Frame.PayloadLength(header);
+        var type = Frame.Type(header);
+        if (_start is null && type != Frame.Headers)
         {
             output.Write(header);
             _held.ResetWrittenCount();
@@ -123,7 +120,7 @@ internal sealed class RequestFrames
         }
 
         // Within a block nothing comes but its own next frame.
-        var expected = _start is null ? type == Headers : type == Continuation && header[5..].SequenceEqual(_held.WrittenSpan.Slice(5, 4));
+        var expected = _start is null ? type == Frame.Headers : type == Frame.Continuation && header[5..].SequenceEqual(_held.WrittenSpan.Slice(5, 4));
         if (expected && length <= MostPayload && _held.WrittenCount + length <= MostHeld) Await(Part.HeaderPayload, length);
         else End(output);
     }
@@ -132,7 +129,7 @@ internal sealed class RequestFrames
     {
         var frame = _held.WrittenSpan[_frame..];
         var flags = frame[4];
-        var fragment = frame[FrameHeader..];
+        var fragment = frame[Frame.HeaderLength..];
         if (_start is null)
         {
             var padding = 0;
@@ -158,7 +155,7 @@ internal sealed class RequestFrames
         if ((flags & EndHeaders) == 0)
         {
             _frame = _held.WrittenCount;
-            Await(Part.Header, FrameHeader);
+            Await(Part.Header, Frame.HeaderLength);
             return;
         }
 
@@ -174,7 +171,7 @@ internal sealed class RequestFrames
                 End(output);
                 return;
             case BlockVerdict.Rewritten:
-                Frame(start, rewritten.WrittenSpan, output);
+                WriteFrames(start, rewritten.WrittenSpan, output);
                 _held.ResetWrittenCount();
                 break;
         }
@@ -183,26 +180,26 @@ internal sealed class RequestFrames
     }
 
     /// <summary>Without the padding: whoever pads hides how long a host's name is, and this is a socket of this host.</summary>
-    private void Frame(BlockStart start, ReadOnlySpan<byte> block, IBufferWriter<byte> output)
+    private void WriteFrames(BlockStart start, ReadOnlySpan<byte> block, IBufferWriter<byte> output)
     {
         var own = start.Priority.AsSpan();
         var stream = _held.WrittenSpan.Slice(5, 4);
-        var type = Headers;
+        var type = Frame.Headers;
         do
         {
             var part = block[..Math.Min(block.Length, MostPayload - own.Length)];
             block = block[part.Length..];
-            var header = output.GetSpan(FrameHeader)[..FrameHeader];
+            var header = output.GetSpan(Frame.HeaderLength)[..Frame.HeaderLength];
             header[0] = 0;
             BinaryPrimitives.WriteUInt16BigEndian(header[1..], (ushort)(own.Length + part.Length));
             header[3] = type;
-            header[4] = (byte)((type == Headers ? start.Flags : 0) | (block.IsEmpty ? EndHeaders : 0));
+            header[4] = (byte)((type == Frame.Headers ? start.Flags : 0) | (block.IsEmpty ? EndHeaders : 0));
             stream.CopyTo(header[5..]);
-            output.Advance(FrameHeader);
+            output.Advance(Frame.HeaderLength);
             output.Write(own);
             output.Write(part);
             own = default;
-            type = Continuation;
+            type = Frame.Continuation;
         }
         while (!block.IsEmpty);
     }
@@ -214,7 +211,7 @@ internal sealed class RequestFrames
         _start = null;
         Forget(ref _held);
         Forget(ref _block);
-        Await(Part.Header, FrameHeader);
+        Await(Part.Header, Frame.HeaderLength);
     }
 
     private static void Forget(ref ArrayBufferWriter<byte> buffer)

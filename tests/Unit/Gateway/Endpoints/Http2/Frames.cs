@@ -5,7 +5,7 @@ namespace VmCacheCluster.Tests.Unit.Gateway.Endpoints.Http2;
 /// <summary>Frames of HTTP/2, made and taken apart.</summary>
 internal static class Frames
 {
-    public const byte Data = 0, Headers = 1, Settings = 4, Ping = 6, GoAway = 7, Continuation = 9;
+    public const byte Data = 0, Headers = 1, Settings = 4, Ping = 6, GoAway = 7, WindowUpdate = 8, Continuation = 9;
     public const byte EndStream = 0x1, EndHeaders = 0x4, Padded = 0x8, Priority = 0x20;
 
     public static byte[] Preface => "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8.ToArray();
