@@ -30,11 +30,11 @@ public static class GrpcVmFormat
     public static GrpcVM Write(VmFacts vm, KataTarget target = KataTarget.Union)
     {
         var spec = vm.Spec;
-        // What differs from VM to VM beside its paths is rendered each time.
-        var hypervisor = spec.Kata is { } shape && (shape.Transport == AgentTransport.Vsock || shape.Share == SharedFileSystem.VirtioFs)
-            ? KataPayload.Write(StateOf(spec, vm.Id.Value, vm.Paths.Qmp, vm.Paths.Agent, vm.FileServerPid), target)
-            : GrpcVmTemplate.Of(spec, target, (id, qmp, agent) => KataPayload.Write(StateOf(spec, id, qmp, agent), target))
-                .Fill(vm.Id.Value, vm.Paths.Qmp, vm.Paths.Agent);
+        var agent = vm.Paths.Agent;
+        var context = VsockAddress.ContextId(agent);
+        var kind = new GrpcVmKind(spec.Cpus, spec.MaxCpus, spec.Kata, spec.Image is not null, context is not null, target);
+        var values = new GrpcVmValues(vm.Id.Value, vm.Paths.Qmp, context is null ? UnixScheme + agent : agent, context, vm.FileServerPid);
+        var hypervisor = GrpcVmTemplate.Of(kind, v => KataPayload.Write(StateOf(spec, v), target)).Fill(values);
         var (proxyPid, proxyUrl) = ProxyOf(vm);
         return new GrpcVM
         {
@@ -70,19 +70,19 @@ public static class GrpcVmFormat
             (int)message.Cpu, (int)message.Memory, state);
     }
 
-    private static KataHypervisorState StateOf(VmSpec spec, string id, string qmp, string agent, int fileServer = 0) => new()
+    private static KataHypervisorState StateOf(VmSpec spec, GrpcVmValues values) => new()
     {
-        ID = id,
-        QmpChannelpath = qmp,
+        ID = values.Id,
+        QmpChannelpath = values.Qmp,
         State = new KataQemuState
         {
-            UUID = id,
+            UUID = values.Id,
             HotPlugVFIO = spec.Kata?.HotPlugVfio ?? "no-port",
             ColdPlugVFIO = spec.Kata?.ColdPlugVfio ?? "no-port",
             // VMs of our own layout have no PCI bridge, only root ports, which Kata keeps no list of.
             Bridges = spec.Kata is { } shape ? [.. Enumerable.Range(0, KataBridges.Count(shape)).Select(i => BridgeOf(shape, i))] : [],
-            VirtiofsDaemonPid = fileServer,
-            VirtiofsdPid = fileServer,
+            VirtiofsDaemonPid = values.FileServer,
+            VirtiofsdPid = values.FileServer,
             HotplugVFIOOnRootBus = spec.Kata?.HotPlugOnRootBus ?? false,
             PCIeRootPort = (uint)(spec.Kata?.RootPorts ?? 0),
             PCIeSwitchPort = (uint)(spec.Kata?.SwitchPorts ?? 0),
@@ -96,8 +96,8 @@ public static class GrpcVmFormat
             Sockets = (uint)spec.MaxCpus,
             MaxCPUs = (uint)spec.MaxCpus,
         },
-        ContextID = VsockAddress.ContextId(agent),
-        AgentURL = VsockAddress.ContextId(agent) is null ? UnixScheme + agent : agent,
+        ContextID = values.ContextId,
+        AgentURL = values.AgentUrl,
     };
 
     private static KataBridge BridgeOf(KataShape shape, int i)

@@ -1,67 +1,94 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Kata;
 
+/// <summary>In what GrpcVM.hypervisor differs between VMs that are alike.</summary>
+/// <param name="AgentUrl">Where the agent is reached.</param>
+/// <param name="ContextId">On the vsock bus; null: the VM is not on it.</param>
+/// <param name="FileServer">The pid of virtiofsd; 0: the VM has none.</param>
+internal sealed record GrpcVmValues(string Id, string Qmp, string AgentUrl, ulong? ContextId, int FileServer);
+
+/// <summary>What VMs that are alike have in common.</summary>
+/// <param name="Target">The clients of their pool.</param>
+internal sealed record GrpcVmKind(int Cpus, int MaxCpus, KataShape? Shape, bool HasImage, bool OnVsock, KataTarget Target);
+
 /// <summary>
-/// GrpcVM.hypervisor of VMs that are alike: rendered once, then only the id and the paths of monitor and agent change. A hand-out
-/// waits for this.
+/// GrpcVM.hypervisor of VMs that are alike: rendered once, then only the values are put in. A hand-out waits for this.
 /// </summary>
 internal sealed class GrpcVmTemplate
 {
-    // Neither can be in a state's JSON otherwise: its strings are escaped.
-    private const string Id = "\"<id>\"", Path = "\"<path>\"", Agent = "\"unix://<agent>\"";
-    private static readonly string[] Places = [Id, Path, Agent];
+    // No VM has such values.
+    private const int FileServer = int.MinValue;
+    private const ulong ContextId = ulong.MaxValue;
 
-    private static readonly ConcurrentDictionary<(int Cpus, int MaxCpus, KataShape? Shape, KataTarget Target), GrpcVmTemplate> Known
-        = new();
+    // Go escapes "<" and ">", so no string of a state can be like these.
+    private static readonly (string Rendered, Func<GrpcVmValues, byte[]> Value)[] Places =
+    [
+        (@"""\u003cid\u003e""", values => Quoted(values.Id)),
+        (@"""\u003cqmp\u003e""", values => Quoted(values.Qmp)),
+        (@"""\u003cagent\u003e""", values => Quoted(values.AgentUrl)),
+        (ContextId.ToString(CultureInfo.InvariantCulture), values => Number(values.ContextId ?? 0)),
+        (FileServer.ToString(CultureInfo.InvariantCulture), values => Number(values.FileServer)),
+    ];
 
-    private readonly (byte[] Text, string Next)[] _parts;
+    private static readonly ConcurrentDictionary<GrpcVmKind, GrpcVmTemplate> Known = new();
+
+    private readonly List<(byte[] Text, int Place)> _parts = [];
+    private readonly byte[] _end;
 
     private GrpcVmTemplate(string json)
     {
-        var parts = new List<(byte[], string)>();
-        while (true)
+        while (Next(json) is (>= 0, var place) next)
         {
-            var (at, next) = Places.Select(place => (At: json.IndexOf(place, StringComparison.Ordinal), Place: place)).Where(p => p.At >= 0).DefaultIfEmpty((-1, "")).Min();
-            if (at < 0) break;
-            parts.Add((Encoding.UTF8.GetBytes(json[..at]), next));
-            json = json[(at + next.Length)..];
+            _parts.Add((Encoding.UTF8.GetBytes(json[..next.At]), place));
+            json = json[(next.At + Places[place].Rendered.Length)..];
         }
 
-        parts.Add((Encoding.UTF8.GetBytes(json), ""));
-        _parts = [.. parts];
+        _end = Encoding.UTF8.GetBytes(json);
     }
 
-    /// <param name="spec">The VMs.</param>
-    /// <param name="target">The clients that it is for.</param>
-    /// <param name="render">The JSON of such a VM with the given id, monitor and agent.</param>
-    public static GrpcVmTemplate Of(VmSpec spec, KataTarget target, Func<string, string, string, byte[]> render)
-    {
-        var key = (spec.Cpus, spec.MaxCpus, spec.Kata, target);
-        return Known.TryGetValue(key, out var known) ? known : Known.GetOrAdd(key, _ => Render(render));
-    }
+    /// <param name="render">The JSON of such a VM with the given values.</param>
+    public static GrpcVmTemplate Of(GrpcVmKind kind, Func<GrpcVmValues, byte[]> render) =>
+        Known.TryGetValue(kind, out var known) ? known : Known.GetOrAdd(kind, Render(kind, render));
 
-    public byte[] Fill(string id, string path, string agent)
+    public byte[] Fill(GrpcVmValues values)
     {
-        var (idText, pathText, agentText) = (Quoted(id), Quoted(path), Quoted("unix://" + agent));
-        var length = 0;
-        foreach (var (text, next) in _parts) length += text.Length + Value(next).Length;
-        var filled = new byte[length];
+        var texts = Array.ConvertAll(Places, place => place.Value(values));
+        var filled = new byte[_parts.Sum(part => part.Text.Length + texts[part.Place].Length) + _end.Length];
         var at = 0;
-        foreach (var (text, next) in _parts)
+        foreach (var (text, place) in _parts)
         {
             text.CopyTo(filled, at);
-            Value(next).CopyTo(filled, at + text.Length);
-            at += text.Length + Value(next).Length;
+            texts[place].CopyTo(filled, at + text.Length);
+            at += text.Length + texts[place].Length;
         }
 
+        _end.CopyTo(filled, at);
         return filled;
-
-        byte[] Value(string next) => next == Id ? idText : next == Path ? pathText : next == Agent ? agentText : [];
     }
+
+    private static GrpcVmTemplate Render(GrpcVmKind kind, Func<GrpcVmValues, byte[]> render) => new(Encoding.UTF8.GetString(
+        render(new GrpcVmValues("<id>", "<qmp>", "<agent>", kind.OnVsock ? ContextId : null, FileServer))));
+
+    private static (int At, int Place) Next(string json)
+    {
+        var next = (At: -1, Place: 0);
+        for (var place = 0; place < Places.Length; place++)
+        {
+            var at = json.IndexOf(Places[place].Rendered, StringComparison.Ordinal);
+            if (at >= 0 && (next.At < 0 || at < next.At)) next = (at, place);
+        }
+
+        return next;
+    }
+
+    private static byte[] Number(ulong number) => Encoding.UTF8.GetBytes(number.ToString(CultureInfo.InvariantCulture));
+
+    private static byte[] Number(int number) => Encoding.UTF8.GetBytes(number.ToString(CultureInfo.InvariantCulture));
 
     private static byte[] Quoted(string text)
     {
@@ -70,15 +97,5 @@ internal sealed class GrpcVmTemplate
         quoted[0] = quoted[^1] = (byte)'"';
         encoded.CopyTo(quoted.AsSpan(1));
         return quoted;
-    }
-
-    private static GrpcVmTemplate Render(Func<string, string, string, byte[]> render)
-    {
-        // Go escapes "<" and ">": what is searched for is put in unescaped afterwards.
-        var state = Encoding.UTF8.GetString(render("<id>", "<path>", "<agent>"));
-        return new GrpcVmTemplate(state
-            .Replace(@"""\u003cid\u003e""", Id, StringComparison.Ordinal)
-            .Replace(@"""\u003cpath\u003e""", Path, StringComparison.Ordinal)
-            .Replace(@"""unix://\u003cagent\u003e""", Agent, StringComparison.Ordinal));
     }
 }

@@ -111,6 +111,34 @@ public sealed class FirstGenerationSpecs : HouseSpecs
         Assert.Equal("", LogOf(pool.Vms.Single().Id));
     }
 
+    /// <summary>With debug kata-proxy reads the guest's console: where it is suspended, the boot's output is lost.</summary>
+    [Fact]
+    public async Task Lets_a_proxy_that_reads_the_console_run_while_the_guest_boots()
+    {
+        await using var agent = await FirstAgent.StartAsync(Agent);
+        var daemon = Start(Toml($"[proxy.kata]\npath = \"{Proxy(pace: 2000)}\"\nenable_debug = true", "boot-delay=4s"));
+        var mark = $"{House.RunDirectory}/client/";
+        await Eventually.Async(() => Processes.Naming(mark).Any(IsProxy), "kata-proxy is there");
+        var proxy = Processes.Naming(mark).First(IsProxy);
+        var states = new List<char>();
+
+        await Eventually.Async(
+            () =>
+            {
+                var state = Processes.State(proxy);
+                if (!agent.Calls.IsEmpty) return true;
+                states.Add(state);
+                return false;
+            },
+            "the agent is asked");
+
+        Assert.NotEmpty(states);
+        Assert.DoesNotContain('T', states);
+        await daemon.WarmAsync();
+
+        static bool IsProxy(int pid) => Processes.CommandLine(pid).Contains("-mux-socket", StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Takes_over_a_vm_with_its_proxy_at_rest_and_wakes_it_for_its_holder()
     {
@@ -218,7 +246,9 @@ public sealed class FirstGenerationSpecs : HouseSpecs
         Assert.Contains("the guest's agent is of Kata 2.x or later", status.Pools[0].Reason, StringComparison.Ordinal);
     }
 
-    private string Proxy() => House.Script("kata-proxy", $"#!/bin/sh\nexec {Dist.FakeQemu} --kata-proxy {Agent}.direct \"$@\"\n");
+    /// <param name="pace">Milliseconds between pings: a channel that nobody reads is full in no time.</param>
+    private string Proxy(int pace = 20) =>
+        House.Script("kata-proxy", $"#!/bin/sh\nexec {Dist.FakeQemu} --kata-proxy {Agent}.direct {pace} \"$@\"\n");
 
     private DaemonProcess Start(string toml) => House.Start(
         $$"""

@@ -6,6 +6,7 @@ using VmCacheCluster.Kata.Configuration;
 using VmCacheCluster.Kata.Wire;
 using VmCacheCluster.Tests.EndToEnd.Support;
 using VmCacheCluster.Tests.TestSupport;
+using VmCacheCluster.Tests.TestSupport.Http2;
 
 namespace VmCacheCluster.Tests.EndToEnd;
 

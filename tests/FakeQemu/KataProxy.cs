@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net.Sockets;
 
 namespace VmCacheCluster.Tests.FakeQemu;
@@ -12,11 +13,10 @@ internal static class KataProxy
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    /// <summary>The real one pings a guest that is silent every two seconds, into 208 KiB: this one fills its socket in no time.</summary>
-    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(20);
+    /// <summary>The real one has 208 KiB.</summary>
     private const int SendBuffer = 1;
 
-    /// <param name="args">Behind the socket to which clients are led.</param>
+    /// <param name="args">Behind the socket to which clients are led, and the milliseconds between pings: 2,000 of the real one's.</param>
     public static async Task<int> RunAsync(string[] args)
     {
         var (listen, mux, sandbox) = (After(args, "-listen-socket"), After(args, "-mux-socket"), After(args, "-sandbox"));
@@ -31,7 +31,7 @@ internal static class KataProxy
         using var listener = Sockets.Listen(new Chardev("proxy", "socket", listen["unix://".Length..]));
         _ = Sockets.SwallowAsync(new NetworkStream(guest));
         var full = false;
-        _ = Task.Run(() => PingAsync(guest, isFull => Volatile.Write(ref full, isFull)));
+        _ = Task.Run(() => PingAsync(guest, TimeSpan.FromMilliseconds(int.Parse(args[2], CultureInfo.InvariantCulture)), isFull => Volatile.Write(ref full, isFull)));
         while (true)
         {
             var client = new NetworkStream(await listener.AcceptAsync(), ownsSocket: true);
@@ -48,7 +48,7 @@ internal static class KataProxy
         }
     }
 
-    private static async Task PingAsync(Socket guest, Action<bool> told)
+    private static async Task PingAsync(Socket guest, TimeSpan pace, Action<bool> told)
     {
         var ping = new byte[12];
         (ping[1], ping[3]) = (2, 1);
@@ -56,7 +56,7 @@ internal static class KataProxy
         var said = false;
         for (uint number = 0; ; number++)
         {
-            await Task.Delay(Pace);
+            await Task.Delay(pace);
             if (guest.Poll(0, SelectMode.SelectWrite))
             {
                 BinaryPrimitives.WriteUInt32BigEndian(ping.AsSpan(8), number);

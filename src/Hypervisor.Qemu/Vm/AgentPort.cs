@@ -14,7 +14,9 @@ internal sealed class AgentPort(VmFacts facts, SupervisorMonitor monitor, Compan
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
 
-    private volatile bool _held;
+    // A mark and the guest's state change side by side: what kata-proxy does has to follow the last of them.
+    private readonly Lock _gate = new();
+    private bool _held;
 
     private bool HasProxy => facts.Spec.Kata is { ProxyPath.Length: > 0 };
 
@@ -23,19 +25,34 @@ internal sealed class AgentPort(VmFacts facts, SupervisorMonitor monitor, Compan
     /// <param name="condition">What its vCPUs do.</param>
     public void Marked(VmMark mark, VmCondition condition)
     {
-        _held = mark.HandedOut;
-        if (_held) companions.Wake();
-        else if (condition != VmCondition.Running) companions.Quiet();
+        lock (_gate)
+        {
+            _held = mark.HandedOut;
+            if (_held) companions.Wake();
+            else if (condition != VmCondition.Running) companions.Quiet();
+        }
     }
 
-    /// <summary>The guest is about to read nothing, or reads nothing yet.</summary>
+    /// <summary>The guest has not opened its port yet. With debug kata-proxy reads the guest's console meanwhile, so it runs.</summary>
+    public void Starts()
+    {
+        if (facts.Spec.Kata is not { ProxyDebug: true }) Rest();
+    }
+
+    /// <summary>The guest is about to read nothing.</summary>
     public void Rest()
     {
-        if (!_held) companions.Quiet();
+        lock (_gate)
+        {
+            if (!_held) companions.Quiet();
+        }
     }
 
     /// <summary>The guest is about to read, or reads.</summary>
-    public void Wake() => companions.Wake();
+    public void Wake()
+    {
+        lock (_gate) companions.Wake();
+    }
 
     /// <summary>See <see cref="AgentProbe.WaitAsync"/>.</summary>
     /// <exception cref="VmFailedException">The monitor does not answer.</exception>
@@ -52,7 +69,7 @@ internal sealed class AgentPort(VmFacts facts, SupervisorMonitor monitor, Compan
         onTrouble("the guest has not opened its agent's port");
         while (!IsOpen(await monitor.ExecuteAsync("query-chardev", null, cancel).ConfigureAwait(false)))
             await Task.Delay(Look, cancel).ConfigureAwait(false);
-        companions.Wake();
+        Wake();
     }
 
     /// <param name="chardevs">What query-chardev says.</param>

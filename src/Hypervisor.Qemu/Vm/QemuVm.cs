@@ -68,7 +68,7 @@ internal sealed class QemuVm : IVm
     {
         var vm = new QemuVm(facts, options, process, monitor, records, companions);
         vm._run.Initialize(await monitor.StatusAsync(cancel).ConfigureAwait(false), saving: false);
-        vm._agentPort.Rest();
+        vm._agentPort.Starts();
         vm.Follow();
         return vm;
     }

@@ -53,17 +53,21 @@ internal sealed class KataDecoder(KataRules rules, string main)
         var exact = dropIn && kind is (Hypervisor or Agent);
         foreach (var (name, value, line) in tables.Entries)
         {
-            if (exact && written != kind)
-            {
-                Check(new Place(file, $"{written}.{name}", kind, line), value);
-                Warnings.Add($"{Printable.OneLine($"{written}.{name}")} in file {file}, line {line} is ignored, as Kata ignores it: "
-                    + $"in a drop-in the table is called [{kind}.{Printable.OneLine(name)}]");
-                continue;
-            }
-
             var place = new Place(file, $"{written}.{name}", $"{kind}.{name}", line);
-            if (seen.TryAdd($"[{place.Name}]", place.Written)) Table(place, value, seen, exact);
-            else Twice(place, seen[$"[{place.Name}]"], value);
+            if (!seen.TryAdd($"[{place.Name}]", place.Written))
+            {
+                Twice(place, seen[$"[{place.Name}]"], value);
+            }
+            else if (exact && written != kind)
+            {
+                Check(place with { Name = kind }, value);
+                Warnings.Add($"{Printable.OneLine(place.Written)} in file {file}, line {line} is ignored, as Kata ignores it: "
+                    + $"in a drop-in the table is called [{kind}.{Printable.OneLine(name)}]");
+            }
+            else
+            {
+                Table(place, value, seen, exact);
+            }
         }
     }
 

@@ -11,6 +11,11 @@ public class GrpcVmFormatSpecs
 {
     private static readonly VmId Id = VmId.New();
 
+    private static VmSpec OnKata => new()
+    {
+        Pool = PoolName.Default, Qemu = "/q", Kernel = "/k", Cpus = 1, MemoryMiB = 256, Kata = new KataShape { Image = ImageDevice.Nvdimm },
+    };
+
     private static GrpcVM Written() => GrpcVmFormat.Write(new VmFacts(
         Id,
         new VmSpec { Pool = PoolName.Default, Qemu = "/q", Kernel = "/k", Initrd = "/i", Cpus = 2, MaxCpus = 4, MemoryMiB = 512 },
@@ -25,6 +30,31 @@ public class GrpcVmFormatSpecs
             (Id, $"/c/{Id}/qmp.sock", $"/c/{Id}", 2, 512),
             (read.Id, read.Qmp, read.ClientDirectory, read.Cpus, read.MemoryMiB));
         Assert.Equal(new KataSmp { CPUs = 2, Cores = 1, Threads = 1, Sockets = 4, MaxCPUs = 4 }, read.Hypervisor.QemuSMP);
+    }
+
+    [Fact]
+    public void Tells_each_vm_its_own_values_when_vms_are_alike_but_for_image_bus_and_file_server()
+    {
+        var told = (
+            from image in new[] { null, "/image" }
+            from agent in new[] { "/a", "vsock://7:1024", "vsock://8:1024" }
+            from fileServer in new[] { 0, 41, 42 }
+            select (Image: image, Agent: agent, FileServer: fileServer)).Select(vm =>
+        {
+            var id = VmId.New();
+            var facts = new VmFacts(
+                id, OnKata with { Image = vm.Image, Initrd = vm.Image is null ? "/i" : "" },
+                new VmPaths($"/r/{id}", $"/c/{id}", "/s.sock", $"/c/{id}/qmp.sock", vm.Agent, "/co", "/s"), new ProcessIdentity(7, 8), MadeBy.Boot)
+            {
+                FileServerPid = vm.FileServer,
+            };
+            var read = GrpcVmFormat.Read(GrpcVmFormat.Write(facts)).Hypervisor;
+            return (vm, id, read);
+        }).ToList();
+
+        Assert.All(told, t => Assert.Equal(
+            (t.id.Value, t.id.Value, t.vm.Image is null ? 0 : 1, t.vm.FileServer, t.vm.FileServer, VsockAddress.ContextId(t.vm.Agent), t.vm.Agent.Contains(':') ? t.vm.Agent : "unix:///a"),
+            (t.read.ID, t.read.State.UUID, t.read.NvdimmCount, t.read.State.VirtiofsDaemonPid, t.read.State.VirtiofsdPid!.Value, t.read.ContextID, t.read.AgentURL)));
     }
 
     [Theory]

@@ -95,9 +95,9 @@ internal sealed class KataFileRules(string version)
         {
             var root = table.Root.ToLowerInvariant();
             var merged = dropIn && root is "hypervisor" or "agent";
-            // In a drop-in such a table is thrown away after it was decoded.
+            // In a drop-in such a table is thrown away after it was decoded, into the same place as its double.
             var counts = !(merged && table.Root != root);
-            if (counts && table.Name.Length > 0 && !named.Add($"{root}.{table.Name}")) return "one table in two cases: left to chance";
+            if (table.Name.Length > 0 && !named.Add($"{root}.{table.Name}")) return "one table in two cases: left to chance";
             foreach (var (key, value) in Last(table.Entries))
             {
                 if (TypeOf(root, key) is not { } type) continue;

@@ -179,6 +179,7 @@ public sealed class StrictReadingSpecs
     [InlineData("[hypervisor.qemu]\nDEFAULT_MEMORY = 300", "error applying key 'hypervisor.qemu.DEFAULT_MEMORY'")]
     [InlineData("[hypervisor.qemu]\nmemory_slots = 1\nmemory_slots = 2", "has already been defined")]
     [InlineData("[runtime]\nenable_pprof = 1", "destination has type boolean")]
+    [InlineData("[hypervisor.qemu]\nmemory_slots = 1\n[Hypervisor.qemu]\nmemory_slots = 2", "hypervisor.qemu and Hypervisor.qemu are one key for Kata")]
     public void Is_strict_in_drop_ins(string lines, string words)
     {
         var fault = Assert.Single(Read(VectorHost.With(Minimal).And(DropIn, Encoding.UTF8.GetBytes(lines))).Faults);

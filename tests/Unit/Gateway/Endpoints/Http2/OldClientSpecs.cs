@@ -10,6 +10,7 @@ using Microsoft.Extensions.Logging;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Tests.TestSupport;
+using VmCacheCluster.Tests.TestSupport.Http2;
 using Xunit;
 
 namespace VmCacheCluster.Tests.Unit.Gateway.Endpoints.Http2;
@@ -136,15 +137,16 @@ public sealed class OldClientSpecs : IAsyncLifetime
         var answers = new SortedDictionary<int, StringBuilder>();
         for (var ended = 0; ended < count;)
         {
-            var head = new byte[9];
-            await stream.ReadExactlyAsync(head, limit.Token);
-            var payload = new byte[(head[0] << 16) | (head[1] << 8) | head[2]];
-            await stream.ReadExactlyAsync(payload, limit.Token);
-            var (type, flags, id) = (head[3], head[4], (head[5] << 24) | (head[6] << 16) | (head[7] << 8) | head[8]);
-            if (type == Frames.GoAway) throw new RefusedException(payload[7]);
-            if (type == 3) throw new RefusedException(payload[3]);
-            if (type == Frames.Data) (answers.TryGetValue(id, out var text) ? text : answers[id] = new StringBuilder()).Append(Encoding.Latin1.GetString(payload));
-            if (id != 0 && (flags & Frames.EndStream) != 0) ended++;
+            var frame = await Http2Frame.ReadAsync(stream, limit.Token);
+            if (frame.Type == Http2Frame.GoAway) throw new RefusedException(frame.Payload[7]);
+            if (frame.Type == Http2Frame.ResetStream) throw new RefusedException(frame.Payload[3]);
+            if (frame.Type == Http2Frame.Data)
+            {
+                if (!answers.TryGetValue(frame.Stream, out var text)) text = answers[frame.Stream] = new StringBuilder();
+                text.Append(Encoding.Latin1.GetString(frame.Payload));
+            }
+
+            if (frame.Stream != 0 && frame.Has(Http2Frame.EndStream)) ended++;
         }
 
         return [.. answers.Values.Select(a => a.ToString())];

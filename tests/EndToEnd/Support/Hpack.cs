@@ -1,25 +1,6 @@
-using System.Buffers.Binary;
 using System.Text;
 
 namespace VmCacheCluster.Tests.EndToEnd.Support;
-
-/// <summary>A frame of HTTP/2 (RFC 9113, section 4.1).</summary>
-internal sealed record Http2Frame(byte Type, byte Flags, int Stream, byte[] Payload)
-{
-    public const byte Data = 0, Headers = 1, Settings = 4, Ping = 6, WindowUpdate = 8;
-    public const byte Ack = 1, EndStream = 1;
-
-    public bool Has(byte flag) => (Flags & flag) != 0;
-
-    public static async Task<Http2Frame> ReadAsync(Stream stream, CancellationToken cancel)
-    {
-        var head = new byte[9];
-        await stream.ReadExactlyAsync(head, cancel);
-        var payload = new byte[(head[0] << 16) | (head[1] << 8) | head[2]];
-        await stream.ReadExactlyAsync(payload, cancel);
-        return new Http2Frame(head[3], head[4], BinaryPrimitives.ReadInt32BigEndian(head.AsSpan(5)) & int.MaxValue, payload);
-    }
-}
 
 /// <summary>As much of HPACK (RFC 7541) as a server's answers take that does not compress strings.</summary>
 internal sealed class Hpack
