@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Runs the laboratory's specs on this machine, which has KVM and vsock: L1, or a host.
+#   inside.sh smoke|whole RESULTS [SCENE...]
+# RESULTS gets a line for each spec: name, passed or failed, seconds of this machine, seconds of whoever reads it as it grows.
+set -uo pipefail
+here=$(dirname "$(realpath "$0")")
+extent=$1 results=$2
+shift 2
+source "$here/steps.sh"
+: >"$results"
+
+# spec smoke|whole NAME COMMAND...: runs the command, whose output is told when it fails. The whole extent has smoke's specs too.
+spec() {
+  local tag=$1 name=$2 began took status=0
+  shift 2
+  [ "$extent" = whole ] || [ "$tag" = smoke ] || return 0
+  began=$(now)
+  # In the background: within a condition set -e would not count.
+  (set -eE; trap 'echo "line $LINENO of ${BASH_SOURCE[0]##*/}, status $?: $BASH_COMMAND"' ERR; "$@") >"$scene/said" 2>&1 </dev/null &
+  wait $! || status=$?
+  took=$(since "$began")
+  if [ "$status" -eq 0 ]; then
+    printf 'passed  %6.1f s  %s: %s\n' "$took" "$scene_name" "$name"
+    printf '%s: %s\tpassed\t%s\n' "$scene_name" "$name" "$took" >>"$results"
+  else
+    printf 'FAILED  %6.1f s  %s: %s\n' "$took" "$scene_name" "$name"
+    sed 's/^/    /' "$scene/said"
+    [ ! -s "$scene/log" ] || { echo "    the daemon said last:"; tail -n 15 "$scene/log" | sed 's/^/    /'; }
+    printf '%s: %s\tfailed\t%s\n' "$scene_name" "$name" "$took" >>"$results"
+  fi
+  # What it noted for people.
+  [ ! -s "$scene/noted" ] || { sed 's/^/    /' "$scene/noted"; : >"$scene/noted"; }
+}
+
+run_scene() {
+  scene_name=$1
+  scene=$(mktemp -d "/run/lab-$1.XXXXXX")
+  export VMCACHE_ENDPOINT=$scene/cache.sock
+  source "$here/scenes/$1.sh"
+  tidy_scene
+}
+
+[ $# -gt 0 ] || set -- $(cd "$here/scenes" && grep -lE "^spec $([ "$extent" = smoke ] && echo smoke || echo '(smoke|whole)') " *.sh | sed 's/\.sh$//')
+for name; do run_scene "$name"; done
+dmesg 2>/dev/null | grep -iE 'stall|lockup|hung task|BUG:|WARNING:' | sed 's/^/the kernel said: /' || true

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Runs the specs that need KVM and vsock: on this host where both work, else in a laboratory (lab.sh). After ./build.sh.
+#   run.sh smoke|whole [SCENE...]
+# VMCACHE_LAB: auto (default), direct (on this host) or nested (in the laboratory). VMCACHE_LAB_RESULTS: a directory that gets the results.
+# The last line is `N passed, N failed, N skipped`. Where there is neither it says why, and all are skipped.
+set -euo pipefail
+source "$(dirname "$(realpath "$0")")/lab.sh"
+
+extent=${1:-smoke}
+[ $# -eq 0 ] || shift
+case $extent in
+  smoke) limit=900 ;;
+  whole) limit=4800 ;;
+  *) die "'$extent' is neither smoke nor whole" ;;
+esac
+limit=${VMCACHE_LAB_LIMIT:-$limit}
+out=${VMCACHE_LAB_RESULTS:-$scratch/lab}
+mkdir -p "$out"
+began=$SECONDS
+
+specs() { grep -hE "^spec $([ "$extent" = smoke ] && echo smoke || echo '(smoke|whole)') " "$lab_source"/scenes/*.sh | sed -E 's/^spec [a-z]+ "([^"]*)".*/\1/'; }
+has_both() { [ -w /dev/kvm ] && [ -w /dev/vhost-vsock ]; }
+
+skip_all() {
+  step "the specs of KVM and vsock are skipped: $1"
+  printf '0 passed, 0 failed, %s skipped\n' "$(specs | wc -l)"
+  exit 0
+}
+
+# Also when this is stopped in the middle.
+tidy() { [ -z "${booted:-}" ] || lab_stop; }
+
+case ${VMCACHE_LAB:-auto} in
+  auto) if has_both; then how=direct; else how=nested; fi ;;
+  direct | nested) how=$VMCACHE_LAB ;;
+  *) die "VMCACHE_LAB is '$VMCACHE_LAB', neither auto, direct nor nested" ;;
+esac
+
+status=0
+if [ "$how" = direct ]; then
+  need jq:jq
+  step "the specs of KVM and vsock, on this host ($(uname -r))"
+  PATH=$dist:$PATH timeout "$limit" "$lab_source/inside.sh" "$extent" "$out/lab.tsv" "$@" >&2 || status=$?
+else
+  reason=$(lab_unfit)
+  [ -z "$reason" ] || skip_all "$reason"
+  lab_build
+  step "booting the laboratory"
+  booted=yes
+  lab_boot setpriv --pdeathsig KILL
+  step "the laboratory is up after $((SECONDS - began)) s"
+  rm -rf "$lab/share/lab"
+  mkdir "$lab/share/lab"
+  cp -r "$lab_source"/{inside.sh,steps.sh,scenes} "$lab/share/lab/"
+  # L1's seconds: its clocks are slowed.
+  timeout "$((limit - (SECONDS - began)))" "$lab_source/lab.sh" run "/share/lab/inside.sh $extent /share/lab/lab.tsv $*" >&2 || status=$?
+  cp "$lab/share/lab/lab.tsv" "$out/lab.tsv" 2>/dev/null || true
+  if [ "$status" -ne 0 ]; then
+    lab_last_words
+    [ "$status" -ne 124 ] || printf 'the limit of %s s is reached\n' "$limit" >&2
+  fi
+  lab_stop
+  booted=""
+fi
+touch "$out/lab.tsv"
+passed=$(grep -c $'\tpassed\t' "$out/lab.tsv" || true)
+failed=$(grep -c $'\tfailed\t' "$out/lab.tsv" || true)
+step "the specs of KVM and vsock took $((SECONDS - began)) s of this host's time"
+# A spec without a result has failed: the machine ended before.
+[ $# -gt 0 ] || failed=$(($(specs | wc -l) - passed))
+printf '%s passed, %s failed, 0 skipped\n' "$passed" "$failed"
+[ "$failed" -eq 0 ] && [ "$status" -eq 0 ] || die "specs failed in the laboratory (see above)"
+[ "$passed" -gt 0 ] || die "no spec ran in the laboratory"
