@@ -36,7 +36,11 @@ public sealed class KvmProof(QemuHypervisorOptions options, ThrowAwayVms vms, IH
         // Under KVM a pool's VMs get -cpu host unless the pool names a model.
         var (took, failure) = await TryAsync(spec, spec.CpuModel.Length > 0 ? spec.CpuModel : "host", limits, cancel).ConfigureAwait(false);
         if (failure is null)
-            return Keep(key, new AcceleratorVerdict(Accelerator.Kvm, string.Create(CultureInfo.InvariantCulture, $"KVM ran the guest in {took.TotalSeconds:0.0} s")));
+        {
+            var ran = string.Create(CultureInfo.InvariantCulture, $"KVM ran the guest in {took.TotalSeconds:0.0} s");
+            return Keep(key, new AcceleratorVerdict(Accelerator.Kvm, ran));
+        }
+
         var outcome = ProofRules.OutcomeOf(failure.Kind, QemuMessages.RefusesKvm(failure));
         if (outcome == ProofOutcome.Settled) return await RefusedAsync(spec, key, failure, limits, cancel).ConfigureAwait(false);
         return new AcceleratorVerdict(Accelerator.Tcg, outcome == ProofOutcome.NotTried
@@ -53,7 +57,8 @@ public sealed class KvmProof(QemuHypervisorOptions options, ThrowAwayVms vms, IH
             ? "; it runs it with -cpu max: set cpu-model = max" : "";
         cancel.ThrowIfCancellationRequested();
         return Keep(key, new AcceleratorVerdict(Accelerator.Tcg,
-            $"{options.KvmDevice} is there, but KVM refuses the guest: {refusal}{other}; so it is until the host is booted, or QEMU or the guest are others, and {AtOnce}"));
+            $"{options.KvmDevice} is there, but KVM refuses the guest: {refusal}{other}; "
+            + $"so it is until the host is booted, or QEMU or the guest are others, and {AtOnce}"));
     }
 
     private AcceleratorVerdict Keep(string key, AcceleratorVerdict verdict)

@@ -60,8 +60,10 @@ public sealed class AcceleratorActor : ReceiveActor, IWithTimers
         Context.Watch(pool);
         var question = _asked[pool] = new Question(resolve.Choice == AcceleratorChoice.Auto ? resolve.Spec : null);
         if (question.Spec is not null) Look(pool, question);
-        else pool.Tell(new AcceleratorAnswer(Configured with { Accelerator = resolve.Choice == AcceleratorChoice.Kvm ? Accelerator.Kvm : Accelerator.Tcg }));
+        else pool.Tell(new AcceleratorAnswer(Configured with { Accelerator = Named(resolve.Choice) }));
     }
+
+    private static Accelerator Named(AcceleratorChoice choice) => choice == AcceleratorChoice.Kvm ? Accelerator.Kvm : Accelerator.Tcg;
 
     private void Look(IActorRef pool, Question question) => Task.Run(() => _proof.Remembered(question.Spec!)).PipeTo(Self,
         success: verdict => new Looked(pool, question, verdict),

@@ -15,7 +15,8 @@ internal static class KvmRetry
         }
         catch (VmCacheException fault)
         {
-            return new Check(Name, Verdict.Fail, $"KVM is not proved anew: {fault.Message}", "it is vmcached that proves it: see the check of the daemon, and its log");
+            return new Check(
+                Name, Verdict.Fail, $"KVM is not proved anew: {fault.Message}", "it is vmcached that proves it: see the check of the daemon, and its log");
         }
     }
 

@@ -15,15 +15,16 @@ public sealed record AcceleratorVerdict(Accelerator Accelerator, string Reason)
 
     /// <summary>Whoever was told of one has nothing to learn from the other. Reasons are not compared: figures and a guest's words in them
     /// differ from one proof to the next.</summary>
-    public bool IsLike(AcceleratorVerdict? other) => other is not null && (Accelerator, Outcome, Cause) == (other.Accelerator, other.Outcome, other.Cause);
+    public bool IsLike(AcceleratorVerdict? other) =>
+        other is not null && (Accelerator, Outcome, Cause) == (other.Accelerator, other.Outcome, other.Cause);
 }
 
 /// <summary>How far a verdict holds.</summary>
 public enum ProofOutcome
 {
-    /// <summary>KVM ran the guest, or refused it: so it is until the host is booted, or QEMU or guest are others. Or it was configured.</summary>
+    /// <summary>KVM ran the guest, or refused it, for as long as host, QEMU and guest are these. Or it was configured.</summary>
     Settled,
-    /// <summary>KVM was there and did not run the guest, which may be the load of the host: a limit was met, or guest or QEMU went down.</summary>
+    /// <summary>KVM was there, and the guest did not come up, which may be the load of the host.</summary>
     Failed,
     /// <summary>There is no device that can be used. To look again costs nothing.</summary>
     NoDevice,
