@@ -141,6 +141,11 @@ public sealed class VmCacheClient : IDisposable
     public Task ReapAsync(string id, TimeSpan timeout, CancellationToken cancel = default) =>
         CallAsync(options => admin.ReapAsync(new ReapRequest { Id = id }, options), timeout, cancel);
 
+    /// <summary>Has the node that is asked forget that KVM refused guests, and prove it anew; returns before the proofs have ended.</summary>
+    /// <returns>The pools whose guests are proved.</returns>
+    public async Task<IReadOnlyList<string>> ProveKvmAsync(TimeSpan timeout, CancellationToken cancel = default) =>
+        (await CallAsync(options => admin.ProveKvmAsync(new ProveKvmRequest(), options), timeout, cancel).ConfigureAwait(false)).Pools;
+
     /// <summary>Makes and changes pools on every host of the cluster.</summary>
     /// <param name="text">HOCON: vmcache.pools { NAME { ... } }.</param>
     /// <param name="dryRun">Only say what would be.</param>

@@ -27,6 +27,9 @@ public sealed record NodeOptions
     /// <summary>How many VMs boot at a time, all pools together; at least 1.</summary>
     public required int BootParallelism { get; init; }
 
+    /// <summary>How KVM is proved, and proved again.</summary>
+    public ProofOptions Proof { get; init; } = ProofOptions.Default;
+
     /// <summary>When no more VMs are made.</summary>
     public required MemoryLimits Memory { get; init; }
 

@@ -98,7 +98,7 @@ public static class Daemon
                 loggers.ClearLoggers();
                 loggers.AddLogger<HostLogger>();
             })
-            .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism) { Templates = options.Templates, Memory = options.Memory, Tag = options.Cluster?.Node.Tag },
+            .WithVmCacheNode(new NodePlan(options.Pools, options.BootParallelism) { Templates = options.Templates, Proof = options.Proof, Memory = options.Memory, Tag = options.Cluster?.Node.Tag },
                 ports with { Vms = ports.Vms with { Peers = provider.GetService<ITemplatePeers>() } }));
         services.AddHostedService<NodeLifetime>();
     }

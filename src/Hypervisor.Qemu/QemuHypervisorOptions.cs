@@ -33,9 +33,6 @@ public sealed record QemuHypervisorOptions
     /// <summary>For the removal of a VM's directories, until it is told that it takes long.</summary>
     public TimeSpan RemoveDeadline { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a guest under KVM may take to its first kernel message.</summary>
-    public TimeSpan ProofKernelDeadline { get; init; } = TimeSpan.FromSeconds(4);
-
-    /// <summary>How long a guest under KVM may take until its agent answers.</summary>
-    public TimeSpan ProofAgentDeadline { get; init; } = TimeSpan.FromSeconds(20);
+    /// <summary>What KVM is reached by.</summary>
+    public string KvmDevice { get; init; } = "/dev/kvm";
 }

@@ -32,6 +32,27 @@ internal static partial class QemuMessages
         (["seccomp"], VmFailureKind.Host, "this QEMU or kernel has no seccomp: set sandbox = off"),
     ];
 
+    /// <summary>What KVM does not do on this host, as long as it is this host.</summary>
+    private static readonly string[] Refusals =
+    [
+        "failed to set MSR", "failed to get MSR", "ioctl(KVM_", "failed to initialize kvm", "kvm_init_vcpu failed", "kvm run failed",
+        "invalid accelerator kvm", "No accelerator found", "KVM is not supported", "requires KVM",
+    ];
+
+    /// <summary>It would, were it not for others: who else uses the CPU, what the host has left.</summary>
+    private static readonly string[] Passing =
+    [
+        "Device or resource busy", "Cannot allocate memory", "Resource temporarily unavailable", "Interrupted system call", "Too many open files",
+        "Could not access KVM kernel module",
+    ];
+
+    /// <summary>QEMU ended, or did not start, because KVM does not do what this VM needs: it will not on another day.</summary>
+    public static bool RefusesKvm(VmFailure failure) =>
+        // Of other kinds a guest may have written the message.
+        failure.Kind is VmFailureKind.Start or VmFailureKind.Exited or VmFailureKind.Host
+        && Array.Exists(Refusals, words => failure.Message.Contains(words, StringComparison.OrdinalIgnoreCase))
+        && !Array.Exists(Passing, words => failure.Message.Contains(words, StringComparison.OrdinalIgnoreCase));
+
     /// <summary>A QEMU that did not come up.</summary>
     public static VmFailure NotStarted(string qemu, string how, string log)
     {

@@ -42,6 +42,7 @@ public sealed class GatewayActor : ReceiveActor
         Receive<ReapVm>(reap => Context.Parent.Forward(reap));
         Receive<GetKeys>(OnGetKeys);
         Receive<DrainNode>(drain => Context.Parent.Forward(drain));
+        Receive<ProveKvmAnew>(prove => Context.Parent.Forward(prove));
         Receive<CordonNode>(cordon => Context.Parent.Forward(cordon));
         Receive<ApplyPools>(apply => Context.Parent.Forward(apply));
         Receive<WatchEvents>(OnWatch);

@@ -100,6 +100,18 @@ public sealed record ReapVm(VmId Id);
 
 public sealed record VmReaped(VmId Id);
 
+/// <summary>To the gateway: forget that KVM refused guests, and prove it anew at once for all pools of this host that are to use it and do not.
+/// Answered by <see cref="KvmProofsBegun"/> or <see cref="KvmNotProved"/>.</summary>
+public sealed record ProveKvmAnew
+{
+    public static readonly ProveKvmAnew Instance = new();
+}
+
+/// <param name="Pools">Whose guests are proved, one after the other.</param>
+public sealed record KvmProofsBegun(IReadOnlyList<PoolName> Pools);
+
+public sealed record KvmNotProved(string Reason);
+
 /// <summary>A VM of which it cannot be known whose it is: neither served nor ended until an operator ends it.</summary>
 /// <param name="Pool">Null: not known.</param>
 /// <param name="Process">Its QEMU; null: none is alive.</param>

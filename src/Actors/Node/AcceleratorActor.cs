@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Actors.Pools;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
@@ -8,134 +9,186 @@ namespace VmCacheCluster.Actors.Node;
 
 /// <summary>
 /// Answers what a pool's guest runs under. `auto` is proved, one proof at a time; until then the answer is TCG, so that the
-/// proof delays no pool. What could not be tried is tried again from time to time: KVM may appear, and causes go.
+/// proof delays no pool. What is not settled is proved again, when <see cref="ProofCourse"/> says: KVM may appear, and causes go.
 /// </summary>
 public sealed class AcceleratorActor : ReceiveActor, IWithTimers
 {
+    private static readonly AcceleratorVerdict Configured = new(Accelerator.Tcg, "configured");
     private static readonly AcceleratorVerdict Meanwhile = new(Accelerator.Tcg, "TCG until it is proved that KVM runs the guest");
 
     private readonly IAcceleratorProof _proof;
+    private readonly ProofOptions _options;
     private readonly ILoggingAdapter _log = Context.GetLogger();
-    private readonly Queue<(IActorRef Pool, VmSpec Spec)> _waiting = new();
-    private readonly CancellationTokenSource _cancel = new();
+    private readonly CancellationTokenSource _whole = new();
 
-    /// <summary>What each pool has asked last; null: it has named its accelerator.</summary>
-    private readonly Dictionary<IActorRef, VmSpec?> _asked = [];
+    /// <summary>What each pool has asked last.</summary>
+    private readonly Dictionary<IActorRef, Question> _asked = [];
 
-    /// <summary>The verdicts that are not settled, and how often they were tried in vain.</summary>
-    private readonly Dictionary<IActorRef, (AcceleratorVerdict Told, int Attempts)> _open = [];
+    private readonly LinkedList<IActorRef> _waiting = [];
 
-    private bool _proving;
+    /// <summary>Null: nothing is being proved.</summary>
+    private Proof? _running;
 
-    public AcceleratorActor(IAcceleratorProof proof)
+    public AcceleratorActor(IAcceleratorProof proof, ProofOptions options)
     {
-        _proof = proof;
+        (_proof, _options) = (proof, options);
         Receive<ResolveAccelerator>(Resolve);
         Receive<Looked>(OnLooked);
         Receive<Proved>(OnProved);
-        Receive<Again>(OnAgain);
+        Receive<Again>(again => { if (_asked.ContainsKey(again.Pool)) Prove(again.Pool); });
+        Receive<Recalled>(OnRecalled);
+        Receive<ProveKvmAnew>(_ => ForgetRefusals(Sender));
+        Receive<Forgotten>(OnForgotten);
         Receive<Terminated>(gone => Forget(gone.ActorRef));
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    protected override void PostStop() => _cancel.Cancel();
+    protected override void PostStop() => _whole.Cancel();
 
+    /// <summary>Pools do not ask again.</summary>
     protected override void PreRestart(Exception reason, object message)
     {
-        var open = _open.Keys.Where(pool => _asked.GetValueOrDefault(pool) is not null).Select(pool => (pool, _asked[pool]!));
-        foreach (var (pool, spec) in _waiting.Union(open)) Self.Tell(new Looked(pool, spec, null));
+        foreach (var (pool, question) in _asked) Self.Tell(new Recalled(pool, question));
         base.PreRestart(reason, message);
     }
 
     private void Resolve(ResolveAccelerator resolve)
     {
         var pool = Sender;
+        Forget(pool);
         Context.Watch(pool);
-        Close(pool);
-        _asked[pool] = resolve.Choice == AcceleratorChoice.Auto ? resolve.Spec : null;
-        switch (resolve.Choice)
-        {
-            case AcceleratorChoice.Kvm:
-                pool.Tell(new AcceleratorAnswer(new AcceleratorVerdict(Accelerator.Kvm, "configured")));
-                break;
-            case AcceleratorChoice.Tcg:
-                pool.Tell(new AcceleratorAnswer(new AcceleratorVerdict(Accelerator.Tcg, "configured")));
-                break;
-            default:
-                Task.Run(() => _proof.Remembered(resolve.Spec)).PipeTo(Self,
-                    success: verdict => new Looked(pool, resolve.Spec, verdict),
-                    failure: _ => new Looked(pool, resolve.Spec, null));
-                break;
-        }
+        var question = _asked[pool] = new Question(resolve.Choice == AcceleratorChoice.Auto ? resolve.Spec : null);
+        if (question.Spec is not null) Look(pool, question);
+        else pool.Tell(new AcceleratorAnswer(Configured with { Accelerator = Named(resolve.Choice) }));
     }
+
+    private static Accelerator Named(AcceleratorChoice choice) => choice == AcceleratorChoice.Kvm ? Accelerator.Kvm : Accelerator.Tcg;
+
+    private void Look(IActorRef pool, Question question) => Task.Run(() => _proof.Remembered(question.Spec!)).PipeTo(Self,
+        success: verdict => new Looked(pool, question, verdict),
+        failure: _ => new Looked(pool, question, null));
 
     private void OnLooked(Looked looked)
     {
-        // It has asked something else meanwhile. After a restart of this actor nothing is known of it.
-        if (_asked.TryGetValue(looked.Pool, out var asked) && asked != looked.Spec) return;
-        if (_asked.TryAdd(looked.Pool, looked.Spec)) Context.Watch(looked.Pool);
+        // It has asked something else meanwhile, or this actor has restarted and looks again.
+        if (!IsOpen(looked.Pool, looked.Question)) return;
         looked.Pool.Tell(new AcceleratorAnswer(looked.Remembered ?? Meanwhile));
-        if (looked.Remembered is not null) return;
-        _waiting.Enqueue((looked.Pool, looked.Spec));
-        Next();
+        if (looked.Remembered is { } known) looked.Question.Course = ProofCourse.Next(null, known);
+        else Prove(looked.Pool);
     }
 
-    private void OnAgain(Again again)
+    private void OnRecalled(Recalled recalled)
     {
-        if (!_open.ContainsKey(again.Pool) || _asked.GetValueOrDefault(again.Pool) is not { } spec) return;
-        _waiting.Enqueue((again.Pool, spec));
+        var (pool, question) = (recalled.Pool, new Question(recalled.Question.Spec) { Course = recalled.Question.Course });
+        if (!_asked.TryAdd(pool, question)) return;
+        Context.Watch(pool);
+        if (question.Spec is null) return;
+        if (question.Course is null) Look(pool, question);
+        else if (!question.Course.Last.Settled) Prove(pool);
+    }
+
+    private void Prove(IActorRef pool)
+    {
+        if (_running?.IsFor(pool) != true && !_waiting.Contains(pool)) _waiting.AddLast(pool);
         Next();
     }
 
     private void Next()
     {
-        if (_proving || !_waiting.TryPeek(out var next)) return;
-        _proving = true;
-        _proof.ProveAsync(next.Spec, _cancel.Token).PipeTo(Self,
-            success: verdict => new Proved(verdict),
-            failure: e => new Proved(
-                new AcceleratorVerdict(Accelerator.Tcg, $"TCG, for the proof of KVM itself failed: {e.Message}") { Settled = false }));
+        if (_running is not null || _waiting.First is not { Value: var pool }) return;
+        _waiting.RemoveFirst();
+        var question = _asked[pool];
+        var proof = _running = new Proof(pool, question, CancellationTokenSource.CreateLinkedTokenSource(_whole.Token));
+        _proof.ProveAsync(question.Spec!, ProofCourse.Limits(question.Course, _options), proof.Cancel.Token).PipeTo(Self,
+            success: verdict => new Proved(proof, verdict),
+            failure: e => new Proved(proof, new AcceleratorVerdict(Accelerator.Tcg, $"TCG, for the proof of KVM itself failed: {e.Message}")
+            {
+                Outcome = ProofOutcome.NotTried, Cause = VmFailureKind.Internal,
+            }));
     }
 
     private void OnProved(Proved proved)
     {
-        _proving = false;
-        var (pool, spec) = _waiting.Dequeue();
-        if (_asked.GetValueOrDefault(pool) == spec) Tell(pool, spec, proved.Verdict);
+        // It was begun before a restart of this actor, which begins it anew.
+        if (proved.Proof != _running) return;
+        _running = null;
+        proved.Proof.Cancel.Dispose();
+        if (!proved.Proof.GivenUp && IsOpen(proved.Proof.Pool, proved.Proof.Question)) Tell(proved.Proof.Pool, proved.Proof.Question, proved.Verdict);
         Next();
     }
 
-    /// <summary>What a pool was told already, it is not told again.</summary>
-    private void Tell(IActorRef pool, VmSpec spec, AcceleratorVerdict verdict)
+    private void Tell(IActorRef pool, Question question, AcceleratorVerdict verdict)
     {
-        var (told, attempts) = _open.GetValueOrDefault(pool);
-        Close(pool);
-        if (!verdict.Settled)
-        {
-            _open[pool] = (verdict, attempts + 1);
-            Timers.StartSingleTimer(pool, new Again(pool), ProofPace.After(attempts + 1));
-        }
-
-        if (told == verdict) return;
-        if (verdict.Accelerator == Accelerator.Tcg) _log.Warning("pool {0}: {1}", spec.Pool, verdict.Reason);
-        else _log.Info("pool {0}: {1}", spec.Pool, verdict.Reason);
+        var before = question.Course;
+        question.Course = ProofCourse.Next(before, verdict);
+        if (question.Course.Pause(_options) is { } pause) Timers.StartSingleTimer(pool, new Again(pool), pause);
+        if (verdict.IsLike(before?.Last)) _log.Debug("pool {0}: {1}", question.Spec!.Pool, verdict.Reason);
+        else if (verdict.Accelerator == Accelerator.Tcg) _log.Warning("pool {0}: {1}", question.Spec!.Pool, verdict.Reason);
+        else _log.Info("pool {0}: {1}", question.Spec!.Pool, verdict.Reason);
         pool.Tell(new AcceleratorAnswer(verdict));
     }
 
-    private void Close(IActorRef pool)
+    /// <summary>Whoever waits for a first verdict is proved anew, too: its proof may have begun before the cause was gone.</summary>
+    private void ForgetRefusals(IActorRef asker)
     {
-        _open.Remove(pool);
-        Timers.Cancel(pool);
+        var open = _asked.Where(a => a.Value is { Spec: not null } question && question.Course?.Last.Accelerator != Accelerator.Kvm)
+            .ToDictionary(a => a.Key, a => a.Value);
+        // Before they are forgotten: a proof that ends now is not to be remembered.
+        foreach (var pool in open.Keys) GiveUp(pool);
+        Task.Run(_proof.ForgetRefusals).PipeTo(Self,
+            success: () => new Forgotten(open, asker, null),
+            failure: e => new Forgotten(open, asker, e.Message));
     }
+
+    private void OnForgotten(Forgotten forgotten)
+    {
+        foreach (var (pool, question) in forgotten.Open.Where(o => IsOpen(o.Key, o.Value)))
+        {
+            question.Course = null;
+            Prove(pool);
+        }
+
+        forgotten.Asker.Tell(forgotten.Trouble is { } trouble
+            ? new KvmNotProved(trouble)
+            : new KvmProofsBegun([.. forgotten.Open.Values.Select(question => question.Spec!.Pool)]));
+    }
+
+    private bool IsOpen(IActorRef pool, Question question) => _asked.TryGetValue(pool, out var asked) && ReferenceEquals(asked, question);
 
     private void Forget(IActorRef pool)
     {
-        Close(pool);
+        GiveUp(pool);
         _asked.Remove(pool);
     }
 
-    private sealed record Looked(IActorRef Pool, VmSpec Spec, AcceleratorVerdict? Remembered);
-    private sealed record Proved(AcceleratorVerdict Verdict);
+    /// <summary>What is being proved for it, or is to be.</summary>
+    private void GiveUp(IActorRef pool)
+    {
+        Timers.Cancel(pool);
+        _waiting.Remove(pool);
+        if (_running?.IsFor(pool) == true) _running.Cancel.Cancel();
+    }
+
+    /// <param name="Spec">Null: its accelerator is named.</param>
+    private sealed class Question(VmSpec? spec)
+    {
+        public VmSpec? Spec { get; } = spec;
+
+        /// <summary>Null: nothing was concluded yet.</summary>
+        public ProofCourse? Course { get; set; }
+    }
+
+    private sealed record Proof(IActorRef Pool, Question Question, CancellationTokenSource Cancel)
+    {
+        public bool GivenUp => Cancel.IsCancellationRequested;
+
+        public bool IsFor(IActorRef pool) => Pool.Equals(pool) && !GivenUp;
+    }
+
+    private sealed record Looked(IActorRef Pool, Question Question, AcceleratorVerdict? Remembered);
+    private sealed record Proved(Proof Proof, AcceleratorVerdict Verdict);
     private sealed record Again(IActorRef Pool);
+    private sealed record Recalled(IActorRef Pool, Question Question);
+    private sealed record Forgotten(IReadOnlyDictionary<IActorRef, Question> Open, IActorRef Asker, string? Trouble);
 }

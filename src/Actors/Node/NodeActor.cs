@@ -50,7 +50,7 @@ public sealed class NodeActor : ReceiveActor, IWithTimers
         if (ports.WasCordoned()) _cordon = Cordoned;
         _gateway = Child("gateway", Props.Create(() => new GatewayActor(ports.Journal, ports.Quarantine)));
         _slots = Child("boot-slots", Props.Create(() => new BootSlotsActor(plan.BootParallelism, ports.Memory, plan.Memory)));
-        _accelerators = Child("accelerator", Props.Create(() => new AcceleratorActor(ports.Proof)));
+        _accelerators = Child("accelerator", Props.Create(() => new AcceleratorActor(ports.Proof, plan.Proof)));
 
         _quarantine = new NodeQuarantine(ports.Quarantine, ports.Vms.Hypervisor, Self, _log);
 
@@ -63,6 +63,7 @@ public sealed class NodeActor : ReceiveActor, IWithTimers
         Receive<ReapVm>(reap => _quarantine.End(reap, Sender));
         Receive<QuarantineEnded>(_quarantine.Ended);
         Receive<DrainNode>(_ => OnDrain(Sender));
+        Receive<ProveKvmAnew>(_accelerators.Forward);
         Receive<CordonNode>(OnCordon);
         Receive<ApplyPools>(apply => OnApply(apply, Sender));
         Receive<RolloutEnded>(ended => _ports.Rollouts?.Ended(ended.Pool, ended.Revision, ended.Undone));

@@ -16,6 +16,9 @@ public sealed record NodePlan(IReadOnlyList<PoolOptions> Pools, int BootParallel
     /// <summary>What the ids of its VMs begin with (<see cref="NodeName.Tag"/>); null: nothing in particular.</summary>
     public string? Tag { get; init; }
 
+    /// <summary>How KVM is proved, and proved again.</summary>
+    public ProofOptions Proof { get; init; } = ProofOptions.Default;
+
     /// <summary>When no more VMs are made.</summary>
     public MemoryLimits Memory { get; init; } = new(0, null);
 }

@@ -350,8 +350,8 @@ public sealed class PoolManagerActor : ReceiveActor, IWithTimers, IWithStash
 
     private void OnAccelerator(AcceleratorAnswer answer)
     {
-        if (_settings.Accelerator is { } before && before.Accelerator != answer.Verdict.Accelerator) _events.Add(null, answer.Verdict.Reason);
-        _settings.Accelerator = answer.Verdict;
+        _rollout.Accelerated(answer.Verdict);
+        _making.End(PoolSettings.OtherAccelerator, m => m.Spec != _settings.Spec);
         foreach (var member in _members.Values) Reconsider(member);
         WantTemplate();
         Balance();

@@ -38,6 +38,16 @@ internal sealed class PoolRollout(PoolSettings settings, PoolGate gate, Refill r
         return true;
     }
 
+    /// <summary>What its guests run under is known, or known better.</summary>
+    public void Accelerated(AcceleratorVerdict verdict)
+    {
+        var before = settings.Accelerator;
+        settings.Accelerator = verdict;
+        if (before is null || before.Accelerator == verdict.Accelerator) return;
+        refill.Forget();
+        events.Add(null, verdict.Reason);
+    }
+
     /// <summary>The pool's actor goes on with what was begun before its restart.</summary>
     public void Resume()
     {

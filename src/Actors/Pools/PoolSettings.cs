@@ -8,6 +8,8 @@ public sealed class PoolSettings(PoolOptions options)
 {
     public const string MakesOthers = "its pool makes other VMs now";
 
+    public const string OtherAccelerator = "it was made with another accelerator";
+
     private AcceleratorVerdict? _accelerator;
     private VmSpec? _spec;
 
@@ -39,7 +41,7 @@ public sealed class PoolSettings(PoolOptions options)
     internal string WhyRetired(Member member)
         => member.TooOld ? "it reached max-age"
             : IsCurrent(member) ? "more were warm than wanted"
-            : member.Spec with { Accelerator = Spec.Accelerator } == Spec ? "it was made with another accelerator" : MakesOthers;
+            : member.Spec with { Accelerator = Spec.Accelerator } == Spec ? OtherAccelerator : MakesOthers;
 
     /// <summary>It is as VMs are made now.</summary>
     internal bool IsCurrent(Member member) => _accelerator is not null && !member.TooOld && member.Spec == Spec;

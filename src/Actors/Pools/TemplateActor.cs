@@ -26,6 +26,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     private Template? _current, _suspected;
     private bool _looking, _wanted, _anew, _slotAsked;
     private Task _making = Task.CompletedTask;
+    private Work? _work;
     private int _failures, _published;
     private VmFailure? _told;
 
@@ -54,7 +55,10 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     {
         _options = want.Options;
         if (_spec == want.Spec) return;
-        (_spec, _current, _told, _failures) = (want.Spec, null, null, 0);
+        (_spec, _current, _told, _failures, _wanted) = (want.Spec, null, null, 0, false);
+        // How it went with others says nothing about this one; nor is anybody served by what is being made of them.
+        Timers.Cancel(Retry);
+        _work?.GiveUp();
         Timers.StartPeriodicTimer(nameof(SweepDue), SweepDue.Instance, Sweep);
         Look();
     }
@@ -124,7 +128,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     private void Make(bool anew = false)
     {
         (_wanted, _anew) = (true, anew);
-        if (_slotAsked || !_making.IsCompleted || Timers.IsTimerActive(Retry)) return;
+        if (_slotAsked || _work is not null || Timers.IsTimerActive(Retry)) return;
         _slotAsked = true;
         _around.BootSlots.Tell(new AskBootSlot(MemoryPolicy.NeedOf(_options.Spec, clone: false)));
     }
@@ -132,37 +136,38 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     private void OnSlot()
     {
         _slotAsked = false;
-        if (!_wanted || _spec is not { } spec || !_making.IsCompleted)
+        if (!_wanted || _spec is not { } spec || _work is not null)
         {
             _around.BootSlots.Tell(ReturnBootSlot.Instance);
             return;
         }
 
         _wanted = false;
+        _work = new Work(spec, _whole.Token);
         Context.Parent.Tell(TemplateBegun.Instance);
-        if (_around.Ports.Peers is { } peers && !_anew) TakeHere(spec, peers);
-        else MakeHere(spec);
+        if (_around.Ports.Peers is { } peers && !_anew) TakeHere(_work, peers);
+        else MakeHere(_work);
     }
 
     /// <summary>In the slot of the boot that it may save.</summary>
-    private void TakeHere(VmSpec spec, ITemplatePeers peers)
+    private void TakeHere(Work work, ITemplatePeers peers)
     {
         var (limit, templates) = (_options.BootTimeout, _around.Ports.Templates!);
         var notBefore = _options.TemplateMaxAge is { } age ? _around.Ports.Time.GetUtcNow() - age : DateTimeOffset.MinValue;
-        var taking = WithinAsync(limit, cancel => templates.TakeAsync(spec, peers, notBefore, limit, cancel));
+        var taking = WithinAsync(limit, work, cancel => templates.TakeAsync(work.Spec, peers, notBefore, limit, cancel));
         _making = taking;
         taking.PipeTo(
             Self,
-            success: taken => taken is null ? new NotTaken(spec, null) : new Made(spec, taken.Template, $"{taken.Told}, and proved"),
-            failure: e => new NotTaken(spec, Vms.Failures.From(e, limit)));
+            success: taken => taken is null ? new NotTaken(work, null) : new Made(work, taken.Template, $"{taken.Told}, and proved"),
+            failure: e => new NotTaken(work, Vms.Failures.From(e, limit)));
     }
 
     private void OnNotTaken(NotTaken not)
     {
-        if (not.Spec != _spec || _whole.IsCancellationRequested)
+        if (not.Work.GivenUp)
         {
-            _around.BootSlots.Tell(ReturnBootSlot.Instance);
-            if (_spec is not null) Look();
+            Ended(not.Work);
+            Look();
             return;
         }
 
@@ -173,30 +178,38 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
             Context.Parent.Tell(new TemplateNews(news));
         }
 
-        MakeHere(not.Spec);
+        MakeHere(not.Work);
     }
 
-    private void MakeHere(VmSpec spec)
+    private void MakeHere(Work work)
     {
         // The boot, the way down, and the proof.
         var (limit, templates) = (_options.BootTimeout * 2, _around.Ports.Templates!);
-        var making = WithinAsync(limit, cancel => templates.MakeAsync(spec, limit, cancel));
+        var making = WithinAsync(limit, work, cancel => templates.MakeAsync(work.Spec, limit, cancel));
         _making = making;
-        making.PipeTo(Self, success: template => new Made(spec, template, "made and proved"), failure: e => new MakeFailed(spec, Vms.Failures.From(e, limit)));
+        making.PipeTo(Self, success: template => new Made(work, template, "made and proved"), failure: e => new MakeFailed(work, Vms.Failures.From(e, limit)));
     }
 
-    private async Task<T> WithinAsync<T>(TimeSpan limit, Func<CancellationToken, Task<T>> obtain)
+    private async Task<T> WithinAsync<T>(TimeSpan limit, Work work, Func<CancellationToken, Task<T>> obtain)
     {
         using var budget = new CancellationTokenSource(limit, _around.Ports.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, _whole.Token);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, work.Cancel);
         return await obtain(either.Token).ConfigureAwait(false);
+    }
+
+    /// <summary>Nothing of it is being made any more: its VM is gone.</summary>
+    private void Ended(Work work)
+    {
+        _around.BootSlots.Tell(ReturnBootSlot.Instance);
+        _work = null;
+        work.Dispose();
     }
 
     private void OnMade(Made made)
     {
-        _around.BootSlots.Tell(ReturnBootSlot.Instance);
+        Ended(made.Work);
         _published++;
-        if (made.Spec != _spec)
+        if (made.Work.Spec != _spec)
         {
             Look();
             return;
@@ -209,8 +222,8 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
 
     private void OnMakeFailed(MakeFailed failed)
     {
-        _around.BootSlots.Tell(ReturnBootSlot.Instance);
-        if (failed.Spec != _spec) Look();
+        Ended(failed.Work);
+        if (failed.Work.GivenUp) Look();
         else Failed(failed.Failure);
     }
 
@@ -254,7 +267,24 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     private sealed record SweepDue { public static readonly SweepDue Instance = new(); }
     private sealed record Found(VmSpec Spec, Template? Template, VmFailure? Unfit, int Published);
     private sealed record LookFailed(VmSpec Spec, VmFailure Failure);
-    private sealed record Made(VmSpec Spec, Template Template, string Told);
-    private sealed record NotTaken(VmSpec Spec, VmFailure? Failure);
-    private sealed record MakeFailed(VmSpec Spec, VmFailure Failure);
+    private sealed record Made(Work Work, Template Template, string Told);
+    private sealed record NotTaken(Work Work, VmFailure? Failure);
+    private sealed record MakeFailed(Work Work, VmFailure Failure);
+
+    /// <summary>A template that is being taken or made, in one slot.</summary>
+    private sealed class Work(VmSpec spec, CancellationToken whole) : IDisposable
+    {
+        private readonly CancellationTokenSource _cancel = CancellationTokenSource.CreateLinkedTokenSource(whole);
+
+        public VmSpec Spec { get; } = spec;
+
+        public CancellationToken Cancel => _cancel.Token;
+
+        /// <summary>Its pool wants others, or none.</summary>
+        public bool GivenUp => _cancel.IsCancellationRequested;
+
+        public void GiveUp() => _cancel.Cancel();
+
+        public void Dispose() => _cancel.Dispose();
+    }
 }

@@ -131,7 +131,7 @@ internal static class Checks
         return daemon!.Pools.Any(p => p.Accelerator == "tcg")
             ? new Check(
                 name, Verdict.Warn, $"{kvm.Path} can be opened{proved}",
-                "under TCG a guest is many times slower: see the reason; on a nested host, enable nested virtualization above it")
+                "under TCG a guest is many times slower: see the reason; on a nested host, enable nested virtualization above it; --retry-kvm has KVM proved anew")
             : new Check(name, Verdict.Ok, $"{kvm.Path} can be opened{proved}");
     }
 

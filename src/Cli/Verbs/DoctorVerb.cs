@@ -29,20 +29,26 @@ internal static class DoctorVerb
             Description = "Directory of the embedded guest's kernel and initramfs (else beside vmcache, else where a package puts it)",
             HelpName = "DIR",
         };
+        var retryKvm = new Option<bool>("--retry-kvm")
+        {
+            Description = "First have the running vmcached forget that KVM refused guests, and prove it anew",
+        };
         var verb = new Command("doctor", "Check what vmcached needs on this host, and say what to do; works without the daemon")
         {
             qemu,
             runDirectory,
             templates,
             guest,
+            retryKvm,
         };
         verb.SetAction(async (parse, cancel) =>
         {
             using var client = globals.Connect(parse);
+            Check[] retried = parse.GetValue(retryKvm) ? [await KvmRetry.RunAsync(client, cancel).ConfigureAwait(false)] : [];
             var facts = await HostReader.ReadAsync(
                 client, parse.GetRequiredValue(qemu), parse.GetValue(runDirectory), parse.GetValue(templates),
                 parse.GetValue(guest), globals.Host.Environment, cancel).ConfigureAwait(false);
-            return Report(globals, parse, client.Endpoint, Checks.All(facts));
+            return Report(globals, parse, client.Endpoint, [.. retried, .. Checks.All(facts)]);
         });
         return verb;
     }

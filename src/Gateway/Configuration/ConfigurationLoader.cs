@@ -65,6 +65,7 @@ public static class ConfigurationLoader
             Templates = new TemplateLimits(section.Time("template-keep").Value!.Value, section.MiB("template-max-size", 0, "off").Value * 1024L * 1024),
             BootParallelism = section.Number("boot-parallelism", 1, 1024, "auto", Math.Max(2, host.Cores / 2)).Value,
             Memory = new MemoryLimits(section.MiBOf("memory-reserve", host.MemoryMiB).Value << 20, section.Share("memory-pressure", "off").Value),
+            Proof = ProofOf(section, faults),
             Connections = new ConnectionLimits(
                 section.Number("max-connections", 1, 1_000_000).Value, section.Number("max-network-connections", 1, 1_000_000).Value),
             Stop = new StopDeadlines(
@@ -106,6 +107,19 @@ public static class ConfigurationLoader
             section.Time("boot-timeout").Value!.Value,
             section.Number("max-waiting", 0, 1_000_000).Value,
             new BackoffOptions(initial.Value!.Value, max.Value!.Value, section.Fraction("backoff.jitter").Value));
+    }
+
+    private static ProofOptions ProofOf(Section section, List<ConfigurationFault> faults)
+    {
+        const string first = "kvm-proof.kernel-limit", whole = "kvm-proof.agent-limit", initial = "kvm-proof.retry.initial", max = "kvm-proof.retry.max";
+        return new ProofOptions(new ProofLimits(section.Time(first).Value!.Value, AtLeast(whole, first)), section.Time(initial).Value!.Value, AtLeast(max, initial));
+
+        TimeSpan AtLeast(string key, string least)
+        {
+            var (larger, smaller) = (section.Time(key), section.Time(least));
+            if (larger.Value < smaller.Value) faults.Add(larger.Fault($"it is less than {least} ({smaller.Text})", "raise it"));
+            return larger.Value!.Value;
+        }
     }
 
     private static List<ReadPool> ReadPools(

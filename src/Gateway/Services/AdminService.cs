@@ -77,6 +77,13 @@ public sealed class AdminService(
         return answer is VmReaped ? new ReapResponse() : throw GrpcErrors.From((VmRefused)answer);
     }
 
+    public override async Task<ProveKvmResponse> ProveKvm(ProveKvmRequest request, ServerCallContext context)
+    {
+        var answer = await Edge.AskAsync(gateway.ActorRef, ProveKvmAnew.Instance, Timeout, "the proof of KVM", context);
+        if (answer is KvmNotProved not) throw GrpcErrors.NotKept(not.Reason, "vmcache.run-dir");
+        return new ProveKvmResponse { Pools = { ((KvmProofsBegun)answer).Pools.Select(pool => pool.Value).Order(StringComparer.Ordinal) } };
+    }
+
     public override Task<ClusterStatus> GetCluster(GetClusterRequest request, ServerCallContext context) => cluster.StatusAsync(context);
 
     public override Task<ApplyPoolsResponse> ApplyPools(ApplyPoolsRequest request, ServerCallContext context) => pools.ApplyAsync(request, context);

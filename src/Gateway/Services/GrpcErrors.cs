@@ -41,8 +41,9 @@ public static class GrpcErrors
         $"no pool {RequestFaults.Quote(pool)} was applied; {(string.Join(", ", known.Order(StringComparer.Ordinal)) is { Length: > 0 } all ? $"there is: {all}" : "none was")}. A pool of a host's own file is taken away there",
         TimeSpan.Zero, ("pool", pool));
 
-    public static RpcException NotKept(string why) => Make(
-        Code.Internal, "NOT_KEPT", $"nothing was changed, for it could not be written down: {why} (vmcache.state-dir)", TimeSpan.Zero);
+    /// <param name="where">The setting that names the directory.</param>
+    public static RpcException NotKept(string why, string where = "vmcache.state-dir") => Make(
+        Code.Internal, "NOT_KEPT", $"nothing was changed, for it could not be written down: {why} ({where})", TimeSpan.Zero);
 
     /// <summary>Everything that is wrong with a request, as text and as google.rpc.BadRequest.</summary>
     public static RpcException Invalid(RequestFaults faults)

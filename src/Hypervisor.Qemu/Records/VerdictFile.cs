@@ -1,9 +1,9 @@
 using System.Text.Json;
-using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Records;
 
-/// <summary>What was proved about KVM since the host's boot. A file that cannot be read or written costs a new proof, no more.</summary>
+/// <summary>What was settled about KVM since the host's boot. A file that cannot be read or written costs a new proof, no more.</summary>
 internal sealed class VerdictFile(string path, Guid bootId)
 {
     private readonly Lock _gate = new();
@@ -11,7 +11,11 @@ internal sealed class VerdictFile(string path, Guid bootId)
     public AcceleratorVerdict? Find(string key)
     {
         lock (_gate)
-            return Read().TryGetValue(key, out var entry) ? new AcceleratorVerdict(entry.Accelerator, entry.Reason) : null;
+        {
+            // Versions before wrote down as a refusal what was the load of the host, too: that is proved once more.
+            return Read().TryGetValue(key, out var entry) && (entry.Accelerator == Accelerator.Kvm || entry.Refused)
+                ? new AcceleratorVerdict(entry.Accelerator, entry.Reason) : null;
+        }
     }
 
     public void Remember(string key, AcceleratorVerdict verdict)
@@ -19,11 +23,10 @@ internal sealed class VerdictFile(string path, Guid bootId)
         lock (_gate)
         {
             var verdicts = Read();
-            verdicts[key] = new VerdictEntry(verdict.Accelerator, verdict.Reason);
+            verdicts[key] = new VerdictEntry(verdict.Accelerator, verdict.Reason, Refused: verdict.Accelerator == Accelerator.Tcg);
             try
             {
-                AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(
-                    new VerdictRecord(VerdictRecord.CurrentVersion, bootId, verdicts), RecordJson.Default.VerdictRecord));
+                Write(verdicts);
             }
             catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
             {
@@ -31,6 +34,20 @@ internal sealed class VerdictFile(string path, Guid bootId)
             }
         }
     }
+
+    /// <exception cref="IOException">They are still there.</exception>
+    public void ForgetRefusals()
+    {
+        lock (_gate)
+        {
+            var verdicts = Read();
+            var kept = verdicts.Where(v => v.Value.Accelerator == Accelerator.Kvm).ToDictionary();
+            if (kept.Count < verdicts.Count) Write(kept);
+        }
+    }
+
+    private void Write(Dictionary<string, VerdictEntry> verdicts) => AtomicFile.Write(
+        path, JsonSerializer.SerializeToUtf8Bytes(new VerdictRecord(VerdictRecord.CurrentVersion, bootId, verdicts), RecordJson.Default.VerdictRecord));
 
     private Dictionary<string, VerdictEntry> Read()
     {

@@ -8,4 +8,5 @@ internal sealed record VerdictRecord(int Version, Guid BootId, Dictionary<string
     public const int CurrentVersion = 1;
 }
 
-internal sealed record VerdictEntry(Accelerator Accelerator, string Reason);
+/// <param name="Refused">KVM refused the guest: nothing but that is kept of what speaks against KVM.</param>
+internal sealed record VerdictEntry(Accelerator Accelerator, string Reason, bool Refused = false);

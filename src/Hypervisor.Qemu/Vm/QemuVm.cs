@@ -95,7 +95,9 @@ internal sealed class QemuVm : IVm
     public Task<bool> HasClientAsync(CancellationToken cancel) =>
         Task.Run(() => UnixConnections.Read()?.Any(Facts.Paths.Qmp, Facts.Paths.Agent, Facts.Paths.Console) ?? true, cancel);
 
-    public async Task WaitForAgentAsync(CancellationToken cancel)
+    public Task WaitForAgentAsync(CancellationToken cancel) => WaitForAgentAsync(BootLimit.BootTimeout, cancel);
+
+    internal async Task WaitForAgentAsync(BootLimit limit, CancellationToken cancel)
     {
         var last = "";
         using var attempt = CancellationTokenSource.CreateLinkedTokenSource(cancel, _letGo.Token);
@@ -116,7 +118,7 @@ internal sealed class QemuVm : IVm
         {
             var wrong = trouble is null ? await AgentProbe.WrongGenerationAsync(Facts, ExitGrace).ConfigureAwait(false) : null;
             throw new VmFailedException(
-                wrong is null ? await BootFailure.OfAsync(trouble, last, _monitor).ConfigureAwait(false) : new VmFailure(VmFailureKind.Configuration, wrong));
+                wrong is null ? await BootFailure.OfAsync(trouble, limit, last, _monitor).ConfigureAwait(false) : new VmFailure(VmFailureKind.Configuration, wrong));
         }
     }
 

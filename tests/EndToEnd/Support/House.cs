@@ -80,10 +80,11 @@ internal sealed class House : IAsyncDisposable
     }
 
     /// <summary>Starts a daemon on a host as <see cref="KvmStandIn"/> makes it.</summary>
-    public DaemonProcess StartWithKvm(string settings)
+    /// <param name="present">False: without /dev/kvm, until it appears.</param>
+    public DaemonProcess StartWithKvm(string settings, bool present = true)
     {
         var config = Write($"{_daemons.Count}.conf", $"vmcache {{\nstate-dir = \"{At("state")}\"\n{settings}\n}}\n");
-        string[] all = [.. KvmStandIn.Before(At("dev")), Dist.Daemon, .. Flags(config, Endpoint, [])];
+        string[] all = [.. KvmStandIn.Before(At($"dev{_daemons.Count}"), present), Dist.Daemon, .. Flags(config, Endpoint, [])];
         var daemon = DaemonProcess.StartProgram(all[0], Endpoint, Patience, all[1..]);
         _daemons.Add(daemon);
         return daemon;

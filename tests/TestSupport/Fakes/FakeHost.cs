@@ -25,13 +25,30 @@ public sealed class FakeProof : IAcceleratorProof
     /// <summary>What the next proofs say, in order; none is left: <see cref="Proof"/>.</summary>
     public ConcurrentQueue<AcceleratorVerdict> Next { get; } = new();
 
+    /// <summary>Decides instead of <see cref="Next"/> and <see cref="Proof"/>; null: nothing does.</summary>
+    public Func<VmSpec, CancellationToken, Task<AcceleratorVerdict>>? Script { get; set; }
+
+    /// <summary>Within what each was to be done, in order.</summary>
+    public ConcurrentQueue<ProofLimits> Limits { get; } = new();
+
+    /// <summary>Why refusals cannot be forgotten; null: they can.</summary>
+    public string? Kept { get; set; }
+
     /// <summary>How many were begun.</summary>
     public int Proofs { get; private set; }
 
-    public Task<AcceleratorVerdict> ProveAsync(VmSpec spec, CancellationToken cancel)
+    public Task<AcceleratorVerdict> ProveAsync(VmSpec spec, ProofLimits limits, CancellationToken cancel)
     {
         Proofs++;
-        return Proving = Next.TryDequeue(out var verdict) ? Task.FromResult(verdict) : Proof.Task.WaitAsync(cancel);
+        Limits.Enqueue(limits);
+        return Proving = Script is not null ? Script(spec, cancel)
+            : Next.TryDequeue(out var verdict) ? Task.FromResult(verdict) : Proof.Task.WaitAsync(cancel);
+    }
+
+    public void ForgetRefusals()
+    {
+        if (Kept is not null) throw new IOException(Kept);
+        if (Known?.Accelerator == Accelerator.Tcg) Known = null;
     }
 }
 

@@ -175,6 +175,38 @@ public sealed class DoctorSpecs
     }
 
     [Fact]
+    public async Task Has_kvm_proved_anew_before_it_looks_when_told_to()
+    {
+        var asked = 0;
+        await using var node = await FakeNode.StartAsync(new FakeNode.Answers { ProveKvm = () => { asked++; return ["default", "runner"]; } });
+
+        var run = await CliRun.Of("doctor", "-o", "json", "--endpoint", node.Endpoint, "--retry-kvm");
+        await CliRun.Of("doctor", "--endpoint", node.Endpoint);
+
+        var first = run.Json.GetProperty("checks")[0];
+        Assert.Equal(("retry-kvm", "ok"), (first.GetProperty("name").GetString(), first.GetProperty("verdict").GetString()));
+        Assert.Contains("pool default, runner", first.GetProperty("found").GetString(), StringComparison.Ordinal);
+        Assert.Equal(1, asked);
+    }
+
+    /// <summary>There is no daemon, or an older one.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Fails_when_nobody_proves_kvm_anew(bool older)
+    {
+        await using var node = await FakeNode.StartAsync(new FakeNode.Answers());
+
+        var run = await CliRun.Of("doctor", "-o", "json", "--endpoint", older ? node.Endpoint : node.Endpoint + "-none", "--retry-kvm");
+
+        Assert.Equal(ExitCode.Failed, run.Exit);
+        Assert.Equal("fail", run.Json.GetProperty("checks")[0].GetProperty("verdict").GetString());
+    }
+
+    [Fact]
+    public void Says_so_when_there_is_nothing_to_prove() => Assert.Contains("nothing to prove", KvmRetry.Told([]).Found, StringComparison.Ordinal);
+
+    [Fact]
     public async Task Tells_why_a_qemu_does_not_run()
     {
         var facts = await HostReader.QemuAsync("/bin/false", "", CancellationToken.None);

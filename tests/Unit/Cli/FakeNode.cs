@@ -68,6 +68,8 @@ internal sealed class FakeNode : IAsyncDisposable
 
         public Func<GetPoolsResponse> GetPools { get; init; } = () => new GetPoolsResponse();
 
+        public Func<IReadOnlyList<string>> ProveKvm { get; init; } = () => throw Status(StatusCode.Unimplemented, "");
+
         public List<string> Released { get; } = [];
 
         public static RpcException Status(StatusCode code, string detail) => new(new Status(code, detail));
@@ -106,5 +108,8 @@ internal sealed class FakeNode : IAsyncDisposable
 
         public override Task<GetPoolsResponse> GetPools(GetPoolsRequest request, ServerCallContext context) =>
             Task.FromResult(answers.GetPools());
+
+        public override Task<ProveKvmResponse> ProveKvm(ProveKvmRequest request, ServerCallContext context) =>
+            Task.FromResult(new ProveKvmResponse { Pools = { answers.ProveKvm() } });
     }
 }

@@ -37,6 +37,15 @@ public sealed class ConfigurationLoaderSpecs : IDisposable
         => Assert.Equal(new MemoryLimits((long)mebibytes << 20, pressure), Options(Load($"vmcache {{ {text} }}")).Memory);
 
     [Fact]
+    public void Reads_how_kvm_is_proved()
+    {
+        Assert.Equal(ProofOptions.Default, Options(Load("")).Proof);
+        Assert.Equal(
+            new ProofOptions(new ProofLimits(TimeSpan.FromSeconds(8), TimeSpan.FromSeconds(60)), TimeSpan.FromMinutes(1), TimeSpan.FromHours(6)),
+            Options(Load("vmcache { kvm-proof { kernel-limit = 8s, agent-limit = 1m, retry { initial = 1m, max = 6h } } }")).Proof);
+    }
+
+    [Fact]
     public void Lets_a_pool_have_lease_times_of_its_own()
     {
         var options = Options(Load("vmcache { lease-ttl = 2m, max-lease-ttl = 1h, pools { a { lease-ttl = 30s }\n b { max-lease-ttl = 3m } } }"));
@@ -75,6 +84,9 @@ public sealed class ConfigurationLoaderSpecs : IDisposable
     [InlineData("vmcache { stop { quits = 1s } }", "did you mean vmcache.stop.quit?")]
     [InlineData("vmcache { template-max-size = big }", "or off")]
     [InlineData("vmcache { memory-reserve = some }", "neither a size in whole MiB nor a share")]
+    [InlineData("vmcache { kvm-proof.kernel-limit = 30s }", "less than kvm-proof.kernel-limit (30s)")]
+    [InlineData("vmcache { kvm-proof.retry.initial = 2h }", "less than kvm-proof.retry.initial (2h)")]
+    [InlineData("vmcache { kvm-proof.agent-limit = soon }", "soon")]
     [InlineData("vmcache { memory-reserve = 20GiB }", "this host has 16384 MiB")]
     [InlineData("vmcache { memory-reserve = -1GiB }", "negative")]
     [InlineData("vmcache { memory-reserve = \"101%\" }", "neither a size in whole MiB nor a share")]

@@ -28,4 +28,24 @@ public sealed class QemuMessagesSpecs
         if (remedy.Length == 0) Assert.Empty(failure.Remedy);
         else Assert.Contains(remedy, failure.Remedy, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("error: failed to set MSR 0x10a to 0x0", true)]
+    [InlineData("ioctl(KVM_CREATE_VM) failed: 22 Invalid argument\nfailed to initialize kvm: Invalid argument", true)]
+    [InlineData("-accel kvm: invalid accelerator kvm", true)]
+    [InlineData("CPU model 'host' requires KVM or HVF", true)]
+    [InlineData("ioctl(KVM_CREATE_VM) failed: 16 Device or resource busy\nfailed to initialize kvm: Device or resource busy", false)]
+    [InlineData("Could not access KVM kernel module: No such file or directory\nfailed to initialize kvm: No such file or directory", false)]
+    [InlineData("something new", false)]
+    [InlineData("", false)]
+    public void Knows_what_kvm_refuses_for_good(string log, bool refused)
+    {
+        Assert.Equal(refused, QemuMessages.RefusesKvm(QemuMessages.NotStarted("/usr/bin/qemu-system-x86_64", "exited with status 1", log)));
+        Assert.Equal(refused, QemuMessages.RefusesKvm(QemuMessages.Exited("was killed by signal 6", log)));
+    }
+
+    /// <summary>A guest may write anything on its console.</summary>
+    [Fact]
+    public void Takes_a_guests_words_for_no_refusal_of_kvms() =>
+        Assert.False(QemuMessages.RefusesKvm(new VmFailure(VmFailureKind.Boot, "the guest's agent did not answer; its last console output: failed to set MSR")));
 }
