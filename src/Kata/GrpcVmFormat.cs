@@ -31,7 +31,7 @@ public static class GrpcVmFormat
     {
         var spec = vm.Spec;
         // What differs from VM to VM beside its paths is rendered each time.
-        var hypervisor = spec.Kata is { } shape && (shape.Transport == AgentTransport.Vsock || shape.Share == SharedFileSystem.VirtioFs)
+        var hypervisor = spec.HasVsock || spec.Kata is { Share: SharedFileSystem.VirtioFs }
             ? KataPayload.Write(StateOf(spec, vm.Id.Value, vm.Paths.Qmp, vm.Paths.Agent, vm.FileServerPid), target)
             : GrpcVmTemplate.Of(spec, target, (id, qmp, agent) => KataPayload.Write(StateOf(spec, id, qmp, agent), target))
                 .Fill(vm.Id.Value, vm.Paths.Qmp, vm.Paths.Agent);
