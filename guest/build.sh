@@ -8,7 +8,7 @@ source "$root/scripts/common.sh"
 out=$(realpath -m "${1:-$root/dist/guest}")
 cache=$here/cache
 kernel_meta=linux-image-cloud-amd64
-modules=(virtio_pci virtio_console virtio_rng pvpanic_pci virtio_blk)
+modules=(virtio_pci virtio_console virtio_rng pvpanic_pci virtio_blk vmw_vsock_virtio_transport)
 size_limit=15000000
 
 say() { printf 'guest: %s\n' "$*"; }

@@ -17,9 +17,10 @@ var reactor = new Reactor();
 
 // Before the agent answers: what the host asks for right after that must not be missed.
 var signals = PowerOff.OnSignals();
-var server = new AgentServer(AgentPort.Open(reactor), reactor, new Reaper());
-KernelLog.Info("serving");
-reactor.Run(() => server.RunAsync().ContinueWith(
+var server = new AgentServer(reactor, new Reaper());
+var ways = AgentWays.Open(reactor);
+KernelLog.Info($"serving{ways}");
+reactor.Run(() => ways.ServeAsync(server).ContinueWith(
     end =>
     {
         KernelLog.Error($"the agent ends: {end.Exception}");

@@ -7,13 +7,11 @@ namespace VmCacheCluster.Hypervisor.Qemu;
 internal static class KataPreflight
 {
     private const int Execute = 1;
-    private const string HugePages = "/dev/hugepages", Vsock = "/dev/vhost-vsock";
+    private const string HugePages = "/dev/hugepages";
 
     /// <summary>The first thing that is wrong, or null.</summary>
     public static VmFailure? Check(KataShape shape) =>
         (shape.Unserved.Length > 0 ? Preflight.Wrong($"no VM can be made of Kata's configuration: {shape.Unserved}", "change it there") : null)
-        ?? (shape.Transport == AgentTransport.Vsock && !Path.Exists(Vsock)
-            ? Preflight.Wrong($"the guests' agents are to be reached over vsock, and the host has no {Vsock}", "modprobe vhost_vsock; or set agent-transport to virtio-serial") : null)
         ?? (shape.Share == SharedFileSystem.VirtioFs ? Companion("virtiofsd", shape.VirtioFsDaemon, "install it, name it in virtio_fs_daemon, or set shared_fs to \"none\"") : null)
         ?? (shape.ProxyPath.Length > 0 ? Companion("kata-proxy", shape.ProxyPath, "name it in [proxy.kata], or leave that table out") : null)
         ?? (shape.HugePages && !Directory.Exists(HugePages)

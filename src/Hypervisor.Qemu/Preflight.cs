@@ -1,5 +1,6 @@
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
+using VmCacheCluster.Hypervisor.Qemu.Vm;
 
 namespace VmCacheCluster.Hypervisor.Qemu;
 
@@ -15,6 +16,7 @@ internal static class Preflight
         ?? (spec.Initrd is null ? null : Input("initrd", spec.Initrd))
         ?? (spec.Image is null ? null : Input("image", spec.Image))
         ?? (spec.Kata is { } kata ? KataPreflight.Check(kata) : null)
+        ?? (spec.HasVsock ? VsockContext.Problem() : null)
         ?? Shape(spec)
         ?? Sockets(options)
         ?? Writable("run directory", options.RunDirectory)

@@ -80,7 +80,7 @@ public sealed class KataClientSpecs : HouseSpecs
 
         Assert.Contains("Invalid hypervisor block storage driver floppy", daemon.Log, StringComparison.Ordinal);
         Assert.Contains("valid_hypervisor_paths", daemon.Log, StringComparison.Ordinal);
-        if (!Path.Exists("/dev/vhost-vsock")) Assert.Contains("--agent-transport virtio-serial", daemon.Log, StringComparison.Ordinal);
+        if (!Path.Exists("/dev/vhost-vsock")) Assert.Contains("--agent-transport serial", daemon.Log, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", daemon.Log, StringComparison.Ordinal);
     }
 

@@ -140,9 +140,9 @@ internal static class Checks
         const string name = "vhost-vsock";
         return !vsock.Exists
             ? new Check(
-                name, Verdict.Ok, $"{vsock.Path} is absent: the guest's agent is reached over virtio-serial", "modprobe vhost_vsock, if vsock is wanted")
+                name, Verdict.Ok, $"{vsock.Path} is absent: guests' agents can be reached over virtio-serial alone", "modprobe vhost_vsock, if vsock is wanted (agent-transport)")
             : vsock.Fault.Length > 0
-                ? new Check(name, Verdict.Warn, $"{vsock.Path} cannot be opened ({vsock.Fault})", "run vmcached as root if vsock is wanted; virtio-serial needs no permission")
+                ? new Check(name, Verdict.Warn, $"{vsock.Path} cannot be opened ({vsock.Fault})", "give vmcached's user the right to it if vsock is wanted; virtio-serial needs no permission")
                 : new Check(name, Verdict.Ok, $"{vsock.Path} can be opened");
     }
 

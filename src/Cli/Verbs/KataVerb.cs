@@ -20,10 +20,10 @@ internal static class KataVerb
         var transport = new Option<string>("--agent-transport")
         {
             Description = "How the guests' agents are reached; over vsock the host needs /dev/vhost-vsock",
-            HelpName = "vsock|virtio-serial",
+            HelpName = "vsock|serial",
             DefaultValueFactory = _ => "vsock",
         };
-        transport.AcceptOnlyFromAmong("vsock", "virtio-serial");
+        transport.AcceptOnlyFromAmong("vsock", "serial", "virtio-serial");
         var version = new Option<KataTarget>("--kata-version")
         {
             Description = $"Whose configuration it is: {KataVersion.Choices}. In that of 1.13 the file itself says how agents are reached",

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace VmCacheCluster.Domain;
 
 public enum MachineType { Q35, Pc }
@@ -63,6 +65,14 @@ public sealed record VmSpec
 
     public AgentProtocol Agent { get; init; }
 
+    /// <summary>How the agent of a VM of our own layout is reached. A host may resolve it for itself.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public AgentTransport Transport { get; init; }
+
     /// <summary>Its devices are Kata's; null: our own, as above.</summary>
     public KataShape? Kata { get; init; }
+
+    /// <summary>Its agent is reached at a context id of its own on the vsock bus.</summary>
+    [JsonIgnore]
+    public bool HasVsock => (Kata?.Transport ?? Transport) == AgentTransport.Vsock;
 }

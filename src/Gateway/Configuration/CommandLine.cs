@@ -11,7 +11,7 @@ internal static class CommandLine
     private static readonly Option<string?> Number = Text("--vm-cache-number", "How many VMs the default pool keeps warm");
     private static readonly Option<string?> RunDirectory = Text("--run-dir", "Where records, sockets and logs of the VMs are kept (vmcache.run-dir)");
     private static readonly Option<string?> Kata = Text("--kata-config", "Kata's configuration.toml: the default pool is what its [factory] and [hypervisor.qemu] say");
-    private static readonly Option<string?> Transport = Text("--agent-transport", "With --kata-config, how guests' agents are reached: vsock (as Kata does), or virtio-serial");
+    private static readonly Option<string?> Transport = Text("--agent-transport", "How guests' agents are reached: vsock (with --kata-config the default, as Kata does), serial (else the default), or auto");
     private static readonly Option<string?> Version = Text("--kata-version", $"With --kata-config, the clients that are served: {KataVersion.Choices}");
     private static readonly Option<string?> Join = Text("--join", "Join the cluster that this node, HOST:PORT, is in (vmcache.cluster.seeds)");
 

@@ -32,7 +32,7 @@ public static class ConfigurationLoader
         var runDirectory = section.Path("run-dir");
         PathRules.CheckSocket(runDirectory, QemuPaths.LongestSocketOfRun(runDirectory.Value), faults);
         var reader = new PoolReader(host, Defaults(section, faults), faults);
-        var pools = ReadPools(file, reference, source, overrides, endpoint, reader, new KataSourceReader(() => kata ?? new LinuxKataHost(), faults), applied ?? [], faults);
+        var pools = ReadPools(file, reference, source, overrides, endpoint, reader, new KataSourceReader(() => kata ?? new LinuxKataHost(), new TransportReader(host, faults), faults), applied ?? [], faults);
         CheckTogether(pools, host, faults);
         var katas = pools.Where(p => p.Kata is not null).ToDictionary(p => p.Options.Name, p => p.Kata!);
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
+using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Gateway.Configuration;
 
@@ -17,6 +18,9 @@ public sealed record HostFacts(int Cores, long MemoryMiB, string GuestDirectory,
     /// <summary>Its first IP address that is not the loopback's; null: it has none.</summary>
     public string? Address { get; init; }
 
+    /// <summary>/dev/vhost-vsock is there, and this user may open it.</summary>
+    public bool HasVsock { get; init; }
+
     /// <summary>Where the embedded guest is looked for: beside the program, where build.sh leaves it, and where a package puts it.</summary>
     public static IReadOnlyList<string> GuestDirectories { get; } = [Path.Combine(AppContext.BaseDirectory, "guest"), "/usr/share/vmcache/guest"];
 
@@ -30,7 +34,22 @@ public sealed record HostFacts(int Cores, long MemoryMiB, string GuestDirectory,
         {
             Name = Environment.MachineName,
             Address = FirstAddress(),
+            HasVsock = MayOpen(VsockAddress.HostDevice),
         };
+    }
+
+    internal static bool MayOpen(string device)
+    {
+        try
+        {
+            // Shared: no lock is taken, which QEMU would not look at either.
+            using var opened = File.OpenHandle(device, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+            return true;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 
     private static string? FirstAddress() => NetworkInterface.GetAllNetworkInterfaces()

@@ -6,14 +6,10 @@ namespace VmCacheCluster.Gateway.Configuration;
 
 /// <summary>Reads what a pool has of Kata's own configuration.</summary>
 /// <param name="host">This host as Kata sees it; made when a pool asks for it.</param>
+/// <param name="transports">Reads how its agents are reached.</param>
 /// <param name="faults">Gets what is wrong.</param>
-internal sealed class KataSourceReader(Func<IKataHost> host, ICollection<ConfigurationFault> faults)
+internal sealed class KataSourceReader(Func<IKataHost> host, TransportReader transports, ICollection<ConfigurationFault> faults)
 {
-    private static readonly Dictionary<string, AgentTransport> Transports = new()
-    {
-        ["vsock"] = AgentTransport.Vsock, ["virtio-serial"] = AgentTransport.VirtioSerial,
-    };
-
     /// <summary>What Kata's file decides; the keys of pool-defaults that then have no meaning.</summary>
     private static readonly string[] Decided =
     [
@@ -29,9 +25,9 @@ internal sealed class KataSourceReader(Func<IKataHost> host, ICollection<Configu
     public KataSource? Read(PoolName name, Section section, ConfigNode? own, string source)
     {
         var file = section.Path("kata-config", mayBeEmpty: true);
-        var transport = section.Choice("agent-transport", Transports).Value;
         var target = section.Choice("kata-version", KataVersion.Parse, KataVersion.Choices).Value;
         if (file.Value.Length == 0) return null;
+        var transport = transports.OfKata(section);
         foreach (var key in Decided.Where(k => own?[k] is { IsNull: false }))
             faults.Add(new ConfigurationFault(
                 $"vmcache.pools.{name}.{key}", own![key]!.Shown, $"the pool's VMs are those of {file.Value}", source, "set it there, in Kata's words, or remove it here"));

@@ -17,7 +17,7 @@ public static class PoolFileReader
     private const string Shape = "write vmcache.pools { NAME { vm-cache-number = 4 } }";
 
     /// <summary>What belongs to a host and not to a pool.</summary>
-    internal static readonly string[] OfTheHost = ["endpoint", "kata-config", "kata-version", "agent-transport"];
+    internal static readonly string[] OfTheHost = ["endpoint", "kata-config", "kata-version"];
 
     /// <returns>The pools, by name, each as lines "key = value" that mean the same wherever they are read.</returns>
     public static IReadOnlyDictionary<PoolName, string> Read(string text, ICollection<ConfigurationFault> faults)

@@ -29,6 +29,7 @@ internal sealed class SpecReader(HostFacts host, ICollection<ConfigurationFault>
         var maxMemory = section.MiB("max-memory", 64, Auto);
         CheckHotPlug(memory, slots, maxMemory);
         var guest = new GuestReader(host, faults).Read(section);
+        var protocol = section.Choice("agent-protocol", Protocols);
         return new VmSpec
         {
             Pool = name,
@@ -47,7 +48,8 @@ internal sealed class SpecReader(HostFacts host, ICollection<ConfigurationFault>
             KernelParameters = KernelParameters(section),
             EntropySource = section.Path("entropy-source").Value,
             RootPorts = section.Number("root-ports", 0, 16).Value,
-            Agent = section.Choice("agent-protocol", Protocols).Value,
+            Agent = protocol.Value,
+            Transport = new TransportReader(host, faults).OfOwn(section, protocol),
             Sandbox = section.Choice("sandbox", PoolReader.Switches).Value,
         };
     }

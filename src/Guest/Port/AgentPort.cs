@@ -12,6 +12,8 @@ internal sealed class AgentPort
 {
     private const string Name = "agent.channel.0";
     private const string Ports = "/sys/class/virtio-ports";
+    private const int LooksForOne = 100;
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(10);
 
     private readonly int _descriptor;
     private readonly Readiness _readiness;
@@ -43,6 +45,23 @@ internal sealed class AgentPort
             Thread.Sleep(tries < 1000 ? 1 : 100);
         }
 
+        return Open(reactor, device);
+    }
+
+    /// <returns>Null: there is none, for the host reaches the agent in another way.</returns>
+    public static async Task<AgentPort?> FindAsync(Reactor reactor)
+    {
+        for (var tries = 0; tries < LooksForOne; tries++)
+        {
+            if (Find() is { } device) return Open(reactor, device);
+            await Task.Delay(Look).ConfigureAwait(false);
+        }
+
+        return null;
+    }
+
+    private static AgentPort Open(Reactor reactor, string device)
+    {
         var descriptor = Descriptor.Open(device, Linux.O_RDWR | Linux.O_NONBLOCK);
         return new AgentPort(descriptor, reactor.Watch(descriptor, readsHere: true));
     }

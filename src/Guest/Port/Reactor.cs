@@ -20,13 +20,14 @@ internal sealed unsafe class Reactor
 
     /// <summary>Reports the descriptor's changes until <see cref="Forget"/>, which must come before it is closed.</summary>
     /// <param name="readsHere">Whoever waits for the descriptor's bytes goes on on the reactor's thread.</param>
-    public Readiness Watch(int descriptor, bool readsHere = false)
+    /// <param name="hungUp">See <see cref="Readiness.HungUp"/>.</param>
+    public Readiness Watch(int descriptor, bool readsHere = false, Action? hungUp = null)
     {
         lock (_gate)
         {
-            var readiness = new Readiness(++_last, readsHere);
+            var readiness = new Readiness(++_last, readsHere) { HungUp = hungUp };
             _watched[readiness.Key] = readiness;
-            var what = new EpollEvent { Events = Linux.EPOLLIN | Linux.EPOLLOUT | Linux.EPOLLET, Data = readiness.Key };
+            var what = new EpollEvent { Events = Linux.EPOLLIN | Linux.EPOLLOUT | Linux.EPOLLRDHUP | Linux.EPOLLET, Data = readiness.Key };
             if (Libc.epoll_ctl(_epoll, Linux.EPOLL_CTL_ADD, descriptor, &what) == 0) return readiness;
             _watched.Remove(readiness.Key);
             throw LinuxException.Last("cannot watch a descriptor");

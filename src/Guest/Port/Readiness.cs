@@ -13,7 +13,7 @@ internal sealed class Readiness(long key, bool readsHere)
 
     public long Key { get; } = key;
 
-    /// <summary>Called by the reactor's thread at every hang-up.</summary>
+    /// <summary>Called by the reactor's thread at every hang-up, also of a peer that only stopped sending.</summary>
     public Action? HungUp { get; set; }
 
     public Task ReadableAsync(CancellationToken cancellation) => _readable.WaitAsync(cancellation);
@@ -25,8 +25,8 @@ internal sealed class Readiness(long key, bool readsHere)
     /// <summary>Called by the reactor's thread alone. A hang-up wakes both: it ends what they wait for.</summary>
     public void Report(uint events)
     {
-        const uint over = Linux.EPOLLHUP | Linux.EPOLLERR;
-        if ((events & Linux.EPOLLHUP) != 0) HungUp?.Invoke();
+        const uint over = Linux.EPOLLHUP | Linux.EPOLLRDHUP | Linux.EPOLLERR;
+        if ((events & (Linux.EPOLLHUP | Linux.EPOLLRDHUP)) != 0) HungUp?.Invoke();
         _changed.Report();
         if ((events & (Linux.EPOLLOUT | over)) != 0) _writable.Report();
         if ((events & (Linux.EPOLLIN | over)) != 0) _readable.Report();

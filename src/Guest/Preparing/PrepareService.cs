@@ -18,20 +18,25 @@ internal sealed class PrepareService(PreparedEnvironment environment, IdentityFi
     private static readonly SearchValues<char> HostnameCharacters =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-");
 
-    /// <summary>One at a time: the thread that reads the port runs it.</summary>
+    private readonly Lock _gate = new();
+
+    /// <summary>One at a time, whichever host it comes from.</summary>
     /// <exception cref="TtrpcStatusException">INVALID_ARGUMENT, naming what is wrong: nothing was done.</exception>
     /// <exception cref="LinuxException">The kernel or the file system failed; the guest is half prepared.</exception>
     public PrepareResponse Prepare(PrepareRequest request)
     {
-        var files = Check(request, new GuestFiles());
-        RandomDevice.Reseed(request.Entropy.Span);
-        Clock.Set(request.Seconds, request.Nanoseconds);
-        HostName.Set(request.Hostname);
-        identity.WriteHostname(request.Hostname);
-        identity.WriteMachineId(request.MachineId);
-        files.WriteAll();
-        environment.Variables = request.Environment;
-        return Done(request, files);
+        lock (_gate)
+        {
+            var files = Check(request, new GuestFiles());
+            RandomDevice.Reseed(request.Entropy.Span);
+            Clock.Set(request.Seconds, request.Nanoseconds);
+            HostName.Set(request.Hostname);
+            identity.WriteHostname(request.Hostname);
+            identity.WriteMachineId(request.MachineId);
+            files.WriteAll();
+            environment.Variables = request.Environment;
+            return Done(request, files);
+        }
     }
 
     /// <summary>
@@ -40,6 +45,11 @@ internal sealed class PrepareService(PreparedEnvironment environment, IdentityFi
     /// delay the hand-out.
     /// </summary>
     public void Rehearse()
+    {
+        lock (_gate) RehearseAlone();
+    }
+
+    private void RehearseAlone()
     {
         var now = DateTimeOffset.UtcNow;
         var hostname = Descriptor.ReadSmallFile(IdentityFiles.HostnamePath) ?? "localhost";

@@ -10,21 +10,37 @@ using VmCacheCluster.Guest.Processes;
 namespace VmCacheCluster.Guest.Services;
 
 /// <summary>
-/// Serves the agent's port, one stream of frames for all hosts: the request of a host that follows at once is as good as
-/// any. An answer to a host that has left is nobody's, and is ignored by its number.
+/// Serves the agent: at its port, one stream of frames for all hosts, where the request of a host that follows at once is as good as
+/// any, and an answer to a host that has left is nobody's, and is ignored by its number; and over vsock, a connection each.
 /// </summary>
-internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper)
+internal sealed class AgentServer
 {
     // A host that left in the middle of a frame: nothing shows it but that the rest never comes. The largest frame takes a
     // fraction of this.
     private static readonly TimeSpan FrameTimeout = TimeSpan.FromSeconds(1.5);
     private static readonly TimeSpan Idle = TimeSpan.FromMilliseconds(50);
 
+    private readonly ExecService _exec;
+    private readonly PrepareService _preparing;
     private bool _rehearsed;
 
-    public async Task RunAsync()
+    public AgentServer(Reactor reactor, Reaper reaper)
     {
-        var server = Build();
+        var environment = new PreparedEnvironment();
+        var identity = new IdentityFiles();
+        _exec = new ExecService(reactor, reaper, environment, identity);
+        _preparing = new PrepareService(environment, identity);
+    }
+
+    /// <summary>Returns never.</summary>
+    public async Task ServeAsync(AgentPort port)
+    {
+        // A program does not outlive the host that it runs for.
+        var server = Build(new TtrpcServerOptions { FrameTimeout = FrameTimeout, ClientsChangeUnseen = true }, async (input, write, cancellation) =>
+        {
+            using var stay = CancellationTokenSource.CreateLinkedTokenSource(cancellation, port.Stay);
+            await _exec.RunAsync(input, write, stay.Token).ConfigureAwait(false);
+        });
         var stream = new PortStream(port);
         while (true)
         {
@@ -34,18 +50,16 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
         }
     }
 
-    private TtrpcServer Build()
-    {
-        var environment = new PreparedEnvironment();
-        var identity = new IdentityFiles();
-        var exec = new ExecService(reactor, reaper, environment, identity);
-        var preparing = new PrepareService(environment, identity);
-        return new TtrpcServer(new TtrpcServerOptions { FrameTimeout = FrameTimeout, ClientsChangeUnseen = true })
+    /// <summary>Returns never. A program ends with the connection that it runs for, by its call's token.</summary>
+    public Task ServeAsync(Listener listener) => listener.RunAsync(Build(new TtrpcServerOptions(), _exec.RunAsync));
+
+    private TtrpcServer Build(TtrpcServerOptions options, Func<IAsyncEnumerable<ExecInput>, Func<ExecOutput, ValueTask>, CancellationToken, Task> exec) =>
+        new TtrpcServer(options)
             .AddImmediate(AgentServices.Health, "Check", CheckRequest.Parser, _ => HealthService.Check())
             .AddImmediate(AgentServices.Health, "Version", CheckRequest.Parser, _ =>
             {
                 // A host asks once, when the agent has answered and before it uses the guest: that is the time to rehearse.
-                if (!Interlocked.Exchange(ref _rehearsed, true)) preparing.Rehearse();
+                if (!Interlocked.Exchange(ref _rehearsed, true)) _preparing.Rehearse();
                 return HealthService.Version();
             })
             .AddUnary(AgentServices.Agent, "OnlineCPUMem", OnlineCPUMemRequest.Parser, async (request, cancellation) =>
@@ -64,14 +78,8 @@ internal sealed class AgentServer(AgentPort port, Reactor reactor, Reaper reaper
                 return new Empty();
             })
             .AddImmediate(AgentServices.Agent, "GetGuestDetails", GuestDetailsRequest.Parser, Details)
-            .AddImmediate(AgentServices.Guest, "Prepare", PrepareRequest.Parser, preparing.Prepare)
-            .AddBidi<ExecInput, ExecOutput>(AgentServices.Guest, "Exec", ExecInput.Parser, async (input, write, cancellation) =>
-            {
-                // A program does not outlive the host that it runs for.
-                using var stay = CancellationTokenSource.CreateLinkedTokenSource(cancellation, port.Stay);
-                await exec.RunAsync(input, write, stay.Token).ConfigureAwait(false);
-            });
-    }
+            .AddImmediate(AgentServices.Guest, "Prepare", PrepareRequest.Parser, _preparing.Prepare)
+            .AddBidi(AgentServices.Guest, "Exec", ExecInput.Parser, exec);
 
     private static GuestDetailsResponse Details(GuestDetailsRequest request) => new()
     {

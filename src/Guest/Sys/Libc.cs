@@ -37,6 +37,18 @@ internal static unsafe partial class Libc
     public static partial int fcntl(int descriptor, int command, int argument);
 
     [LibraryImport("libc", SetLastError = true)]
+    public static partial int socket(int family, int type, int protocol);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int bind(int descriptor, void* address, uint length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int listen(int descriptor, int backlog);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int accept4(int descriptor, void* address, uint* length, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
     public static partial int ioctl(int descriptor, nuint request, void* argument);
 
     [LibraryImport("libc", SetLastError = true)]
@@ -137,6 +149,16 @@ internal struct EpollEvent
 {
     public uint Events;
     public long Data;
+}
+
+/// <summary>struct sockaddr_vm.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 16)]
+internal struct VsockSocketAddress
+{
+    public ushort Family;
+    public ushort Reserved;
+    public uint Port;
+    public uint ContextId;
 }
 
 [StructLayout(LayoutKind.Sequential)]

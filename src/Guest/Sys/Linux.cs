@@ -7,9 +7,14 @@ internal static class Linux
     public const int O_DIRECTORY = 0x10000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, O_PATH = 0x200000;
     public const int F_GETFL = 3, F_SETFL = 4;
     public const int EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CLOEXEC = 0x80000;
-    public const uint EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 0x10, EPOLLET = 1u << 31;
+    public const uint EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 0x10, EPOLLRDHUP = 0x2000, EPOLLET = 1u << 31;
+    public const ushort AF_VSOCK = 40;
+    public const int SOCK_STREAM = 1, SOCK_NONBLOCK = O_NONBLOCK, SOCK_CLOEXEC = O_CLOEXEC;
+    public const uint VMADDR_CID_ANY = uint.MaxValue;
+    public const nuint IOCTL_VM_SOCKETS_GET_LOCAL_CID = 0x7B9;
     public const short POLLHUP = 0x10;
-    public const int ENOENT = 2, EINTR = 4, E2BIG = 7, ENOEXEC = 8, ECHILD = 10, EAGAIN = 11, EACCES = 13, EEXIST = 17, ENOTDIR = 20, EINVAL = 22, EPIPE = 32, ENODATA = 61;
+    public const int ENOENT = 2, EINTR = 4, E2BIG = 7, ENOEXEC = 8, ECHILD = 10, EAGAIN = 11, ENOMEM = 12, EACCES = 13, EEXIST = 17, ENOTDIR = 20, EINVAL = 22;
+    public const int ENFILE = 23, EMFILE = 24, EPIPE = 32, ENODATA = 61, ECONNABORTED = 103, ECONNRESET = 104, ENOBUFS = 105;
     public const nint SYS_finit_module = 313;
     public const int MADV_POPULATE_WRITE = 23;
     public const nuint RNDADDENTROPY = 0x40085203, RNDRESEEDCRNG = 0x5207;

@@ -1,4 +1,3 @@
-using System.Globalization;
 using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Hypervisor.Qemu.CommandLine;
@@ -80,8 +79,7 @@ internal sealed class KataDevices(KataShape shape, VmPaths paths)
             "-chardev", $"socket,id={AgentChardev},path={QemuCommandLine.Escape(QemuPaths.AgentPort(paths))},server=on,wait=off",
         ];
 
-    private string ContextId => (VsockAddress.ContextId(paths.Agent)
-        ?? throw new InvalidOperationException($"'{paths.Agent}' is no vsock address")).ToString(CultureInfo.InvariantCulture);
+    private string ContextId => VsockAddress.OwnContextId(paths);
 
     /// <summary>Kata has random digits there.</summary>
     private static string Own(VmId id) => id.Value.Replace("-", "", StringComparison.Ordinal)[..16];

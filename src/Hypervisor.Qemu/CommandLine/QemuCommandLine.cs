@@ -91,13 +91,21 @@ public static class QemuCommandLine
         "-device", "virtio-serial-pci,id=serial-bus",
         "-chardev", $"socket,id=console0,path={Escape(paths.Console)},server=on,wait=off",
         "-device", "virtconsole,chardev=console0,id=console",
-        "-chardev", $"socket,id=agent0,path={Escape(paths.Agent)},server=on,wait=off",
-        "-device", "virtserialport,chardev=agent0,id=agent,name=agent.channel.0",
+        .. Agent(spec, paths),
         "-chardev", $"ringbuf,id={SerialRing},size={SerialRingBytes}",
         "-serial", $"chardev:{SerialRing}",
         "-device", spec.Machine == MachineType.Q35 ? "pvpanic-pci" : "pvpanic",
         .. RootPorts(spec),
     ];
+
+    /// <summary>Where the agent is reached: over vsock it has no port, for a port nobody uses would still be in every template.</summary>
+    private static string[] Agent(VmSpec spec, VmPaths paths) => spec.HasVsock
+        ? ["-device", $"vhost-vsock-pci,id=vsock,guest-cid={VsockAddress.OwnContextId(paths)}"]
+        :
+        [
+            "-chardev", $"socket,id=agent0,path={Escape(paths.Agent)},server=on,wait=off",
+            "-device", "virtserialport,chardev=agent0,id=agent,name=agent.channel.0",
+        ];
 
     /// <summary>
     /// Another identifier than the template's tells a guest's kernel that knows the device (Linux from 5.18, with CONFIG_VMGENID)

@@ -53,6 +53,7 @@ internal sealed record SpecRecord
     public int RootPorts { get; init; }
     public bool Sandbox { get; init; }
     public AgentProtocol Agent { get; init; }
+    public AgentTransport Transport { get; init; }
     public KataShape? Kata { get; init; }
 
     public static SpecRecord From(VmSpec spec) => new()
@@ -75,6 +76,7 @@ internal sealed record SpecRecord
         RootPorts = spec.RootPorts,
         Sandbox = spec.Sandbox,
         Agent = spec.Agent,
+        Transport = spec.Transport,
         Kata = spec.Kata,
     };
 
@@ -98,6 +100,7 @@ internal sealed record SpecRecord
         RootPorts = RootPorts,
         Sandbox = Sandbox,
         Agent = Agent,
+        Transport = Transport,
         Kata = Kata,
     };
 }

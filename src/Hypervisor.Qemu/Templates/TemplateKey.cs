@@ -32,7 +32,7 @@ internal sealed class TemplateKey
         foreach (var file in new[] { spec.Qemu, spec.Kernel, spec.Initrd, spec.Image }.Concat(firmware)) text.Append(file is null ? "" : DigestOf(file)).Append('\n');
         // The pool's name is in the command line, where it shapes nothing; so are the paths of files that count by their contents.
         var anonymous = spec with { Pool = PoolName.Default, Kernel = "", Initrd = spec.Initrd is null ? null : "", Image = spec.Image is null ? null : "" };
-        var paths = spec.Kata is { Transport: AgentTransport.Vsock } ? AnyPaths with { Agent = VsockAddress.Of(AnyContext) } : AnyPaths;
+        var paths = spec.HasVsock ? AnyPaths with { Agent = VsockAddress.Of(AnyContext) } : AnyPaths;
         foreach (var argument in QemuCommandLine.Build(anonymous, paths, AnyId, VmSource.Template)) text.Append(argument).Append('\n');
         return new TemplateDigest(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString()))));
     }

@@ -45,7 +45,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         if (QemuPaths.Fault(options.RunDirectory, options.ClientDirectory) is { } fault)
             throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, fault, "choose another directory"));
         var paths = QemuPaths.For(options.RunDirectory, options.ClientDirectory, id, spec.Kata is not null);
-        if (spec.Kata is { Transport: AgentTransport.Vsock }) paths = paths with { Agent = VsockAddress.Of(VsockContext.Choose()) };
+        if (spec.HasVsock) paths = paths with { Agent = VsockAddress.Of(VsockContext.Choose()) };
         if (Path.Exists(paths.Directory) || Path.Exists(paths.ClientDirectory))
             throw new VmFailedException(new VmFailure(VmFailureKind.Internal, $"there are files of a VM {id} already"));
         if (spec.Kata is { ProxyPath.Length: > 0 }) paths = paths with { Agent = QemuPaths.Proxy(paths) };

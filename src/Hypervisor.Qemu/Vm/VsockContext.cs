@@ -7,18 +7,27 @@ namespace VmCacheCluster.Hypervisor.Qemu.Vm;
 /// <summary>Context ids for VMs: chosen at random, as Kata's runtime does on the same host, and asked of the kernel whether they are free.</summary>
 internal static partial class VsockContext
 {
-    private const string Device = "/dev/vhost-vsock";
+    private const string Device = VsockAddress.HostDevice;
+    private const string Remedy = "modprobe vhost_vsock, give the daemon's user the right to read and write it, or set agent-transport to serial";
+    private const int ReadWrite = 6;
     private const uint First = 3;
     private const int Tries = 64, ReadWriteCloseOnExec = 2 | 0x80000;
     private const nuint SetGuestCid = 0x4008af60;
+
+    /// <summary>Why this host makes no VM whose agent is reached over vsock, be it from another host's template; null: it can.</summary>
+    public static VmFailure? Problem(string device = Device) =>
+        !Path.Exists(device)
+            ? new VmFailure(VmFailureKind.Configuration, $"the guests' agents are to be reached over vsock, and the host has no {device}", Remedy)
+        : Native.Access(device, ReadWrite) != 0
+            ? new VmFailure(VmFailureKind.Host, $"the guests' agents are to be reached over vsock, and {device} may not be used by the daemon's user", Remedy)
+        : null;
 
     /// <exception cref="VmFailedException">The host has no vsock, or none of its ids is free.</exception>
     public static unsafe uint Choose()
     {
         var device = Open(Device, ReadWriteCloseOnExec);
         if (device < 0)
-            throw new VmFailedException(new VmFailure(VmFailureKind.Host, $"cannot open {Device}: {Marshal.GetLastPInvokeErrorMessage()}",
-                "modprobe vhost_vsock; or set agent-transport to virtio-serial"));
+            throw new VmFailedException(new VmFailure(VmFailureKind.Host, $"cannot open {Device}: {Marshal.GetLastPInvokeErrorMessage()}", Remedy));
         try
         {
             for (var i = 0; i < Tries; i++)

@@ -126,7 +126,7 @@ internal sealed class QemuTable(KataSection table, IKataHost host, bool agentOve
             Fault("virtio_fs_daemon", $"cannot enable {config.SharedFS} without daemon path in configuration file", "name virtiofsd's path, or set shared_fs to \"none\"");
         if (agentOverVsock && !host.HasVhostVsock)
             Fault("", "host system doesn't support vsock: stat /dev/vhost-vsock: no such file or directory",
-                "modprobe vhost_vsock; or --agent-transport virtio-serial, for guests whose agent is reached that way");
+                "modprobe vhost_vsock; or --agent-transport serial, for guests whose agent is reached that way");
         if (config.ExtraMonitorSocket.Length > 0 && !ExtraMonitors.Contains(config.ExtraMonitorSocket))
             Fault("extra_monitor_socket", $"Invalid hypervisor extra monitor socket {config.ExtraMonitorSocket} specified (supported values: [{string.Join(' ', ExtraMonitors)}])",
                 "use one of these, or leave it out");

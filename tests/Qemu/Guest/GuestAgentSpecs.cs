@@ -33,6 +33,19 @@ public sealed class GuestAgentSpecs(BootedGuest guest) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Has_the_modules_of_vsock_and_leaves_them_alone_without_the_device()
+    {
+        Assert.Contains("/lib/modules/vmw_vsock_virtio_transport.ko", (await _client.RunAsync("sh", "-c", "ls /lib/modules/*")).Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("vsock", (await _client.RunAsync("cat", "/proc/modules")).Output, StringComparison.Ordinal);
+
+        // They would be loaded: nothing that they depend on is missing.
+        var order = await _client.RunAsync("sh", "-c", "grep vsock /lib/modules/order | while read f; do insmod /lib/modules/$f || exit 1; done; cut -d ' ' -f 1 /proc/modules");
+
+        Assert.Equal(0, order.Exited.Status);
+        Assert.Contains("vmw_vsock_virtio_transport\n", order.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Takes_entropy_again_and_again_when_reseeded()
     {
         var entropy = new byte[512];

@@ -131,6 +131,16 @@ public sealed class KataConfigSpecs : IDisposable
     }
 
     [Theory]
+    [InlineData("", AgentTransport.Vsock)]
+    [InlineData("agent-transport = vsock", AgentTransport.Vsock)]
+    [InlineData("agent-transport = virtio-serial", AgentTransport.VirtioSerial)]
+    [InlineData("agent-transport = serial", AgentTransport.VirtioSerial)]
+    // Asked for in words, and then by what this host has.
+    [InlineData("agent-transport = auto", AgentTransport.VirtioSerial)]
+    public void Reaches_agents_as_kata_does_unless_it_is_told_otherwise(string setting, AgentTransport expected)
+        => Assert.Equal(expected, Assert.Single(Load(Minimal, $"vmcache.pools.default {{ {setting} }}").Options!.Pools).Spec.Kata!.Transport);
+
+    [Theory]
     [InlineData("kata-version = 2.0", "kata-version")]
     [InlineData("agent-transport = carrier-pigeon", "agent-transport")]
     [InlineData("kata-config = relative.toml", "kata-config")]

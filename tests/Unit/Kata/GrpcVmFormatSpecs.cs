@@ -57,6 +57,19 @@ public class GrpcVmFormatSpecs
             (t.read.ID, t.read.State.UUID, t.read.NvdimmCount, t.read.State.VirtiofsDaemonPid, t.read.State.VirtiofsdPid!.Value, t.read.ContextID, t.read.AgentURL)));
     }
 
+    [Fact]
+    public void Tells_the_client_the_vsock_address_of_a_vm_of_our_own_layout()
+    {
+        var vm = new VmFacts(
+            Id, new VmSpec { Pool = PoolName.Default, Qemu = "/q", Kernel = "/k", Initrd = "/i", Transport = AgentTransport.Vsock },
+            new VmPaths($"/r/{Id}", $"/c/{Id}", $"/r/{Id}/supervisor.sock", $"/c/{Id}/qmp.sock", VsockAddress.Of(4711), "/co", "/s"),
+            new ProcessIdentity(7, 8), MadeBy.Clone);
+
+        var read = GrpcVmFormat.Read(GrpcVmFormat.Write(vm));
+
+        Assert.Equal((4711u, "vsock://4711:1024", "vsock://4711:1024"), (read.Hypervisor.ContextID, read.Hypervisor.AgentURL, read.Agent));
+    }
+
     [Theory]
     [InlineData("../../etc", null, "no VM id")]
     [InlineData(null, "", "JSON")]

@@ -31,10 +31,12 @@ public sealed class QemuCommandLineSpecs
         ["q35-hotplug"] = Plain with { Cpus = 2, MaxCpus = 8, MemoryMiB = 512, MemorySlots = 4, MaxMemoryMiB = 4096 },
         ["q35-template"] = Plain with { MaxCpus = 4, MemorySlots = 4, MaxMemoryMiB = 4096 },
         ["q35-clone"] = Plain with { MaxCpus = 4, MemorySlots = 4, MaxMemoryMiB = 4096 },
+        ["q35-vsock"] = Plain with { Transport = AgentTransport.Vsock },
+        ["q35-vsock-clone"] = Plain with { Transport = AgentTransport.Vsock },
         ["q35-bare"] = Plain with { RootPorts = 0, Sandbox = false, KernelParameters = "", EntropySource = "/dev/random" },
     };
 
-    private static readonly Dictionary<string, VmSource> Sources = new() { ["q35-template"] = VmSource.Template, ["q35-clone"] = VmSource.Clone };
+    private static readonly Dictionary<string, VmSource> Sources = new() { ["q35-template"] = VmSource.Template, ["q35-clone"] = VmSource.Clone, ["q35-vsock-clone"] = VmSource.Clone };
 
     public static TheoryData<string> Names => [.. Specs.Keys];
 
@@ -42,7 +44,9 @@ public sealed class QemuCommandLineSpecs
     [MemberData(nameof(Names))]
     public void Is_as_in_the_golden_file(string name)
     {
-        var actual = string.Join('\n', QemuCommandLine.Build(Specs[name], QemuPaths.For("/run/vmcache", "/run/vc/vm", Id), Id, Sources.GetValueOrDefault(name))) + "\n";
+        var paths = QemuPaths.For("/run/vmcache", "/run/vc/vm", Id);
+        if (Specs[name].HasVsock) paths = paths with { Agent = VsockAddress.Of(4711) };
+        var actual = string.Join('\n', QemuCommandLine.Build(Specs[name], paths, Id, Sources.GetValueOrDefault(name))) + "\n";
         var golden = Path.Combine(Path.GetDirectoryName(Here())!, "golden", name + ".args");
         if (Environment.GetEnvironmentVariable("VMCACHE_UPDATE_GOLDEN") == "1") File.WriteAllText(golden, actual);
 

@@ -51,6 +51,23 @@ public sealed class VmRecordSpecs
         Assert.Equal((Facts, new VmSize(2, 512), null), Parse(earlier.ToJsonString()));
     }
 
+    [Fact]
+    public void Reads_back_a_vm_whose_agent_is_on_the_vsock_bus()
+    {
+        var facts = Facts with { Spec = Facts.Spec with { Transport = AgentTransport.Vsock }, Paths = Paths with { Agent = VsockAddress.Of(4711) } };
+
+        Assert.Equal((facts, Size, null), Parse(Json(facts)));
+    }
+
+    [Fact]
+    public void Takes_agents_for_reached_over_virtio_serial_when_an_earlier_daemon_recorded_nothing_else()
+    {
+        var earlier = JsonNode.Parse(Json(Facts))!.AsObject();
+        Assert.True(earlier["spec"]!.AsObject().Remove("transport"));
+
+        Assert.Equal((Facts, Size, null), Parse(earlier.ToJsonString()));
+    }
+
     [Theory]
     [InlineData("", "damaged")]
     [InlineData("{", "damaged")]

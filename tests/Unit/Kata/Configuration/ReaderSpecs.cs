@@ -145,7 +145,7 @@ public sealed class ReaderSpecs
 
         var fault = Assert.Single(new KataConfigurationReader(host).Read(VectorHost.File).Faults);
         Assert.Contains("host system doesn't support vsock", fault.Text, StringComparison.Ordinal);
-        Assert.Contains("--agent-transport virtio-serial", fault.Remedy, StringComparison.Ordinal);
+        Assert.Contains("--agent-transport serial", fault.Remedy, StringComparison.Ordinal);
         Assert.Empty(new KataConfigurationReader(host, agentOverVsock: false).Read(VectorHost.File).Faults);
     }
 

@@ -1,0 +1,56 @@
+using System.Runtime.InteropServices;
+using VmCacheCluster.Agent;
+using VmCacheCluster.Guest.Boot;
+using VmCacheCluster.Guest.Sys;
+
+namespace VmCacheCluster.Guest.Port;
+
+/// <summary>Serves the agent to any number of hosts at once, a connection each. What runs for a host ends with its connection.</summary>
+/// <param name="descriptor">A socket that listens and does not block; it stays open for good.</param>
+internal sealed class Listener(Reactor reactor, int descriptor)
+{
+    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(100);
+
+    private readonly Readiness _readiness = reactor.Watch(descriptor, readsHere: true);
+
+    /// <exception cref="LinuxException">The kernel takes the socket for none that listens.</exception>
+    public async Task RunAsync(TtrpcServer server)
+    {
+        while (true)
+        {
+            if (Accept() is { } connection) _ = ServeAsync(server, connection);
+            else if (IsShort(Marshal.GetLastPInvokeError())) await Task.Delay(Rest).ConfigureAwait(false);
+            else await _readiness.ReadableAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+    }
+
+    private async Task ServeAsync(TtrpcServer server, int connection)
+    {
+        try
+        {
+            using var stream = new SocketStream(reactor, connection);
+            var end = await server.ServeAsync(stream, stream.Left).ConfigureAwait(false);
+            if (end.Kind == TtrpcEndKind.Malformed) KernelLog.Info($"a host sent no ttRPC: {end.Detail}");
+        }
+        catch (Exception left) when (left is OperationCanceledException or LinuxException)
+        {
+            // The host has left, which is how every connection ends.
+        }
+    }
+
+    /// <returns>Null: there is none now, or errno says why.</returns>
+    private unsafe int? Accept()
+    {
+        while (true)
+        {
+            var connection = Libc.accept4(descriptor, null, null, Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC);
+            if (connection >= 0) return connection;
+            var errno = Marshal.GetLastPInvokeError();
+            if (errno == Linux.EAGAIN || IsShort(errno)) return null;
+            // That one connection was reset before it was taken.
+            if (errno is not (Linux.EINTR or Linux.ECONNABORTED or Linux.ECONNRESET)) throw new LinuxException("cannot accept", errno);
+        }
+    }
+
+    private static bool IsShort(int errno) => errno is Linux.EMFILE or Linux.ENFILE or Linux.ENOMEM or Linux.ENOBUFS;
+}
