@@ -39,10 +39,11 @@ public sealed class GuestAgentSpecs(BootedGuest guest) : IAsyncLifetime
         Assert.DoesNotContain("vsock", (await _client.RunAsync("cat", "/proc/modules")).Output, StringComparison.Ordinal);
 
         // They would be loaded: nothing that they depend on is missing.
-        var order = await _client.RunAsync("sh", "-c", "grep vsock /lib/modules/order | while read f; do insmod /lib/modules/$f || exit 1; done; cut -d ' ' -f 1 /proc/modules");
+        var loaded = await _client.RunAsync(
+            "sh", "-c", "grep vsock /lib/modules/order | while read f; do insmod /lib/modules/$f || exit 1; done; cut -d ' ' -f 1 /proc/modules");
 
-        Assert.Equal(0, order.Exited.Status);
-        Assert.Contains("vmw_vsock_virtio_transport\n", order.Output, StringComparison.Ordinal);
+        Assert.Equal(0, loaded.Exited.Status);
+        Assert.Contains("vmw_vsock_virtio_transport\n", loaded.Output, StringComparison.Ordinal);
     }
 
     [Fact]
