@@ -5,14 +5,14 @@ using Xunit.Abstractions;
 
 namespace VmCacheCluster.Tests.EndToEnd.Support;
 
-/// <summary>Real VMs take a core each while they boot: one spec of them after the other, beside specs of fakes, which mostly wait.</summary>
+/// <summary>Real VMs take a core each while they boot: one by one, beside specs of fakes, which mostly wait.</summary>
 [CollectionDefinition(Name)]
 public sealed class QemuCollection : ICollectionFixture<StoredTemplate>
 {
     public const string Name = "real QEMU";
 }
 
-/// <summary>Specs that measure, that take what the whole host shares, or whose callers have little time: one by one, when all others are over.</summary>
+/// <summary>Specs that measure, that take what the host shares, or whose callers have little time: one by one, after all others.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class AloneCollection
 {
@@ -24,7 +24,8 @@ public sealed class LongestFirst : ITestCollectionOrderer
 {
     private static readonly string[] Longest =
     [
-        QemuCollection.Name, nameof(ClusterCutSpecs), nameof(CrashSpecs), nameof(ClusterSpecs), nameof(ClusterKeySpecs), nameof(ThrowAwaySpecs),
+        QemuCollection.Name, nameof(ClusterCutSpecs), nameof(CrashSpecs), nameof(ClusterSpecs), nameof(ClusterKeySpecs),
+        nameof(ThrowAwaySpecs),
     ];
 
     public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> collections) => collections.OrderBy(Rank);
@@ -32,7 +33,8 @@ public sealed class LongestFirst : ITestCollectionOrderer
     /// <summary>A class without a collection makes one, which is named after it.</summary>
     private static int Rank(ITestCollection collection)
     {
-        var at = Array.FindIndex(Longest, name => collection.DisplayName == name || collection.DisplayName.EndsWith($".{name}", StringComparison.Ordinal));
+        var called = collection.DisplayName;
+        var at = Array.FindIndex(Longest, name => called == name || called.EndsWith($".{name}", StringComparison.Ordinal));
         return at < 0 ? Longest.Length : at;
     }
 }
