@@ -36,6 +36,15 @@ done
 
 # A suite that dies before its first test leaves no file.
 count() { { cat "$results"/*.trx 2>/dev/null | grep -oE "<Counters [^>]*" | grep -oE " $1=\"[0-9]+\"" | grep -oE '[0-9]+' || true; } | awk '{ n += $1 } END { print n + 0 }'; }
+# The ten slowest, as "seconds name".
+slowest() {
+  { grep -ohE '<UnitTestResult [^>]*' "$results"/*.trx 2>/dev/null || true; } |
+    sed -nE 's/.* testName="([^"]*)".* duration="0*([0-9]+):([0-9]+):([0-9.]+)".*/\2 \3 \4 \1/p' |
+    awk '{ s = $1 * 3600 + $2 * 60 + $3; sub(/^[^ ]+ [^ ]+ [^ ]+ /, ""); sub(/^VmCacheCluster\.Tests\./, ""); gsub(/&quot;/, "\""); printf "%7.1f s  %s\n", s, $0 }' |
+    sort -rn | sed -n 1,10p
+}
+step "the ten slowest:"
+slowest >&2
 passed=$(count passed) failed=$(count failed) executed=$(count executed) total=$(count total)
 skipped=$((${total:-0} - ${executed:-0}))
 if [ "$skipped" -gt 0 ]; then

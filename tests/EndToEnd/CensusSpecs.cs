@@ -4,6 +4,7 @@ namespace VmCacheCluster.Tests.EndToEnd;
 
 /// <summary>What the daemon holds is the same before and after many VMs were taken and given back.</summary>
 [Trait("Category", "Fake")]
+[Collection(AloneCollection.Name)]
 public sealed class CensusSpecs : HouseSpecs
 {
     [Fact]

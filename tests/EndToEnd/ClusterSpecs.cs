@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using VmCacheCluster.Client;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Tests.EndToEnd.Support;
@@ -10,8 +9,6 @@ namespace VmCacheCluster.Tests.EndToEnd;
 [Trait("Category", "Fake")]
 public sealed class ClusterSpecs
 {
-    private static readonly TimeSpan Cut = TimeSpan.FromSeconds(60);
-
     private static readonly AcquireOptions Anywhere = new() { Placement = Placement.Any };
 
     [SkippableFact]
@@ -44,100 +41,6 @@ public sealed class ClusterSpecs
         }
 
         for (var i = 0; i < 3; i++) await cluster.SeesAsync(i, c => c.Hosts.All(h => h.Pools.Single().Leased == 0), "none is leased");
-    }
-
-    [SkippableFact]
-    public async Task Serves_local_callers_while_a_host_is_cut_off_and_becomes_one_cluster_again()
-    {
-        await using var cluster = new ClusterHouse(3, (house, _) => house.Fakes(2));
-        await cluster.StartAsync();
-        List<Load> local = [], anywhere = [];
-        for (var i = 0; i < 3; i++)
-        {
-            var client = cluster.Client(i);
-            local.Add(new Load(() => client, new AcquireOptions { Timeout = TimeSpan.FromSeconds(10) }));
-            anywhere.Add(new Load(() => client, Anywhere with { Timeout = TimeSpan.FromSeconds(10) }));
-        }
-
-        try
-        {
-            cluster.Net.Cut(2);
-            await PassesAsync(local);
-            await cluster.SeesAsync(2, c => c.Hosts.Count(h => h.State == HostState.Up) <= 1, "it is on its own");
-            cluster.Net.Mend(2);
-            for (var i = 0; i < 3; i++) await UpAsync(cluster, i);
-
-            cluster.Net.Mute(2);
-            await PassesAsync(local);
-            cluster.Net.Unmute(2);
-            for (var i = 0; i < 3; i++) await UpAsync(cluster, i);
-        }
-        finally
-        {
-            foreach (var load in local.Concat(anywhere)) await load.StopAsync();
-        }
-
-        Assert.Empty(local.SelectMany(l => l.Failures));
-        var granted = local.Concat(anywhere).SelectMany(l => l.Granted).ToList();
-        Assert.Equal(granted.Count, granted.Distinct().Count());
-    }
-
-    [SkippableFact]
-    public async Task Fails_no_caller_of_the_others_when_a_daemon_is_killed_and_takes_its_vms_over_when_it_is_back()
-    {
-        await using var cluster = new ClusterHouse(3, (house, host) => house.Fakes(host == 2 ? 6 : 1));
-        await cluster.StartAsync();
-        await using var held = await cluster.Client(0).AcquireAsync("", Anywhere with { Affinity = new Dictionary<string, string> { ["place"] = "p2" }, AutomaticRenewal = false });
-        Assert.Equal("n2", held.Host);
-        await using var one = new Load(() => cluster.Client(0), Anywhere with { Timeout = TimeSpan.FromSeconds(2) });
-        await using var other = new Load(() => cluster.Client(1), Anywhere with { Timeout = TimeSpan.FromSeconds(2) });
-        await GrantedAsync([one, other], 5);
-
-        await cluster[2].KillAsync();
-        await GrantedAsync([one, other], 20);
-        var away = await Assert.ThrowsAsync<VmCacheException>(() => cluster.Client(1).GetAsync(held.Id, HandedOut.Timeout));
-        Assert.Equal("HOST_AWAY", away.Reason);
-        cluster.Start(2);
-        for (var i = 0; i < 3; i++) await UpAsync(cluster, i);
-        await one.StopAsync();
-        await other.StopAsync();
-
-        Assert.Empty(one.Failures.Concat(other.Failures));
-        Assert.Equal(VmState.Leased, (await cluster.Client(1).GetAsync(held.Id, HandedOut.Timeout)).State);
-        await cluster.Client(1).RenewAsync(held.Id, held.Token, null, HandedOut.Timeout);
-    }
-
-    [SkippableFact]
-    public async Task Fails_no_caller_and_loses_no_vm_when_all_daemons_are_restarted_in_turn()
-    {
-        await using var cluster = new ClusterHouse(3, (house, _) => house.Fakes(2));
-        await cluster.StartAsync();
-        List<LeasedVm> held = [];
-        for (var i = 0; i < 3; i++) held.Add(await cluster.Client(i).AcquireAsync("", new AcquireOptions { AutomaticRenewal = false }));
-        var open = 1;
-        await using var one = new Load(() => cluster.Client(Volatile.Read(ref open)), Anywhere with { Timeout = TimeSpan.FromSeconds(5) });
-        await using var other = new Load(() => cluster.Client(Volatile.Read(ref open)), Anywhere with { Timeout = TimeSpan.FromSeconds(5) });
-
-        for (var i = 0; i < 3; i++)
-        {
-            // As a caller with several endpoints does that is told that one goes.
-            Volatile.Write(ref open, (i + 1) % 3);
-            await GrantedAsync([one, other], 2);
-            Assert.Equal(0, await cluster[i].TerminateAsync());
-            await GrantedAsync([one, other], 3);
-            cluster.Start(i);
-            for (var at = 0; at < 3; at++) await UpAsync(cluster, at);
-        }
-
-        await one.StopAsync();
-        await other.StopAsync();
-        Assert.Empty(one.Failures.Concat(other.Failures));
-        foreach (var (vm, at) in held.Select((vm, i) => (vm, i)))
-        {
-            var elsewhere = cluster.Client((at + 1) % 3);
-            Assert.Equal(VmState.Leased, (await elsewhere.GetAsync(vm.Id, HandedOut.Timeout)).State);
-            await elsewhere.ReleaseAsync(vm.Id, HandedOut.Timeout, token: vm.Token);
-        }
     }
 
     [SkippableFact]
@@ -243,25 +146,5 @@ public sealed class ClusterSpecs
         await using (var vm = await stranger.Client.AcquireAsync("", Anywhere)) Assert.Equal("n1", vm.Host);
         await Eventually.Async(() => cluster[0].Log.Contains("is not trusted", StringComparison.Ordinal), "the member tells of it too", () => cluster[0].Log);
         Assert.Single((await cluster.Client(0).GetClusterAsync(HandedOut.Timeout)).Hosts);
-    }
-
-    private static Task<ClusterStatus> UpAsync(ClusterHouse cluster, int host)
-        => cluster.SeesAsync(host, c => c.Hosts.Count == cluster.Count && c.Hosts.All(h => h.State == HostState.Up && h.Pools.Count > 0), "it sees all hosts up");
-
-    /// <summary>The time of the cut is over, and every caller was served in it and to its end.</summary>
-    private static async Task PassesAsync(IReadOnlyList<Load> loads)
-    {
-        var clock = Stopwatch.StartNew();
-        await Eventually.Async(() => clock.Elapsed >= Cut, "the cut is over", deadline: Cut * 2);
-        await GrantedAsync(loads, 2);
-    }
-
-    /// <summary>Each has been given so many VMs more.</summary>
-    private static Task GrantedAsync(IReadOnlyList<Load> loads, int more)
-    {
-        var wanted = loads.Select(l => l.Granted.Count + more).ToList();
-        return Eventually.Async(
-            () => loads.Select((l, i) => l.Granted.Count >= wanted[i]).All(enough => enough), $"each caller is given {more} VMs more",
-            () => string.Join('\n', loads.SelectMany(l => l.Failures.Prepend($"{l.Granted.Count} given"))));
     }
 }

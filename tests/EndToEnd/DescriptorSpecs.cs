@@ -8,6 +8,7 @@ namespace VmCacheCluster.Tests.EndToEnd;
 
 /// <summary>A daemon that may have few descriptors: it says so, and neither callers nor VMs take the last ones.</summary>
 [Trait("Category", "Fake")]
+[Collection(AloneCollection.Name)]
 public sealed class DescriptorSpecs : HouseSpecs
 {
     private const int ConfigurationExit = 78;

@@ -9,6 +9,7 @@ namespace VmCacheCluster.Tests.EndToEnd;
 
 /// <summary>What a daemon is after a flood of calls.</summary>
 [Trait("Category", "Fake")]
+[Collection(AloneCollection.Name)]
 public sealed class FloodSpecs : HouseSpecs
 {
     private const int Callers = 64;

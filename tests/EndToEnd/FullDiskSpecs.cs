@@ -4,6 +4,7 @@ using VmCacheCluster.Tests.TestSupport;
 namespace VmCacheCluster.Tests.EndToEnd;
 
 [Trait("Category", "Fake")]
+[Collection(AloneCollection.Name)]
 public sealed class FullDiskSpecs : HouseSpecs
 {
     [SkippableFact]

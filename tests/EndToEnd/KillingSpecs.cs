@@ -16,7 +16,7 @@ public sealed class KillingSpecs
 
 /// <summary>The same for ten minutes, with real VMs.</summary>
 [Trait("Category", "Qemu")]
-[Collection(QemuCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class RealKillingSpecs
 {
     private static readonly TimeSpan Duration = TimeSpan.FromMinutes(10);

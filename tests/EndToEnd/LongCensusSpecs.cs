@@ -4,7 +4,7 @@ namespace VmCacheCluster.Tests.EndToEnd;
 
 /// <summary>As <see cref="CensusSpecs"/>, for as long as a daemon may run.</summary>
 [Trait("Category", "Long")]
-[Collection(QemuCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class LongCensusSpecs
 {
     [Fact]

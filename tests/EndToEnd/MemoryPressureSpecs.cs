@@ -3,6 +3,7 @@ using VmCacheCluster.Tests.EndToEnd.Support;
 namespace VmCacheCluster.Tests.EndToEnd;
 
 [Trait("Category", "Fake")]
+[Collection(AloneCollection.Name)]
 public sealed class MemoryPressureSpecs
 {
     [Fact]

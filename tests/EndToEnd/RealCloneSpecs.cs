@@ -1,5 +1,3 @@
-using System.Globalization;
-using VmCacheCluster.Client;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Tests.EndToEnd.Support;
 using VmCacheCluster.Tests.TestSupport;
@@ -9,17 +7,8 @@ namespace VmCacheCluster.Tests.EndToEnd;
 /// <summary>Pools that refill by clone, with real VMs.</summary>
 [Trait("Category", "Qemu")]
 [Collection(QemuCollection.Name)]
-public sealed class RealCloneSpecs : IAsyncLifetime
+public sealed class RealCloneSpecs(StoredTemplate stored) : IAsyncLifetime
 {
-    private static readonly AcquireOptions Patient = new() { Timeout = TimeSpan.FromMinutes(4), AutomaticRenewal = false };
-
-    /// <summary>32 random bytes before anything else; machine-id, boot id, hostname; the time.</summary>
-    private const string FirstActs =
-        "head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \\n'; echo; cat /etc/machine-id /proc/sys/kernel/random/boot_id; hostname; touch /tmp/now; TZ=UTC stat -c %y /tmp/now";
-
-    /// <summary>So far the guest's clock may be off, beside what the call takes.</summary>
-    private static readonly TimeSpan Clocks = TimeSpan.FromMilliseconds(50);
-
     private static readonly string Settings = House.RealVms(4, mebibytes: 256, refill: "auto");
 
     private House House { get; } = new() { Patience = TimeSpan.FromMinutes(5) };
@@ -29,34 +18,10 @@ public sealed class RealCloneSpecs : IAsyncLifetime
     public async Task DisposeAsync() => await House.DisposeAsync();
 
     [Fact]
-    public async Task Serves_a_hundred_acquires_back_to_back_each_with_a_vm_of_its_own()
-    {
-        var daemon = House.Start(Settings);
-        await daemon.ReadyAsync();
-        var seen = new List<string[]>();
-
-        for (var i = 0; i < 100; i++)
-        {
-            await using var vm = await daemon.Client.AcquireAsync("", Patient);
-            var before = DateTimeOffset.UtcNow;
-            var run = await vm.RunAsync(["sh", "-c", FirstActs]);
-            var after = DateTimeOffset.UtcNow;
-            Assert.True(run.Status == 0, run.Stderr);
-            var lines = run.Stdout.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-            Assert.Equal([64, 32, 36], lines[..3].Select(l => l.Length));
-            Assert.InRange(DateTimeOffset.Parse(lines[4], CultureInfo.InvariantCulture), before - Clocks, after + Clocks);
-            seen.Add([vm.Id, .. lines[..4]]);
-            Assert.Equal(MadeBy.Clone, vm.Vm.MadeBy);
-        }
-
-        for (var what = 0; what < seen[0].Length; what++) Assert.Equal(100, seen.Select(s => s[what]).Distinct().Count());
-        await Crash.AssertWholeAsync(House, daemon);
-    }
-
-    [Fact]
     public async Task Gives_katas_clients_clones_that_were_set_apart_already()
     {
-        var daemon = House.Start(Settings);
+        await stored.CopyToAsync(House.At("templates"));
+        var daemon = House.Start(StoredTemplate.Settings(House.At("templates")));
         await daemon.ReadyAsync();
         var seen = new List<string>();
         for (var i = 0; i < 2; i++)

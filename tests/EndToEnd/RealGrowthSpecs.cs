@@ -4,7 +4,7 @@ namespace VmCacheCluster.Tests.EndToEnd;
 
 /// <summary>A guest's kernel that was booted with little memory takes much more of it.</summary>
 [Trait("Category", "Long")]
-[Collection(QemuCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class RealGrowthSpecs
 {
     private const int Gibibyte = 1024 * 1024;

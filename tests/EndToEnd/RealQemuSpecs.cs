@@ -8,7 +8,7 @@ namespace VmCacheCluster.Tests.EndToEnd;
 
 [Trait("Category", "Qemu")]
 [Collection(QemuCollection.Name)]
-public sealed class RealQemuSpecs(RealNode node)
+public sealed class RealQemuSpecs(RealNode node) : IClassFixture<RealNode>
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(4);
 

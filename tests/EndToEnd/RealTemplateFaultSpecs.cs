@@ -9,7 +9,7 @@ namespace VmCacheCluster.Tests.EndToEnd;
 /// <summary>What a daemon does with templates that are not what they should be, or cannot be made: with real VMs.</summary>
 [Trait("Category", "Qemu")]
 [Collection(QemuCollection.Name)]
-public sealed class RealTemplateFaultSpecs(StoredTemplate stored) : IClassFixture<StoredTemplate>, IAsyncLifetime
+public sealed class RealTemplateFaultSpecs(StoredTemplate stored) : IAsyncLifetime
 {
     private House House { get; } = new() { Patience = TimeSpan.FromMinutes(5) };
 
@@ -23,7 +23,7 @@ public sealed class RealTemplateFaultSpecs(StoredTemplate stored) : IClassFixtur
     public async Task Starts_from_a_disk_after_the_host_was_booted()
     {
         // Of an earlier boot there is no run directory left, and the template is.
-        var version = stored.CopyTo(Templates);
+        var version = await stored.CopyToAsync(Templates);
 
         var daemon = House.Start(StoredTemplate.Settings(Templates));
 
@@ -36,7 +36,7 @@ public sealed class RealTemplateFaultSpecs(StoredTemplate stored) : IClassFixtur
     [Fact]
     public async Task Makes_another_one_and_says_why_when_the_stored_one_is_truncated()
     {
-        var version = stored.CopyTo(Templates);
+        var version = await stored.CopyToAsync(Templates);
         using (var memory = File.OpenHandle(Path.Combine(version, "memory"), FileMode.Open, FileAccess.ReadWrite)) RandomAccess.SetLength(memory, 4096);
 
         var daemon = House.Start(StoredTemplate.Settings(Templates));
@@ -51,7 +51,7 @@ public sealed class RealTemplateFaultSpecs(StoredTemplate stored) : IClassFixtur
     [SkippableFact]
     public async Task Boots_and_says_why_when_the_stored_one_belongs_to_somebody_else()
     {
-        var version = stored.CopyTo(Templates);
+        var version = await stored.CopyToAsync(Templates);
         var refusal = await HostTool.RunAsync("chown", "65534", Path.GetDirectoryName(version)!);
         Skip.If(refusal is not null, $"a directory cannot be given away here: {refusal}");
 
@@ -66,7 +66,7 @@ public sealed class RealTemplateFaultSpecs(StoredTemplate stored) : IClassFixtur
     [Fact]
     public async Task Makes_another_one_and_says_why_when_clones_die_on_restore()
     {
-        var version = stored.CopyTo(Templates);
+        var version = await stored.CopyToAsync(Templates);
         // Whole, as far as digests tell.
         var state = await File.ReadAllBytesAsync(Path.Combine(version, "state"));
         state = state[..(state.Length / 2)];

@@ -3,9 +3,8 @@ using VmCacheCluster.Tests.TestSupport;
 
 namespace VmCacheCluster.Tests.EndToEnd;
 
-/// <summary>As <see cref="ThrowAwaySpecs"/>, with real QEMU and the embedded guest.</summary>
+/// <summary>As <see cref="ThrowAwaySpecs"/>, with real QEMU and the embedded guest. They wait for deadlines, and so do not keep other real VMs waiting.</summary>
 [Trait("Category", "Qemu")]
-[Collection(QemuCollection.Name)]
 public sealed class RealThrowAwaySpecs
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);

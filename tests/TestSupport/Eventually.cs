@@ -6,7 +6,7 @@ public static class Eventually
     /// <summary>Long enough for a busy machine; a test that passes never waits so long.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(15);
+    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(15), Longest = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Returns when the condition holds.</summary>
     /// <param name="what">What is waited for, for the failure's message.</param>
@@ -15,12 +15,14 @@ public static class Eventually
     public static async Task Async(Func<Task<bool>> condition, string what, Func<string>? found = null, TimeSpan? deadline = null)
     {
         using var limit = new CancellationTokenSource(deadline ?? Patience);
-        using var tick = new PeriodicTimer(Interval);
+        using var tick = new PeriodicTimer(Shortest);
         while (!await condition())
         {
             try
             {
                 await tick.WaitForNextTickAsync(limit.Token);
+                // Each question costs processor time that the answer may wait for.
+                if (tick.Period < Longest) tick.Period *= 1.2;
             }
             catch (OperationCanceledException)
             {

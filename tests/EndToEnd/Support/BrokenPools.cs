@@ -7,7 +7,7 @@ public sealed class BrokenPools : IAsyncLifetime
 {
     public const string Good = "default";
 
-    private readonly House _house = new() { Patience = TimeSpan.FromSeconds(30) };
+    private readonly House _house = new();
 
     internal DaemonProcess Daemon { get; private set; } = null!;
 

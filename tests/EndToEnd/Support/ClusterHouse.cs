@@ -7,7 +7,7 @@ namespace VmCacheCluster.Tests.EndToEnd.Support;
 /// <summary>Hosts in network namespaces of their own, each with directories and a daemon of its own, that form one cluster over TLS.</summary>
 internal sealed class ClusterHouse : IAsyncDisposable
 {
-    private static readonly TimeSpan Ask = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Ask = Eventually.Patience;
 
     private readonly DirectoryInfo _certificates;
     private readonly PrivateAuthority _authority;
@@ -78,6 +78,10 @@ internal sealed class ClusterHouse : IAsyncDisposable
         host,
         c => c.Hosts.Count == Count && c.Hosts.All(h => h.State == HostState.Up && h.Pools.Count > 0 && h.Pools.All(p => p.Warm == p.Target)),
         "it sees all hosts up and warm");
+
+    /// <summary>This host's node sees all of them up.</summary>
+    public Task<ClusterStatus> UpAsync(int host)
+        => SeesAsync(host, c => c.Hosts.Count == Count && c.Hosts.All(h => h.State == HostState.Up && h.Pools.Count > 0), "it sees all hosts up");
 
     public async Task<ClusterStatus> SeesAsync(int host, Func<ClusterStatus, bool> condition, string what)
     {

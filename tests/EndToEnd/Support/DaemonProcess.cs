@@ -9,7 +9,8 @@ namespace VmCacheCluster.Tests.EndToEnd.Support;
 /// <summary>The unmodified vmcached as a process of its own.</summary>
 internal sealed class DaemonProcess : IDisposable
 {
-    private static readonly TimeSpan AskTimeout = TimeSpan.FromSeconds(10);
+    /// <summary>On a busy machine a daemon that has just opened its socket takes seconds to its first answer.</summary>
+    private static readonly TimeSpan AskTimeout = Eventually.Patience;
 
     private readonly Process _process;
     private readonly StringBuilder _log = new();

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using VmCacheCluster.Client;
+using VmCacheCluster.Tests.TestSupport;
 
 namespace VmCacheCluster.Tests.EndToEnd.Support;
 
@@ -20,6 +21,15 @@ internal sealed class Load : IAsyncDisposable
     public IReadOnlyList<string> Granted => [.. _granted];
 
     public IReadOnlyList<string> Failures => [.. _failures];
+
+    /// <summary>Each has been given so many VMs more.</summary>
+    public static Task GrantedAsync(IReadOnlyList<Load> loads, int more)
+    {
+        var wanted = loads.Select(l => l.Granted.Count + more).ToList();
+        return Eventually.Async(
+            () => loads.Select((l, i) => l.Granted.Count >= wanted[i]).All(enough => enough), $"each caller is given {more} VMs more",
+            () => string.Join('\n', loads.SelectMany(l => l.Failures.Prepend($"{l.Granted.Count} given"))));
+    }
 
     public async Task<Load> StopAsync()
     {

@@ -19,10 +19,3 @@ public sealed class RealNode : IAsyncLifetime
 
     public async Task DisposeAsync() => await House.DisposeAsync();
 }
-
-/// <summary>Real VMs take every core of a small machine: one after the other, and nothing beside them.</summary>
-[CollectionDefinition(Name, DisableParallelization = true)]
-public sealed class QemuCollection : ICollectionFixture<RealNode>
-{
-    public const string Name = "real QEMU";
-}
