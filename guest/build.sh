@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Builds the embedded guest: vmlinuz and initrd.img, into the directory given (default: dist/guest).
 # Debian packages are downloaded and unpacked below guest/cache; nothing is installed. Root is not needed.
+# VMCACHE_GUEST_KERNEL: the meta package of another kernel of Debian's.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 source "$root/scripts/common.sh"
 out=$(realpath -m "${1:-$root/dist/guest}")
 cache=$here/cache
-kernel_meta=linux-image-cloud-amd64
+kernel_meta=${VMCACHE_GUEST_KERNEL:-linux-image-cloud-amd64}
 modules=(virtio_pci virtio_console virtio_rng pvpanic_pci virtio_blk vmw_vsock_virtio_transport)
 size_limit=15000000
 

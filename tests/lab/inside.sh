@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # Runs the laboratory's specs on this machine, which has KVM and vsock: L1, or a host.
 #   inside.sh smoke|whole RESULTS [SCENE...]
-# RESULTS gets a line for each spec: name, passed or failed, seconds of this machine, seconds of whoever reads it as it grows.
+#   inside.sh smoke|whole --list [SCENE...]
+# RESULTS gets a line for each spec: name, passed or failed, seconds of this machine. --list prints the names alone.
 set -uo pipefail
 here=$(dirname "$(realpath "$0")")
 extent=$1 results=$2
 shift 2
 source "$here/steps.sh"
-: >"$results"
 
 # spec smoke|whole NAME COMMAND...: runs the command, whose output is told when it fails. The whole extent has smoke's specs too.
 spec() {
   local tag=$1 name=$2 began took status=0
   shift 2
   [ "$extent" = whole ] || [ "$tag" = smoke ] || return 0
+  [ "$results" != --list ] || { printf '%s: %s\n' "$scene_name" "$name"; return 0; }
   began=$(now)
   # In the background: within a condition set -e would not count.
   (set -eE; trap 'echo "line $LINENO of ${BASH_SOURCE[0]##*/}, status $?: $BASH_COMMAND"' ERR; "$@") >"$scene/said" 2>&1 </dev/null &
@@ -38,8 +39,20 @@ run_scene() {
   export VMCACHE_ENDPOINT=$scene/cache.sock
   source "$here/scenes/$1.sh"
   tidy_scene
+  return 0
 }
 
-[ $# -gt 0 ] || set -- $(cd "$here/scenes" && grep -lE "^spec $([ "$extent" = smoke ] && echo smoke || echo '(smoke|whole)') " *.sh | sed 's/\.sh$//')
-for name; do run_scene "$name"; done
-dmesg 2>/dev/null | grep -iE 'stall|lockup|hung task|BUG:|WARNING:' | sed 's/^/the kernel said: /' || true
+[ $# -gt 0 ] || set -- $(cd "$here/scenes" && ls *.sh | sed 's/\.sh$//')
+if [ "$results" != --list ]; then
+  # Scenes without a spec of this extent are not begun.
+  set -- $("$0" "$extent" --list "$@" | cut -d: -f1 | uniq)
+  : >"$results"
+fi
+status=0
+for name; do
+  # Not as a condition: set -e would not count in the specs either.
+  (run_scene "$name")
+  [ $? -eq 0 ] || { status=1; echo "FAILED  the scene $name ended before its end"; }
+done
+[ "$results" = --list ] || dmesg 2>/dev/null | grep -iE 'stall|lockup|hung task|BUG:|WARNING:' | sed 's/^/the kernel said: /'
+exit "$status"
