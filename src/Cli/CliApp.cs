@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using VmCacheCluster.Cli.Output;
 using VmCacheCluster.Cli.Verbs;
 
@@ -9,6 +10,10 @@ namespace VmCacheCluster.Cli;
 /// <summary>The command line as a whole: parse, run the verb, tell errors.</summary>
 internal static class CliApp
 {
+    /// <summary>A verb with those above it, such as "vmcache kata check".</summary>
+    private static string Path(CommandResult verb) => verb.Parent is CommandResult { Command: not RootCommand } above
+        ? $"{Path(above)} {verb.Command.Name}" : $"vmcache {verb.Command.Name}";
+
     internal static async Task<int> RunAsync(string[] args, CliHost process, CancellationToken cancel)
     {
         var host = process with { Out = new PrintableWriter(process.Out), Error = new PrintableWriter(process.Error) };
@@ -18,7 +23,7 @@ internal static class CliApp
         if (parse.Action is ParseErrorAction)
         {
             var verb = parse.CommandResult.Command;
-            var help = verb is RootCommand ? "vmcache --help" : $"vmcache {verb.Name} --help";
+            var help = verb is RootCommand ? "vmcache --help" : $"{Path(parse.CommandResult)} --help";
             var errors = string.Join("; ", parse.Errors.Select(e => e.Message.TrimEnd('.')).Distinct());
             return Fail(CliException.Usage($"{errors} (see '{help}')"), WantsJson(args), host);
         }

@@ -1,5 +1,6 @@
 using Grpc.Core;
 using VmCacheCluster.Client;
+using VmCacheCluster.Kata;
 
 namespace VmCacheCluster.Cli;
 
@@ -13,6 +14,8 @@ internal static class Errors
         OperationCanceledException => new CliException(ExitCode.Interrupted, "CANCELLED", "INTERRUPTED", "interrupted", fault),
         ArgumentException argument => new CliException(ExitCode.Usage, "INVALID_ARGUMENT", "USAGE", argument.Message, fault),
         BrokenPipeException => new CliException(ExitCode.BrokenPipe, "CANCELLED", "BROKEN_PIPE", fault.Message, fault),
+        KataFormatException => new CliException(
+            ExitCode.Failed, "INTERNAL", "BAD_ANSWER", $"the server's answer is not in Kata's form: {fault.Message}; is it a cache server?", fault),
         UnauthorizedAccessException or IOException =>
             new CliException(ExitCode.Failed, "INTERNAL", "HOST_IO", fault.Message, fault),
         _ => new CliException(ExitCode.Failed, "INTERNAL", "BUG", $"{fault.GetType().Name}: {fault.Message}", fault),

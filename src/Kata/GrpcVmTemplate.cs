@@ -25,12 +25,14 @@ internal sealed class GrpcVmTemplate
     private const int FileServer = int.MinValue;
     private const ulong ContextId = ulong.MaxValue;
 
-    // Go escapes "<" and ">", so no string of a state can be like these.
+    // Nobody can know them, so no setting can be like them.
+    private static readonly string Id = Mark(), Qmp = Mark(), Agent = Mark();
+
     private static readonly (string Rendered, Func<GrpcVmValues, byte[]> Value)[] Places =
     [
-        (@"""\u003cid\u003e""", values => Quoted(values.Id)),
-        (@"""\u003cqmp\u003e""", values => Quoted(values.Qmp)),
-        (@"""\u003cagent\u003e""", values => Quoted(values.AgentUrl)),
+        ($"\"{Id}\"", values => Quoted(values.Id)),
+        ($"\"{Qmp}\"", values => Quoted(values.Qmp)),
+        ($"\"{Agent}\"", values => Quoted(values.AgentUrl)),
         (ContextId.ToString(CultureInfo.InvariantCulture), values => Number(values.ContextId ?? 0)),
         (FileServer.ToString(CultureInfo.InvariantCulture), values => Number(values.FileServer)),
     ];
@@ -72,7 +74,7 @@ internal sealed class GrpcVmTemplate
     }
 
     private static GrpcVmTemplate Render(GrpcVmKind kind, Func<GrpcVmValues, byte[]> render) => new(Encoding.UTF8.GetString(
-        render(new GrpcVmValues("<id>", "<qmp>", "<agent>", kind.OnVsock ? ContextId : null, FileServer))));
+        render(new GrpcVmValues(Id, Qmp, Agent, kind.OnVsock ? ContextId : null, FileServer))));
 
     private static (int At, int Place) Next(string json)
     {
@@ -85,6 +87,8 @@ internal sealed class GrpcVmTemplate
 
         return next;
     }
+
+    private static string Mark() => Guid.NewGuid().ToString();
 
     private static byte[] Number(ulong number) => Encoding.UTF8.GetBytes(number.ToString(CultureInfo.InvariantCulture));
 

@@ -69,7 +69,7 @@ public static class KataComparison
         {
             JsonValueKind.Object => wanted.EnumerateObject().All(f => Equal(Member(value, f.Name), f.Value)),
             JsonValueKind.Array => value.GetArrayLength() == wanted.GetArrayLength() && value.EnumerateArray().Zip(wanted.EnumerateArray(), (a, b) => Equal(a, b)).All(e => e),
-            JsonValueKind.Number => value.GetDecimal() == wanted.GetDecimal(),
+            JsonValueKind.Number => Number(value) is { } number && number == Number(wanted),
             JsonValueKind.String => value.GetString() == wanted.GetString(),
             _ => true,
         };
@@ -78,12 +78,15 @@ public static class KataComparison
     private static bool IsZero(JsonElement? element) => element is not { } value || value.ValueKind switch
     {
         JsonValueKind.Null or JsonValueKind.Undefined or JsonValueKind.False => true,
-        JsonValueKind.Number => value.GetDecimal() == 0,
+        JsonValueKind.Number => Number(value) == 0,
         JsonValueKind.String => value.GetString()!.Length == 0,
         JsonValueKind.Array => value.GetArrayLength() == 0,
         JsonValueKind.Object => value.EnumerateObject().All(f => IsZero(f.Value)),
         _ => false,
     };
+
+    /// <returns>Null: a number that no field of Kata's can have.</returns>
+    private static decimal? Number(JsonElement element) => element.TryGetDecimal(out var number) ? number : null;
 
     private static JsonElement? Member(JsonElement? of, string name) =>
         of is { ValueKind: JsonValueKind.Object } element && element.TryGetProperty(name, out var member) ? member : null;

@@ -2,7 +2,7 @@
 # Runs the laboratory's specs on this machine, which has KVM and vsock: L1, or a host.
 #   inside.sh smoke|whole RESULTS [SCENE...]
 #   inside.sh smoke|whole --list [SCENE...]
-# RESULTS gets a line for each spec: name, passed or failed, seconds of this machine. --list prints the names alone.
+# RESULTS gets a line for each spec: name, passed, failed or skipped, seconds of this machine. --list prints the names alone.
 set -uo pipefail
 here=$(dirname "$(realpath "$0")")
 extent=$1 results=$2
@@ -20,7 +20,10 @@ spec() {
   (set -eE; trap 'echo "line $LINENO of ${BASH_SOURCE[0]##*/}, status $?: $BASH_COMMAND"' ERR; "$@") >"$scene/said" 2>&1 </dev/null &
   wait $! || status=$?
   took=$(since "$began")
-  if [ "$status" -eq 0 ]; then
+  if [ "$status" -eq 77 ]; then
+    printf 'skipped %6.1f s  %s: %s: %s\n' "$took" "$scene_name" "$name" "$(tail -1 "$scene/said")"
+    printf '%s: %s\tskipped\t%s\n' "$scene_name" "$name" "$took" >>"$results"
+  elif [ "$status" -eq 0 ]; then
     printf 'passed  %6.1f s  %s: %s\n' "$took" "$scene_name" "$name"
     printf '%s: %s\tpassed\t%s\n' "$scene_name" "$name" "$took" >>"$results"
   else

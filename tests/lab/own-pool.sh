@@ -1,7 +1,15 @@
 # What a pool of one's own does, over any transport. Sourced by scenes.
 
-proof_is_accepted() {
+kvm_is_missed() {
+  rmmod kvm_amd || skip "kvm_amd cannot be unloaded here"
   start
+  until_ 60 "the pool runs under TCG, and says why" is '.accelerator == "tcg" and (.acceleratorReason | test("/dev/kvm"))'
+  note "$(of .acceleratorReason)"
+}
+
+proof_is_accepted() {
+  [ -e /dev/kvm ] || modprobe kvm_amd
+  answers || start
   until_ 60 "KVM is proved" is '.accelerator == "kvm"'
   note "$(of .acceleratorReason)"
 }

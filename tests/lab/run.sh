@@ -69,10 +69,10 @@ else
   booted=""
 fi
 touch "$out/lab.tsv"
-passed=$(grep -c $'\tpassed\t' "$out/lab.tsv" || true)
+passed=$(grep -c $'\tpassed\t' "$out/lab.tsv" || true) skipped=$(grep -c $'\tskipped\t' "$out/lab.tsv" || true)
 step "the specs of KVM and vsock took $((SECONDS - began)) s of this host's time"
 # A spec without a result has failed: the machine ended before.
-failed=$(($(specs "${scenes[@]}" | wc -l) - passed))
-printf '%s passed, %s failed, 0 skipped\n' "$passed" "$failed"
+failed=$(($(specs "${scenes[@]}" | wc -l) - passed - skipped))
+printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ] && [ "$status" -eq 0 ] || die "specs failed in the laboratory (see above)"
 [ "$passed" -gt 0 ] || die "no spec ran in the laboratory"

@@ -22,20 +22,22 @@ internal sealed record KataForecast(KataGeneration Client, IReadOnlyList<Check> 
     /// <summary>Of Kata 1.x one client at most takes a server's VMs.</summary>
     internal static bool Works(IReadOnlyList<KataForecast> all) => all.Any(f => f.Client.First is not null) ? all.Any(f => f.Succeeds) : all.All(f => f.Succeeds);
 
-    /// <param name="file">As the user named it.</param>
+    /// <param name="start">What starts a server with this file.</param>
     /// <param name="client">Who starts the sandbox, compared with the server's answer, or with what one would answer for this file.</param>
     /// <param name="configuration">What can be made of the file; null: nothing.</param>
     /// <param name="making">How its VMs are made; null: as above.</param>
-    internal static IReadOnlyList<Check> Foresee(string file, KataClient client, KataConfiguration? configuration, KataMaking? making, KataServer server)
+    internal static IReadOnlyList<Check> Foresee(string start, KataClient client, KataConfiguration? configuration, KataMaking? making, KataServer server)
     {
         var steps = new List<Check> { Reads(client) };
         if (configuration is null || making is null || client.Refusals.Count > 0) return steps;
         steps.Add(Asks(configuration.Factory));
-        steps.Add(Answers(file, configuration.Factory, server));
-        steps.Add(Agrees(client));
+        steps.Add(Answers(start, configuration.Factory, server));
+        steps.Add(Agrees(client, server));
+        // Else it boots a VM of its own, and asks for none.
+        if (!client.Takes) return steps;
         steps.Add(Makes(making, server.Pool));
         if (client.Generation.ComparesPod) steps.Add(Pod());
-        if (client.Takes && making.Made) steps.AddRange(After(client.Generation));
+        if (making.Made) steps.AddRange(After(client.Generation));
         return steps;
     }
 
@@ -52,27 +54,34 @@ internal sealed record KataForecast(KataGeneration Client, IReadOnlyList<Check> 
         ? new Check("asks a cache", Verdict.Ok, $"vm_cache_number is {factory.VmCacheNumber}, so it asks at {factory.VmCacheEndpoint}")
         : new Check("asks a cache", Verdict.Fail, "vm_cache_number is 0, so it asks none and boots each VM", "set vm_cache_number in [factory]");
 
-    private static Check Answers(string file, KataFactorySettings factory, KataServer server)
+    private static Check Answers(string start, KataFactorySettings factory, KataServer server)
     {
         const string name = "is answered";
         if (server.Fault is { } fault)
-            return new Check(name, Verdict.Fail, $"{fault.Message}; the client boots each VM then", $"vmcached --kata-config {file}");
+            return new Check(name, Verdict.Fail, $"{fault.Message}; the client boots each VM then", start);
         return server.Pool is { } pool
             ? new Check(name, Verdict.Ok, $"a server listens at {factory.VmCacheEndpoint}: {pool.Warm} of {pool.Target} VMs are warm")
             : new Check(name, Verdict.Ok, $"a server listens at {factory.VmCacheEndpoint}");
     }
 
-    private static Check Agrees(KataClient client)
+    private static Check Agrees(KataClient client, KataServer server)
     {
         const string name = "has the same configuration";
-        if (client.Differences.Count == 0) return new Check(name, Verdict.Ok, "what is served is equal to its own");
+        var live = server.Config is not null;
+        if (client.Differences.Count == 0)
+            return new Check(name, Verdict.Ok, live ? "what is served is equal to its own" : "what a server with this file would serve is equal to its own");
         var first = client.Differences[0];
         var more = client.Differences.Count > 1 ? $" (and {client.Differences.Count - 1} more: vmcache kata check)" : "";
         var served = first.Served.Length == 0 ? "nothing" : first.Served;
         return new Check(
-            name, Verdict.Fail, $"{first.Field}: {served} is served, {first.Wanted} is wanted{more}; the client boots a VM of its own",
-            "give client and server the same file, and kata-version the client's version");
+            name, Verdict.Fail, $"{first.Field}: {served} {(live ? "is" : "would be")} served, {first.Wanted} is wanted{more}; the client boots a VM of its own",
+            Remedy(client, live));
     }
+
+    private static string Remedy(KataClient client, bool live) =>
+        live ? "give client and server the same file, and kata-version the client's version"
+        : client.Generation.First is not null ? "the file is for the other client of 1.13: give this one a file of its own (docs/kata.md, Kata 1.x)"
+        : "take the key out, or boot such VMs without a cache";
 
     private static Check Makes(KataMaking making, PoolStatus? pool)
     {

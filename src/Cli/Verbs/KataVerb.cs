@@ -1,4 +1,5 @@
 using System.CommandLine;
+using VmCacheCluster.Cli.Doctor;
 using VmCacheCluster.Cli.Kata;
 using VmCacheCluster.Cli.Output;
 using VmCacheCluster.Client;
@@ -17,6 +18,10 @@ internal static class KataVerb
     internal static Command Create(Globals globals)
     {
         var file = new Argument<string>("FILE") { Description = "Kata's configuration.toml; its drop-ins in config.d beside it are read too" };
+        file.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: "" }]) result.AddError("FILE is empty: name Kata's configuration.toml");
+        });
         var transport = new Option<string>("--agent-transport")
         {
             Description = "How the guests' agents are reached; over vsock the host needs /dev/vhost-vsock",
@@ -24,34 +29,35 @@ internal static class KataVerb
             DefaultValueFactory = _ => "vsock",
         };
         transport.AcceptOnlyFromAmong("vsock", "serial", "virtio-serial");
-        var version = new Option<KataTarget>("--kata-version")
+        var version = new Option<KataAsked>("--kata-version")
         {
             Description = $"Whose configuration it is: {KataVersion.Choices}. In that of 1.13 the file itself says how agents are reached",
             HelpName = "auto|VERSION",
-            DefaultValueFactory = _ => KataTarget.Union,
+            DefaultValueFactory = _ => new KataAsked(KataTarget.Union, ""),
             CustomParser = result =>
             {
                 var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-                if (KataVersion.Parse(text) is { } target) return target;
-                result.AddError($"--kata-version '{text}' is no version that is told apart: give {KataVersion.Choices}");
-                return KataTarget.Union;
+                if (KataVersion.Ask(text) is { } asked) return asked;
+                result.AddError($"--kata-version '{text}' is no version whose clients can be served: give {KataVersion.Choices}");
+                return null;
             },
         };
         var live = new Option<bool>("--live") { Description = "Compare with what vmcached serves at the endpoint, not with what a server would send for this file" };
         var check = new Command("check", "Check Kata's configuration, and say which of its clients would take a VM and which boot their own, and why") { file, transport, version, live };
         check.SetAction((parse, cancel) => CheckAsync(
-            globals, parse, parse.GetRequiredValue(file), parse.GetRequiredValue(transport) == "vsock", parse.GetValue(version), parse.GetValue(live), cancel));
+            globals, parse, parse.GetRequiredValue(file), parse.GetRequiredValue(transport) == "vsock", parse.GetRequiredValue(version), parse.GetValue(live), cancel));
         var doctor = new Command("doctor", "Say what happens, step by step, when a client of Kata starts a sandbox with this file") { file, transport, version };
         doctor.SetAction((parse, cancel) => DoctorAsync(
-            globals, parse, parse.GetRequiredValue(file), parse.GetRequiredValue(transport) == "vsock", parse.GetValue(version), cancel));
+            globals, parse, parse.GetRequiredValue(file), parse.GetRequiredValue(transport) == "vsock", parse.GetRequiredValue(version), cancel));
         return new Command("kata", "What concerns the clients of Kata Containers") { check, doctor };
     }
 
-    private static async Task<int> CheckAsync(Globals globals, ParseResult parse, string file, bool vsock, KataTarget target, bool live, CancellationToken cancel)
+    private static async Task<int> CheckAsync(Globals globals, ParseResult parse, string file, bool vsock, KataAsked asked, bool live, CancellationToken cancel)
     {
-        var host = new LinuxKataHost();
+        var (host, target) = (new LinuxKataHost(), asked.Target);
         var read = new KataConfigurationReader(host, vsock, target).Read(Path.GetFullPath(file));
         if (read.Configuration is not { } configuration) return Faulty(globals, parse, file, read.Faults);
+        if (asked.Limit.Length > 0) configuration = configuration with { Warnings = [asked.Limit, .. configuration.Warnings] };
         var served = live ? await ServedAsync(globals, parse, cancel).ConfigureAwait(false) : null;
         var clients = KataCheck.Clients(read, served, target);
         var making = MakingOf(configuration, vsock, host, target);
@@ -63,19 +69,26 @@ internal static class KataVerb
         return agree ? ExitCode.Ok : ExitCode.Failed;
     }
 
-    private static async Task<int> DoctorAsync(Globals globals, ParseResult parse, string file, bool vsock, KataTarget target, CancellationToken cancel)
+    private static async Task<int> DoctorAsync(Globals globals, ParseResult parse, string file, bool vsock, KataAsked wanted, CancellationToken cancel)
     {
-        var host = new LinuxKataHost();
+        var (host, target) = (new LinuxKataHost(), wanted.Target);
         var read = new KataConfigurationReader(host, vsock, target).Read(Path.GetFullPath(file));
         var server = read.Configuration is { } asked ? await ServerAsync(asked.Factory.VmCacheEndpoint, cancel).ConfigureAwait(false) : new KataServer(null);
         var making = read.Configuration is { } made ? MakingOf(made, vsock, host, target) : null;
         var forecasts = KataCheck.Clients(read, server.Config, target)
-            .Select(client => new KataForecast(client.Generation, KataForecast.Foresee(file, client, read.Configuration, making, server))).ToList();
+            .Select(client => new KataForecast(client.Generation, KataForecast.Foresee(Start(parse, file, target), client, read.Configuration, making, server)))
+            .Select(forecast => wanted.Limit.Length == 0 ? forecast : forecast with { Steps = [new Check("is this version", Verdict.Warn, wanted.Limit), .. forecast.Steps] })
+            .ToList();
         globals.Host.Out.Write(globals.Format(parse) == OutputFormat.Json
             ? Json.Text(KataText.View(file, forecasts), Json.Views.KataDoctorView) + "\n"
             : KataText.Of(forecasts, globals.OutStyle));
         return KataForecast.Works(forecasts) ? ExitCode.Ok : ExitCode.Failed;
     }
+
+    /// <summary>The daemon's command line for this file, as it was asked about here.</summary>
+    private static string Start(ParseResult parse, string file, KataTarget target) =>
+        $"vmcached --kata-config {file}{(target == KataTarget.Union ? "" : $" --kata-version {KataVersion.Name(target)}")}"
+        + (parse.GetValue<string>("--agent-transport") is { } transport and not "vsock" ? $" --agent-transport {transport}" : "");
 
     private static KataMaking MakingOf(KataConfiguration configuration, bool vsock, IKataHost host, KataTarget target) => KataCheck.Making(
         configuration.Vm, (configuration.Vm.First?.UseVsock ?? vsock) ? AgentTransport.Vsock : AgentTransport.VirtioSerial, host, target);

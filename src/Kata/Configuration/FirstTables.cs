@@ -65,7 +65,7 @@ internal static class FirstTables
     {
         var type = agents.FirstOrDefault(Agents.Contains) ?? agents.FirstOrDefault() ?? Agents[0];
         if (!Agents.Contains(type))
-            faults.Add(new KataFault(agent.MainFile, $"agent.{type}", "", $"{type} agent type is not supported", "use [agent.kata]") { Line = agent.Line });
+            faults.Add(new KataFault(agent.File, $"agent.{type}", "", $"{type} agent type is not supported", "use [agent.kata]") { Line = agent.Line });
         return type;
     }
 

@@ -74,11 +74,26 @@ public sealed class KataConfigurationReader(IKataHost host, bool agentOverVsock 
 
     private IEnumerable<KataFault> DropIns(KataDecoder decoder, KataRules rules, string directory)
     {
-        foreach (var file in host.DropIns(directory))
+        var (files, refusal) = Listed(directory);
+        if (refusal is not null) yield return refusal;
+        foreach (var file in files)
         {
             var (root, fault) = KataFileReader.Read(host, file, rules.Dialect);
             if (root is not null) decoder.Read(file, root);
             else yield return fault! with { Text = $"error decoding file \"{file}\": {fault.Text}" };
+        }
+    }
+
+    private (IReadOnlyList<string> Files, KataFault? Refusal) Listed(string directory)
+    {
+        try
+        {
+            return (host.DropIns(directory), null);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            var said = $"error reading \"{directory}\" directory: {fault.Message}";
+            return ([], new KataFault(directory, "", "", said, "make it a directory that can be read, or take it away"));
         }
     }
 }

@@ -12,9 +12,11 @@ namespace VmCacheCluster.Kata.Configuration;
 internal sealed class KataDecoder(KataRules rules, string main)
 {
     private const string Hypervisor = "hypervisor", Agent = "agent";
+    private const int MostIgnored = 100;
 
     private readonly Dictionary<string, KataSection> _sections = new(StringComparer.Ordinal);
     private readonly List<string> _names = [];
+    private int _ignored;
 
     /// <summary>Values of another type, keys that stand there twice.</summary>
     public List<KataFault> Faults { get; } = [];
@@ -114,13 +116,13 @@ internal sealed class KataDecoder(KataRules rules, string main)
     {
         if (_sections.TryGetValue(place.Name, out var section)) return section;
         _names.Add(place.Name);
-        return _sections[place.Name] = new KataSection(place.Name, main) { Line = place.Line };
+        return _sections[place.Name] = new KataSection(place.Name, main) { File = place.File, Line = place.Line };
     }
 
     private void Refuse(Place place, TomlValue value, (string Text, string Remedy) refusal)
     {
         var key = Printable.OneLine(place.Written);
-        var said = InFile(place.File, $"toml: line {value.Line} (last key \"{key}\"): {refusal.Text}");
+        var said = InFile(place.File, $"toml: line {place.Line} (last key \"{key}\"): {refusal.Text}");
         Faults.Add(new KataFault(place.File, key, KataSection.Shown(value), said, refusal.Remedy) { Line = place.Line });
     }
 
@@ -141,9 +143,14 @@ internal sealed class KataDecoder(KataRules rules, string main)
         NotApplied.Add(new KataFault(place.File, written, "", said, remedy) { Line = place.Line });
     }
 
-    private void Ignored(string written, string file, int line) =>
-        Warnings.Add(
-            $"{Printable.OneLine(written)} in file {file}, line {line} is no key of Kata {rules.Version}: it is ignored, as by Kata");
+    private void Ignored(string written, string file, int line)
+    {
+        _ignored++;
+        if (_ignored <= MostIgnored)
+            Warnings.Add(
+                $"{Printable.OneLine(written)} in file {file}, line {line} is no key of Kata {rules.Version}: it is ignored, as by Kata");
+        else if (_ignored == MostIgnored + 1) Warnings.Add($"there are more keys than these {MostIgnored} that Kata {rules.Version} ignores");
+    }
 
     private string InFile(string file, string text) => file == main ? text : $"error decoding file \"{file}\": {text}";
 

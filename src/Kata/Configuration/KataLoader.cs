@@ -17,7 +17,7 @@ internal sealed class KataLoader(KataRules rules, IKataHost host, bool agentOver
         if (!HasQemu(decoded, file, factory, faults)) return null;
 
         var agents = decoded.Names("agent").ToList();
-        Single(agents, "agent", file, faults);
+        Single(decoded, agents, "agent", faults);
         var agent = decoded.Section($"agent.{(agents.Contains("kata") ? "kata" : agents.LastOrDefault() ?? "kata")}");
         var section = decoded.Section($"hypervisor.{Qemu}");
         var parts = rules.IsFirst ? FirstTables.Read(
@@ -46,11 +46,13 @@ internal sealed class KataLoader(KataRules rules, IKataHost host, bool agentOver
     }
 
     /// <summary>Kata uses one table of many, and not always the same.</summary>
-    private static void Single(List<string> names, string table, string file, List<KataFault> faults)
+    private static void Single(KataDecoder decoded, List<string> names, string table, List<KataFault> faults)
     {
         if (names.Count < 2) return;
         var shown = Printable.OneLine(string.Join(", ", names.Select(n => $"[{table}.{n}]")));
-        faults.Add(new KataFault(file, table, "", $"there are {shown}, and it is left to chance which of them Kata uses", "keep one of them"));
+        var last = decoded.Section($"{table}.{names[^1]}");
+        var said = $"there are {shown}, and it is left to chance which of them Kata uses";
+        faults.Add(new KataFault(last.File, Printable.OneLine(last.Name), "", said, "keep one of them") { Line = last.Line });
     }
 
     private bool HasQemu(KataDecoder decoded, string file, KataSection factory, List<KataFault> faults)
@@ -62,7 +64,7 @@ internal sealed class KataLoader(KataRules rules, IKataHost host, bool agentOver
             Add($"hypervisor.{name}", text, "this server makes QEMU's VMs: [hypervisor.qemu]");
         }
 
-        Single([.. names.Where(n => n == Qemu || rules.OtherHypervisors.Contains(n))], "hypervisor", file, faults);
+        Single(decoded, [.. names.Where(n => n == Qemu || rules.OtherHypervisors.Contains(n))], "hypervisor", faults);
         if (names.Contains(Qemu)) return true;
         if (faults.Count > 0) return false;
         if (factory.Long("vm_cache_number") > 0) faults.Add(factory.Fault("vm_cache_number", "VM cache just support qemu", Use));
@@ -71,7 +73,8 @@ internal sealed class KataLoader(KataRules rules, IKataHost host, bool agentOver
         return false;
 
         void Add(string table, string text, string remedy) =>
-            faults.Add(new KataFault(file, Printable.OneLine(table), "", text, remedy) { Line = decoded.Section(table).Line });
+            faults.Add(new KataFault(
+                decoded.Section(table).File, Printable.OneLine(table), "", text, remedy) { Line = decoded.Section(table).Line });
     }
 
     private static KataAgentConfig Agent(KataSection agent, bool present) => new()

@@ -63,7 +63,7 @@ public static class KataPool
             Nested = host.IsVm && !config.DisableNestingChecks,
             Bridges = (int)config.DefaultBridges,
             Image = mapped ? ImageDevice.Nvdimm : ImageDevice.Block,
-            ImageBytes = mapped ? host.SizeOf(config.ImagePath) : 0,
+            ImageBytes = mapped ? host.SizeOf(config.ImagePath) ?? 0 : 0,
             Scsi = config.BlockDeviceDriver == "virtio-scsi",
             IoThread = config.EnableIOThreads,
             Share = share,

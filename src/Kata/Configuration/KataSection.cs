@@ -5,13 +5,16 @@ namespace VmCacheCluster.Kata.Configuration;
 
 /// <summary>A table with the keys that Kata knows, each with a value of its type. What is not set reads as zero.</summary>
 /// <param name="name">With its tables, such as hypervisor.qemu.</param>
-/// <param name="file">The configuration.toml that drop-ins are merged into.</param>
-internal sealed class KataSection(string name, string file)
+/// <param name="main">The configuration.toml that drop-ins are merged into.</param>
+internal sealed class KataSection(string name, string main)
 {
     private const int MostShown = 200;
     private readonly Dictionary<string, KataSetting> _settings = new(StringComparer.Ordinal);
 
-    public string MainFile => file;
+    public string MainFile { get; } = main;
+
+    /// <summary>Where the table stands first.</summary>
+    public string File { get; init; } = main;
 
     public string Name => name;
 
@@ -52,7 +55,7 @@ internal sealed class KataSection(string name, string file)
 
     public KataFault Fault(string key, string text, string remedy = "") => _settings.TryGetValue(key, out var setting)
         ? new KataFault(setting.File, setting.Key, Shown(setting.Value), text, remedy) { Line = setting.Line }
-        : new KataFault(file, $"{name}.{key}", "", text, remedy);
+        : new KataFault(File, $"{name}.{key}", "", text, remedy);
 
     /// <summary>A value in one line of a message.</summary>
     public static string Shown(TomlValue value)

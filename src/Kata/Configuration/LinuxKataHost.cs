@@ -37,14 +37,17 @@ public sealed partial class LinuxKataHost : IKataHost
     }
 
     /// <inheritdoc/>
-    public long SizeOf(string path) => new FileInfo(path).Length;
+    public long? SizeOf(string path) => new FileInfo(path) is { Exists: true } file ? file.Length : null;
 
     /// <inheritdoc/>
     public byte[] Read(string path, int most) => RegularFile.Begin(path, most);
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> DropIns(string directory) =>
-        Directory.Exists(directory) ? [.. Directory.GetFileSystemEntries(directory).Order(StringComparer.Ordinal)] : [];
+    public IReadOnlyList<string> DropIns(string directory)
+    {
+        if (File.Exists(directory)) throw new IOException("it is no directory");
+        return Directory.Exists(directory) ? [.. Directory.GetFileSystemEntries(directory).Order(StringComparer.Ordinal)] : [];
+    }
 
     /// <inheritdoc/>
     public IReadOnlyDictionary<int, string> NumaNodes { get; } = Nodes("/sys/devices/system/node");

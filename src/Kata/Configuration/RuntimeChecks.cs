@@ -55,8 +55,10 @@ internal static class RuntimeChecks
     {
         foreach (var (key, path) in new[] { ("image", config.ImagePath), ("initrd", config.InitrdPath) })
         {
-            if (SizeOf(path, host) is not { } bytes) continue;
-            if (bytes == 0) faults.Add(hypervisor.Fault(key, $"image \"{path}\" is empty", "install it anew"));
+            if (path.Length == 0 || host.Resolve(path) is null) continue;
+            if (host.SizeOf(path) is not { } bytes)
+                faults.Add(hypervisor.Fault(key, $"\"{path}\" is no file", "name the file itself"));
+            else if (bytes == 0) faults.Add(hypervisor.Fault(key, $"image \"{path}\" is empty", "install it anew"));
             else if (key == "initrd" && bytes > MiB && bytes / MiB >= config.MemorySize)
                 faults.Add(hypervisor.Fault(key, TooSmall(config, path, bytes), "raise default_memory: an initrd is read into memory as a whole"));
         }

@@ -88,6 +88,8 @@ internal sealed class TomlCursor(string text, TomlDialect dialect)
         '\n' => "the end of the line",
         '\r' when Peek(1) == '\n' => "the end of the line",
         < ' ' or '\u007F' => $"the control character 0x{(int)Peek():x2}",
+        '\uFEFF' => "a byte order mark (save the file without it)",
+        var high when char.IsHighSurrogate(high) && char.IsLowSurrogate(Peek(1)) => $"'{high}{Peek(1)}'",
         var other => $"'{other}'",
     };
 

@@ -8,6 +8,9 @@ internal sealed class TomlParser
     /// <summary>Tables and arrays in each other, and parts of a key: what follows them would exhaust the stack.</summary>
     private const int MostLevels = 64;
 
+    /// <summary>Characters of a key: each fault and each setting carries its own.</summary>
+    private const int MostKey = 1000;
+
     private const int MostShown = 40;
 
     private readonly TomlCursor _at;
@@ -71,6 +74,12 @@ internal sealed class TomlParser
         {
             _at.SkipBlanks();
             parts.Add(_at.Peek() is '"' or '\'' ? TomlStrings.Short(_at, _dialect) : Bare());
+            if (parts.Sum(p => p.Length) > MostKey)
+            {
+                _at.Key = "";
+                throw _at.Fault($"a key of more than {MostKey} characters");
+            }
+
             if (parts.Count > MostLevels) throw _at.Fault($"more than {MostLevels} levels");
             _at.SkipBlanks();
             if (_at.Peek() == end && !_at.IsEnd) return parts;

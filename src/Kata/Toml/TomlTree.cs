@@ -35,11 +35,19 @@ internal sealed class TomlTree(TomlCursor at, TomlDialect dialect)
         var last = name[^1];
         if (!parent.TryGet(last, out var there) || Replaces(value, there)) parent.Set(last, value, line);
         // Kata's decoder keeps the table and forgets the value.
-        else if (there is TomlTable { Implied: true } implied) implied.Implied = false;
+        else if (there is TomlTable { Implied: true } implied && !HoldsTables(value)) implied.Implied = false;
         else throw Twice(name, parent, line);
     }
 
-    private bool Replaces(TomlValue value, TomlValue there) => dialect == TomlDialect.V10 && (value is TomlArray || there is TomlArray);
+    /// <summary>As the decoders of 3.5 and of 4.1 have it for lists.</summary>
+    private bool Replaces(TomlValue value, TomlValue there) => !HoldsTables(value) && dialect switch
+    {
+        TomlDialect.V10 => value is TomlArray || there is TomlArray,
+        TomlDialect.V11 => value is TomlArray && there is TomlTable { Implied: true },
+        _ => false,
+    };
+
+    private static bool HoldsTables(TomlValue value) => value is TomlTable || (value is TomlArray array && array.Items.Any(i => i is TomlTable));
 
     private TomlTable Parent(TomlTable from, IReadOnlyList<string> name, int line, bool dotted)
     {

@@ -25,8 +25,28 @@ public sealed class KataDoctorSpecs : IDisposable
 
         Assert.Equal(ExitCode.Failed, run.Exit);
         Assert.StartsWith("Kata 3.5 (run: the client of 3.5.0)\nok    reads the file", run.Out, StringComparison.Ordinal);
-        Assert.Matches($"fail  is answered +cannot connect to {Endpoint}: there is no such socket; the client boots each VM then\n +-> vmcached --kata-config {File}\n", run.Out);
-        Assert.Matches("ok    has the same configuration", run.Out);
+        Assert.Matches($"fail  is answered +cannot connect to {Endpoint}: there is no such socket; the client boots each VM then\n +-> vmcached --kata-config {File} --kata-version 3.5 --agent-transport virtio-serial\n", run.Out);
+        Assert.Matches("ok    has the same configuration +what a server with this file would serve is equal to its own", run.Out);
+    }
+
+    [Fact]
+    public async Task Says_in_what_a_version_differs_from_the_one_that_it_is_looked_at_as()
+    {
+        var run = await RunAsync("[factory]\nvm_cache_number = 2", "--kata-version", "3.19.0");
+
+        Assert.Matches("warn  is this version +Kata 3.19 is looked at as 4.1, .* with Kubernetes this version compares the pod's name", run.Out);
+    }
+
+    [Theory]
+    [InlineData("doctor")]
+    [InlineData("check")]
+    public async Task Refuses_an_empty_file_name(string verb)
+    {
+        var run = await CliRun.Of(["kata", verb, ""]);
+
+        Assert.Equal(ExitCode.Usage, run.Exit);
+        Assert.Contains("FILE is empty", run.Error, StringComparison.Ordinal);
+        Assert.Contains($"(see 'vmcache kata {verb} --help')", run.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -82,9 +102,10 @@ public sealed class KataDoctorSpecs : IDisposable
     {
         var steps = Foresee(KataTarget.Kata113, KataFirstClient.Shim, [new KataDifference("ProxyType", "\"kataProxy\"", "\"kataBuiltInProxy\"")], null);
 
-        Assert.Equal("gets a VM", steps[^1].Name);
-        var differs = steps.Single(s => s.Verdict == Verdict.Fail);
-        Assert.Equal("ProxyType: \"kataProxy\" is served, \"kataBuiltInProxy\" is wanted; the client boots a VM of its own", differs.Found);
+        var differs = steps[^1];
+        Assert.Equal(Verdict.Fail, differs.Verdict);
+        Assert.Contains("a file of its own", differs.Do, StringComparison.Ordinal);
+        Assert.Equal("ProxyType: \"kataProxy\" would be served, \"kataBuiltInProxy\" is wanted; the client boots a VM of its own", differs.Found);
     }
 
     [Fact]

@@ -5,4 +5,5 @@ configure <<'C'
 vmcache.pool-defaults { memory = 128MiB, max-cpus = 2, vm-cache-number = 5, agent-transport = vsock }
 C
 
+spec smoke "without KVM the pool runs under TCG, and says why" kvm_is_missed
 own_pool_specs smoke '^vsock://[0-9]+:1024$'

@@ -37,6 +37,8 @@ public sealed class StrictReadingSpecs
     [InlineData("[factory]\n[runtime]\n[factory]", 8, "factory")]
     [InlineData("[hypervisor.qemu]\ndefault_memory = 300", 6, "hypervisor.qemu")]
     [InlineData("[hypervisor]\nqemu = { default_memory = 300 }", 7, "hypervisor.qemu")]
+    [InlineData("[factory]\nx.y = 1\nx = { z = 2 }", 8, "factory.x")]
+    [InlineData("[factory]\nx.y = 1\nx = [{ z = 2 }]", 8, "factory.x")]
     [InlineData("memory_slots.x = 1\nmemory_slots = 1", -1, "memory_slots")]
     public void Refuses_a_key_or_table_that_stands_there_twice(string lines, int line, string key)
     {
@@ -53,6 +55,65 @@ public sealed class StrictReadingSpecs
         Assert.Contains("has already been defined", fault.Text, StringComparison.Ordinal);
         Assert.Contains(key, fault.Text, StringComparison.Ordinal);
         Assert.Equal(line, fault.Line);
+    }
+
+    [Theory]
+    [InlineData("image = \"/opt/kata/directory\"", "image")]
+    [InlineData("initrd = \"/opt/kata/directory\"", "initrd")]
+    public void Refuses_a_directory_in_the_place_of_a_file(string line, string key)
+    {
+        var fault = Refused(Minimal.Replace($"initrd = \"{Share}/kata-containers-initrd.img\"", line, StringComparison.Ordinal));
+
+        Assert.Equal(($"\"/opt/kata/directory\" is no file", $"hypervisor.qemu.{key}"), (fault.Text, fault.Key));
+    }
+
+    [Fact]
+    public void Refuses_drop_ins_that_cannot_be_read()
+    {
+        var directory = Directory.CreateTempSubdirectory("vmkata");
+        try
+        {
+            var file = Path.Combine(directory.FullName, "configuration.toml");
+            File.WriteAllText(file, "[hypervisor.qemu]\npath = \"/bin/sh\"\nkernel = \"/bin/sh\"\ninitrd = \"/bin/sh\"\nshared_fs = \"none\"\n");
+            var dropIns = Path.Combine(directory.FullName, "config.d");
+            File.WriteAllText(dropIns, "");
+
+            var fault = Assert.Single(new KataConfigurationReader(new LinuxKataHost(), agentOverVsock: false).Read(file).Faults);
+
+            Assert.Equal((dropIns, $"error reading \"{dropIns}\" directory: it is no directory"), (fault.File, fault.Text));
+        }
+        finally
+        {
+            directory.Delete(true);
+        }
+    }
+
+    /// <summary>Each key carries the name of its table: with long ones a small file would take gigabytes.</summary>
+    [Theory]
+    [InlineData("[{0}]")]
+    [InlineData("[hypervisor.{0}]")]
+    [InlineData("{0} = 1")]
+    public void Refuses_a_key_that_is_too_long(string line)
+    {
+        var fault = Refused(Minimal + string.Format(System.Globalization.CultureInfo.InvariantCulture, line, new string('a', 500_000)));
+
+        Assert.Equal("toml: line 6: a key of more than 1000 characters", fault.Text);
+    }
+
+    [Fact]
+    public void Tells_of_many_unknown_keys_in_few_warnings()
+    {
+        var warnings = Taken(Minimal + string.Join('\n', Enumerable.Range(0, 5000).Select(i => $"unknown{i} = 1"))).Warnings;
+
+        Assert.Equal(101, warnings.Count(w => w.Contains("ignore", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Names_the_drop_in_that_has_a_table_of_another_hypervisor()
+    {
+        var faults = Read(VectorHost.With(Minimal).And(DropIn, "[hypervisor.xen]\npath = \"/x\""u8.ToArray())).Faults;
+
+        Assert.Equal([(DropIn, 1)], faults.Select(f => (f.File, f.Line)));
     }
 
     [Fact]

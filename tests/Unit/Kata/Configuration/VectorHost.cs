@@ -58,8 +58,9 @@ internal sealed class VectorHost : IKataHost
         : path.EndsWith("vmlinux.link", StringComparison.Ordinal) ? Shared + "vmlinux-6.1.62.container"
         : path.StartsWith("/opt/kata/", StringComparison.Ordinal) && path != File ? path : null;
 
-    public long SizeOf(string path) => Path.GetFileName(path) switch
+    public long? SizeOf(string path) => Path.GetFileName(path) switch
     {
+        "directory" => null,
         "empty.img" => 0,
         "big-initrd.img" or "big-image.img" => 600 * MiB,
         _ => 4096,
