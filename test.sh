@@ -3,18 +3,18 @@
 #   ./test.sh              everything
 #   ./test.sh --fast       without real QEMU
 #   ./test.sh --long       everything, and what takes minutes more
-#   ./test.sh --lab-smoke  the smoke specs of KVM and vsock alone (tests/lab), which are part of everything
-#   ./test.sh --lab        all specs of KVM and vsock alone: up to 80 minutes
+#   ./test.sh --lab-smoke  the smoke specs of KVM and vsock (tests/lab), and nothing else: some ten minutes
+#   ./test.sh --lab        all specs of KVM and vsock, and nothing else: up to 80 minutes
 set -euo pipefail
 cd "$(dirname "$0")"
 source ./scripts/common.sh
 
-filter=(--filter 'Category!=Long') suites=(Unit Actors Qemu EndToEnd) lab=smoke
+filter=(--filter 'Category!=Long') suites=(Unit Actors Qemu EndToEnd) lab=""
 case "${1:-}" in
   '') ;;
-  --fast) filter=(--filter 'Category!=Qemu&Category!=Long') lab="" ;;
+  --fast) filter=(--filter 'Category!=Qemu&Category!=Long') ;;
   --long) filter=() ;;
-  --lab-smoke) suites=() ;;
+  --lab-smoke) suites=() lab=smoke ;;
   --lab) suites=() lab=whole ;;
   *) die "unknown option '$1'; there are --fast, --long, --lab-smoke and --lab" ;;
 esac

@@ -16,6 +16,7 @@ dist=$(realpath -m "${DIST:-$lab_source/../../dist}")
 source "$lab_source/../../scripts/common.sh"
 source "$lab_source/image/make.sh"
 
+lab_ours=""
 # MiB that an image takes while it is made.
 lab_room=3000
 
@@ -72,7 +73,7 @@ lab_last_words() {
   { grep -v "TCG doesn.t support" "$lab/qemu.log" || true; tail -n 20 "$lab/console.log"; } >&2 2>/dev/null || true
 }
 
-# lab_boot [LEASH...]: starts L1, behind such a command, and returns when it answers.
+# lab_boot [LEASH...]: starts L1, behind such a command, and returns when it answers. lab_ours is set as soon as there may be something to end.
 lab_boot() {
   local base start=$SECONDS faketime
   [ -x "$dist/vmcached" ] || die "$dist holds no vmcached: run ./build.sh, or set DIST"
@@ -81,6 +82,7 @@ lab_boot() {
   mkdir -p "$lab/share"
   exec 9>"$lab/lock"
   flock -n 9 || die "a laboratory runs in $lab already: wait for it, end it by '$lab_source/lab.sh stop', or set LAB to another directory"
+  lab_ours=yes
   rm -f "$lab"/{console.log,qemu.log,pid,port,monitor.sock,ssh.sock,product.img}
   [ -f "$lab/id" ] || ssh-keygen -q -t ed25519 -N '' -f "$lab/id"
   cp "$lab/id.pub" "$lab/share/authorized_keys"

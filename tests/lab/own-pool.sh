@@ -37,27 +37,24 @@ clones_are_told_apart() {
 }
 
 warm_vm_is_acquired() {
-  local served
-  served=$(vmcache acquire --warm require -o json | jq -r '[.served, .id] | join(" ")')
-  [ "${served% *}" = warm ] || fail "$served"
-  vmcache exec "${served#* }" -- uname -r
-  vmcache release "${served#* }"
+  lease --warm require
+  [ "$served" = warm ] || fail "$served"
+  vmcache exec "$leased" -- uname -r
+  vmcache release "$leased"
 }
 
 vm_is_made_on_demand() {
-  local id served
-  served=$(vmcache acquire --warm never -o json | jq -r '[.served, .id] | join(" ")')
-  id=${served#* }
-  [ "${served% *}" = on-demand ] || fail "$served"
-  [ "$(vmcache exec "$id" -- echo here)" = here ]
-  vmcache release "$id"
+  lease --warm never
+  [ "$served" = on-demand ] || fail "$served"
+  [ "$(vmcache exec "$leased" -- echo here)" = here ]
+  vmcache release "$leased"
 }
 
 clock_is_right_after_a_pause() {
   warm 5
   sleep "$1"
   # Of a VM that has been paused for all this time.
-  clock_is_right vmcache acquire --warm require -- date +%s.%N
+  clock_is_right vmcache acquire --warm require --
 }
 
 killed_vm_is_replaced() {
@@ -71,17 +68,17 @@ killed_vm_is_replaced() {
 }
 
 adopts() {
-  local before pids lease
+  local before pids
   warm 5
-  lease=$(vmcache acquire --ttl 10m -o json | jq -r .id)
+  lease --ttl 10m
   warm 5
   before=$(warm_ids) pids=$(warm_pids)
   "$1"
   for pid in $pids; do kill -0 "$pid" || fail "QEMU $pid ended with the daemon"; done
   start
   until_ 60 "the same five are warm" is ".warm == 5 and .leased == 1 and ([.vms[] | select(.state == \"warm\") | .id] | sort | join(\" \")) == \"$before\""
-  [ "$(vmcache exec "$lease" -- echo here)" = here ]
-  vmcache release "$lease"
+  [ "$(vmcache exec "$leased" -- echo here)" = here ]
+  vmcache release "$leased"
   [ "$(vmcache acquire --warm require -- echo there)" = there ]
 }
 
@@ -96,18 +93,17 @@ grows() {
 
 # clock_never_goes_back: a guest reads its clocks again and again while it is paused and resumed.
 clock_never_goes_back() {
-  local id qmp
   warm 5
-  id=$(vmcache acquire --warm require --ttl 10m -o json | jq -r .id)
-  vmcache exec "$id" -- sh -c 'last=0; n=0; while [ $n -lt 400 ]; do read up rest </proc/uptime; now=$(date +%s%N); echo "$now $up"; n=$((n + 1)); done' >"$scene/clocks" &
+  lease --warm require --ttl 10m
+  vmcache exec "$leased" -- sh -c 'last=0; n=0; while [ $n -lt 400 ]; do read up rest </proc/uptime; echo "$(date +%s) $up"; n=$((n + 1)); done' >"$scene/clocks" &
   for i in 1 2 3; do
     sleep 1
-    printf '{"execute":"qmp_capabilities"}{"execute":"stop"}{"execute":"cont"}' | timeout 20 vmcache connect "$id" qmp >/dev/null || true
+    printf '{"execute":"qmp_capabilities"}{"execute":"stop"}{"execute":"cont"}' | timeout 20 vmcache connect "$leased" qmp >/dev/null || true
   done
   wait $!
   [ "$(wc -l <"$scene/clocks")" -eq 400 ] || fail "$(wc -l <"$scene/clocks") readings"
   awk '$1 < t || $2 < u { print "back at " NR ": " t " " u " then " $0; bad = 1 } { t = $1; u = $2 } END { exit bad }' "$scene/clocks"
-  vmcache release "$id"
+  vmcache release "$leased"
 }
 
 own_pool_specs() { # own_pool_specs TAG ADDRESS: the specs of a pool whose agents have such addresses.

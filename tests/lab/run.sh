@@ -29,7 +29,13 @@ skip_all() {
 }
 
 # Also when this is stopped in the middle.
-tidy() { [ -z "${booted:-}" ] || lab_stop; }
+tidy() { [ -z "$lab_ours" ] || lab_stop; }
+
+# waiting COMMAND...: as a child that is waited for, since a signal is only heard between two commands.
+waiting() {
+  "$@" >&2 &
+  wait $! || status=$?
+}
 
 case ${VMCACHE_LAB:-auto} in
   auto) if has_both; then how=direct; else how=nested; fi ;;
@@ -46,27 +52,26 @@ fi
 if [ "$how" = direct ]; then
   need jq:jq
   step "the specs of KVM and vsock, on this host ($(uname -r))"
-  PATH=$dist:$PATH timeout "$limit" "$lab_source/inside.sh" "$extent" "$out/lab.tsv" "$@" >&2 || status=$?
+  PATH=$dist:$PATH waiting timeout "$limit" "$lab_source/inside.sh" "$extent" "$out/lab.tsv" "$@"
 else
   reason=$(lab_unfit)
   [ -z "$reason" ] || skip_all "$reason"
   lab_build
   step "booting the laboratory"
-  booted=yes
   lab_boot setpriv --pdeathsig KILL
   step "the laboratory is up after $((SECONDS - began)) s"
   rm -rf "$lab/share/lab"
   mkdir "$lab/share/lab"
   cp -r "$lab_source"/{inside.sh,steps.sh,own-pool.sh,ordinary-kernel.sh,scenes} "$lab/share/lab/"
   # L1's seconds: its clocks are slowed.
-  timeout "$((limit - (SECONDS - began)))" "$lab_source/lab.sh" run "/share/lab/inside.sh $extent /share/lab/lab.tsv $*" >&2 || status=$?
+  waiting timeout "$((limit - (SECONDS - began)))" "$lab_source/lab.sh" run "/share/lab/inside.sh $extent /share/lab/lab.tsv $*"
   cp "$lab/share/lab/lab.tsv" "$out/lab.tsv" 2>/dev/null || true
   if [ "$status" -ne 0 ]; then
     lab_last_words
     [ "$status" -ne 124 ] || printf 'the limit of %s s is reached\n' "$limit" >&2
   fi
   lab_stop
-  booted=""
+  lab_ours=""
 fi
 touch "$out/lab.tsv"
 passed=$(grep -c $'\tpassed\t' "$out/lab.tsv" || true) skipped=$(grep -c $'\tskipped\t' "$out/lab.tsv" || true)

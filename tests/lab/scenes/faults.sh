@@ -10,10 +10,9 @@ all_start() {
 }
 
 guest_panics() {
-  local id
-  id=$(vmcache acquire --ttl 10m -o json | jq -r .id)
-  timeout 20 vmcache exec "$id" -- sh -c 'echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger' || true
-  until_ 60 "the VM is gone" is "([.vms[] | select(.id == \"$id\")] | length) == 0"
+  lease --ttl 10m
+  timeout 20 vmcache exec "$leased" -- sh -c 'echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger' || true
+  until_ 60 "the VM is gone" is "([.vms[] | select(.id == \"$leased\")] | length) == 0"
   of '[.events[].what] | join("; ")' | grep -o '[^;]*panic[^;]*' >>"$scene/noted" || fail "no event tells of the panic: $(of '.events')"
   warm 2
 }

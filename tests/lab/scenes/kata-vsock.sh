@@ -50,11 +50,10 @@ vm_is_taken_and_resumed() {
 }
 
 grows() {
-  local id
-  id=$(vmcache acquire --vcpus 2 --memory 512 --ttl 10m -o json | jq -r .id)
-  [ "$(vmcache exec "$id" -- nproc)" = 2 ]
-  vmcache exec "$id" -- grep MemTotal /proc/meminfo | awk '{ exit !($2 > 400000) }'
-  vmcache release "$id"
+  lease --vcpus 2 --memory 512 --ttl 10m
+  [ "$(vmcache exec "$leased" -- nproc)" = 2 ]
+  vmcache exec "$leased" -- grep MemTotal /proc/meminfo | awk '{ exit !($2 > 400000) }'
+  vmcache release "$leased"
 }
 
 adopts() {
