@@ -57,5 +57,5 @@ for name; do
   (run_scene "$name")
   [ $? -eq 0 ] || { status=1; echo "FAILED  the scene $name ended before its end"; }
 done
-[ "$results" = --list ] || dmesg 2>/dev/null | grep -iE 'stall|lockup|hung task|BUG:|WARNING:' | sed 's/^/the kernel said: /'
+[ "$results" = --list ] || dmesg 2>/dev/null | grep -iE '\bstalls?\b|lockup|hung task|BUG:|WARNING:' | sed 's/^/the kernel said: /'
 exit "$status"
