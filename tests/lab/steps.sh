@@ -78,6 +78,6 @@ clock_is_right() {
 tidy_scene() {
   local pid
   [ ! -s "$scene/pid" ] || ! kill -0 "$(daemon)" 2>/dev/null || { timeout 60 vmcache node drain >/dev/null 2>&1; kill -TERM "$(daemon)"; }
-  for pid in $(pgrep -f "$scene/"); do kill -9 "$pid" 2>/dev/null; done
+  for pid in $(pgrep -f "${scene:?}/"); do kill -9 "$pid" 2>/dev/null; done
   rm -rf "$scene"
 }
