@@ -6,7 +6,6 @@ namespace VmCacheCluster.Hypervisor.Qemu;
 /// <summary>Checks what a VM of Kata's shape takes of the host beside kernel and root.</summary>
 internal static class KataPreflight
 {
-    private const int Execute = 1;
     private const string HugePages = "/dev/hugepages";
 
     /// <summary>The first thing that is wrong, or null.</summary>
@@ -23,6 +22,6 @@ internal static class KataPreflight
 
     private static VmFailure? Companion(string what, string path, string remedy) =>
         !File.Exists(path) ? Preflight.Wrong($"{what} is missing: there is no file {path}", remedy)
-        : Native.Access(path, Execute) == 0 ? null
+        : Native.Access(path, Native.X_OK) == 0 ? null
         : Preflight.Wrong($"{what} at {path} is not executable", remedy);
 }

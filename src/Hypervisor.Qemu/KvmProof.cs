@@ -12,7 +12,6 @@ namespace VmCacheCluster.Hypervisor.Qemu;
 /// <summary>Boots a pool's guest once under KVM in a throw-away VM.</summary>
 public sealed class KvmProof(QemuHypervisorOptions options, ThrowAwayVms vms, IHostClock clock) : IAcceleratorProof
 {
-    private const int ReadWrite = 6;
     private const string AtOnce = "`vmcache doctor --retry-kvm` tries at once";
 
     private readonly VerdictFile _file = new(Path.Combine(options.RunDirectory, "accelerator.json"), clock.Now.BootId);
@@ -28,7 +27,7 @@ public sealed class KvmProof(QemuHypervisorOptions options, ThrowAwayVms vms, IH
     {
         if (!File.Exists(options.KvmDevice))
             return NoDevice($"{options.KvmDevice} is missing: the CPU has no virtualization, or the kernel module kvm is not loaded");
-        if (Native.Access(options.KvmDevice, ReadWrite) != 0)
+        if (Native.Access(options.KvmDevice, Native.R_OK | Native.W_OK) != 0)
             return NoDevice($"{options.KvmDevice} may not be used by the daemon's user: add it to the group kvm");
         var key = Key(spec);
         // Another pool may have the same guest.

@@ -7,8 +7,6 @@ namespace VmCacheCluster.Hypervisor.Qemu;
 /// <summary>Checks a spec's files and directories without starting anything.</summary>
 internal static class Preflight
 {
-    private const int Execute = 1, Write = 2, ReadAccess = 4;
-
     /// <summary>The first thing that is wrong, or null.</summary>
     public static VmFailure? Check(VmSpec spec, QemuHypervisorOptions options) =>
         Program(spec.Qemu)
@@ -25,14 +23,14 @@ internal static class Preflight
     private static VmFailure? Program(string path)
     {
         if (!File.Exists(path)) return Wrong($"QEMU is missing: there is no file {path}", "install qemu-system-x86, or set the pool's qemu to where it is");
-        return Native.Access(path, Execute) == 0 ? null : Wrong($"QEMU at {path} is not executable", "set the pool's qemu to an executable qemu-system-x86_64");
+        return Native.Access(path, Native.X_OK) == 0 ? null : Wrong($"QEMU at {path} is not executable", "set the pool's qemu to an executable qemu-system-x86_64");
     }
 
     internal static VmFailure? Input(string what, string path)
     {
         if (Directory.Exists(path)) return Wrong($"the {what} {path} is a directory", $"set the pool's {what} to a file");
         if (!File.Exists(path)) return Wrong($"the {what} is missing: there is no file {path}", $"put it there, or set the pool's {what} to where it is");
-        if (Native.Access(path, ReadAccess) != 0)
+        if (Native.Access(path, Native.R_OK) != 0)
             return new VmFailure(VmFailureKind.Host, $"the {what} {path} cannot be read", "give the daemon's user the right to read it");
         return new FileInfo(path).Length > 0 ? null : Wrong($"the {what} {path} is empty", "build or copy it again");
     }
@@ -56,7 +54,7 @@ internal static class Preflight
         var existing = directory;
         while (!Path.Exists(existing)) existing = Path.GetDirectoryName(existing) ?? "/";
         if (!Directory.Exists(existing)) return Wrong($"the {what} {directory} cannot be made: {existing} is no directory", "choose another directory");
-        return Native.Access(existing, Write | Execute) == 0
+        return Native.Access(existing, Native.W_OK | Native.X_OK) == 0
             ? null
             : new VmFailure(VmFailureKind.Host, $"the {what} {directory} cannot be written to (as far as {existing})",
                 "give the daemon's user the right to it, or choose another directory");

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using VmCacheCluster.Client;
 using VmCacheCluster.Contracts.V1;
+using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Cli.Doctor;
 
@@ -38,7 +39,7 @@ internal static class HostReader
             Endpoint = client.Endpoint,
             Qemu = await QemuAsync(qemu, environment("PATH") ?? "", cancel).ConfigureAwait(false),
             Kvm = Device("/dev/kvm"),
-            VhostVsock = Device("/dev/vhost-vsock"),
+            VhostVsock = Device(VsockAddress.HostDevice),
             Memory = HostFormats.Memory(Lines("/proc/meminfo")),
             RunDirectory = Directory(run),
             Templates = Directory(Path.GetFullPath(templates ?? (runDirectory is null && daemon?.TemplateDirectory is { Length: > 0 } theirs ? theirs : Path.Combine(run, "templates")))),

@@ -17,7 +17,7 @@ internal static unsafe partial class Native
     public const int SIGSTOP = 19;
     public const short POLLIN = 1;
     public const int PRIO_PROCESS = 0;
-    public const int X_OK = 1;
+    public const int X_OK = 1, W_OK = 2, R_OK = 4;
 
     [StructLayout(LayoutKind.Sequential)]
     public struct PollFd

@@ -9,7 +9,6 @@ internal static partial class VsockContext
 {
     private const string Device = VsockAddress.HostDevice;
     private const string Remedy = "modprobe vhost_vsock, give the daemon's user the right to read and write it, or set agent-transport to serial";
-    private const int ReadWrite = 6;
     private const uint First = 3;
     private const int Tries = 64, ReadWriteCloseOnExec = 2 | 0x80000;
     private const nuint SetGuestCid = 0x4008af60;
@@ -18,7 +17,7 @@ internal static partial class VsockContext
     public static VmFailure? Problem(string device = Device) =>
         !Path.Exists(device)
             ? new VmFailure(VmFailureKind.Configuration, $"the guests' agents are to be reached over vsock, and the host has no {device}", Remedy)
-        : Native.Access(device, ReadWrite) != 0
+        : Native.Access(device, Native.R_OK | Native.W_OK) != 0
             ? new VmFailure(VmFailureKind.Host, $"the guests' agents are to be reached over vsock, and {device} may not be used by the daemon's user", Remedy)
         : null;
 

@@ -72,9 +72,11 @@ internal sealed class KataLoader(KataRules rules, IKataHost host, bool agentOver
         else Add($"hypervisor.{names[0]}", $"the configuration is for {names[0]}, and VMs of QEMU alone are cached", Use);
         return false;
 
-        void Add(string table, string text, string remedy) =>
-            faults.Add(new KataFault(
-                decoded.Section(table).File, Printable.OneLine(table), "", text, remedy) { Line = decoded.Section(table).Line });
+        void Add(string table, string text, string remedy)
+        {
+            var section = decoded.Section(table);
+            faults.Add(new KataFault(section.File, Printable.OneLine(table), "", text, remedy) { Line = section.Line });
+        }
     }
 
     private static KataAgentConfig Agent(KataSection agent, bool present) => new()

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using VmCacheCluster.Domain;
 using VmCacheCluster.Kata.Files;
 
 namespace VmCacheCluster.Kata.Configuration;
@@ -19,7 +20,7 @@ public sealed partial class LinuxKataHost : IKataHost
     public bool IsVm { get; } = File.ReadLines("/proc/cpuinfo").Any(line => line.StartsWith("flags", StringComparison.Ordinal) && line.Split(' ').Contains("hypervisor"));
 
     /// <inheritdoc/>
-    public bool HasVhostVsock => Path.Exists("/dev/vhost-vsock");
+    public bool HasVhostVsock => Path.Exists(VsockAddress.HostDevice);
 
     /// <inheritdoc/>
     public string? Resolve(string path)

@@ -35,7 +35,7 @@ internal static class RuntimeChecks
 
     public static IEnumerable<string> Warnings(KataHypervisorConfig config, IKataHost host)
     {
-        if (SizeOf(config.ImagePath, host) is { } bytes && bytes > MiB && bytes / MiB >= config.MemorySize) yield return TooSmall(config, config.ImagePath, bytes);
+        if (IsThere(config.ImagePath, host) && host.SizeOf(config.ImagePath) is { } bytes && bytes > MiB && bytes / MiB >= config.MemorySize) yield return TooSmall(config, config.ImagePath, bytes);
         if (config.SnpGuestPolicy is not null) yield return "snp_guest_policy is set: no client of Kata 4 takes such a VM, since it compares pointers";
     }
 
@@ -55,7 +55,7 @@ internal static class RuntimeChecks
     {
         foreach (var (key, path) in new[] { ("image", config.ImagePath), ("initrd", config.InitrdPath) })
         {
-            if (path.Length == 0 || host.Resolve(path) is null) continue;
+            if (!IsThere(path, host)) continue;
             if (host.SizeOf(path) is not { } bytes)
                 faults.Add(hypervisor.Fault(key, $"\"{path}\" is no file", "name the file itself"));
             else if (bytes == 0) faults.Add(hypervisor.Fault(key, $"image \"{path}\" is empty", "install it anew"));
@@ -84,7 +84,7 @@ internal static class RuntimeChecks
             faults.Add(hypervisor.Fault("image", "Missing image and initrd path", "set one of image and initrd"));
     }
 
-    private static long? SizeOf(string path, IKataHost host) => path.Length > 0 && host.Resolve(path) is not null ? host.SizeOf(path) : null;
+    private static bool IsThere(string path, IKataHost host) => path.Length > 0 && host.Resolve(path) is not null;
 
     private static string TooSmall(KataHypervisorConfig config, string path, long bytes)
         => $"VM memory ({config.MemorySize}MB) smaller than image \"{path}\" size ({bytes / MiB}MB)";
