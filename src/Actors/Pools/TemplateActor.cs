@@ -15,6 +15,10 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Sweep = TimeSpan.FromHours(1);
     private const string Retry = nameof(Retry);
+    private const string Own = "made and proved";
+
+    /// <summary>A pool of the same name may clone another template elsewhere, and its host's operator wonders why it was not taken.</summary>
+    private const string OnlyHere = $"{Own}; no other node gives the same one (QEMU, guest, settings, CPU and accelerator must agree)";
 
     private readonly PoolName _pool;
     private readonly PoolSurroundings _around;
@@ -146,7 +150,7 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
         _work = new Work(spec, _whole.Token);
         Context.Parent.Tell(TemplateBegun.Instance);
         if (_around.Ports.Peers is { } peers && !_anew) TakeHere(_work, peers);
-        else MakeHere(_work);
+        else MakeHere(_work, Own);
     }
 
     /// <summary>In the slot of the boot that it may save.</summary>
@@ -178,16 +182,17 @@ public sealed class TemplateActor : ReceiveActor, IWithTimers
             Context.Parent.Tell(new TemplateNews(news));
         }
 
-        MakeHere(not.Work);
+        MakeHere(not.Work, not.Failure is null ? OnlyHere : Own);
     }
 
-    private void MakeHere(Work work)
+    /// <param name="told">How it came here, for a person.</param>
+    private void MakeHere(Work work, string told)
     {
         // The boot, the way down, and the proof.
         var (limit, templates) = (_options.BootTimeout * 2, _around.Ports.Templates!);
         var making = WithinAsync(limit, work, cancel => templates.MakeAsync(work.Spec, limit, cancel));
         _making = making;
-        making.PipeTo(Self, success: template => new Made(work, template, "made and proved"), failure: e => new MakeFailed(work, Vms.Failures.From(e, limit)));
+        making.PipeTo(Self, success: template => new Made(work, template, told), failure: e => new MakeFailed(work, Vms.Failures.From(e, limit)));
     }
 
     private async Task<T> WithinAsync<T>(TimeSpan limit, Work work, Func<CancellationToken, Task<T>> obtain)
