@@ -9,7 +9,8 @@ extent=$1 results=$2
 shift 2
 source "$here/steps.sh"
 # Sockets have short paths, and /tmp may be a disk.
-[ "$results" = --list ] || export TMPDIR=/run
+below=/run
+[ "$results" != --list ] || below=${TMPDIR:-/tmp}
 
 # spec smoke|whole NAME COMMAND...: runs the command, whose output is told when it fails. The whole extent has smoke's specs too.
 spec() {
@@ -41,7 +42,7 @@ spec() {
 run_scene() {
   scene_name=$1
   # Without it the processes of a scene could not be told from others.
-  scene=$(mktemp -d --tmpdir "lab-$1.XXXXXX") && [ -d "$scene" ] || exit 1
+  scene=$(mktemp -d "$below/lab-$1.XXXXXX") && [ -d "$scene" ] || exit 1
   export VMCACHE_ENDPOINT=$scene/cache.sock
   source "$here/scenes/$1.sh"
   [ "$results" != --list ] || { rm -rf "$scene"; return 0; }

@@ -20,10 +20,11 @@ until_() {
   done
 }
 
-# The daemon of a scene. Its configuration is in $scene/vmcache.conf.
+# The daemon of a scene. Its configuration is in $scene/vmcache.conf, its further options in start_options.
+start_options=()
 configure() { { printf 'vmcache.state-dir = "%s/state"\n' "$scene"; cat; } >"$scene/vmcache.conf"; }
 start() {
-  setsid vmcached --config "$scene/vmcache.conf" --endpoint "$scene/cache.sock" --run-dir "$scene/run" "$@" >>"$scene/log" 2>&1 </dev/null &
+  setsid vmcached --config "$scene/vmcache.conf" --endpoint "$scene/cache.sock" --run-dir "$scene/run" "${start_options[@]}" >>"$scene/log" 2>&1 </dev/null &
   echo $! >"$scene/pid"
   until_ 60 "the daemon answers" answers
 }

@@ -373,7 +373,7 @@ internal sealed class QemuVm : IVm
         try
         {
             var exit = await _process.Exited.WaitAsync(_letGo.Token).ConfigureAwait(false);
-            var how = _endedFor ?? exit;
+            var how = _endedFor ?? (_run.GuestEnd is { } why ? $"{exit}, for {why}" : exit);
             var log = LogTail.Read(QemuPaths.Log(Facts.Paths));
             _run.Fail(QemuMessages.Exited(how, log));
             Publish(new VmEvent.Exited(how, log));

@@ -12,6 +12,7 @@ internal sealed class RunState
     private readonly List<(VmCondition Phase, TaskCompletionSource Reached)> _waiters = [];
     private VmCondition _phase;
     private bool _ownResume;
+    private volatile string? _guestEnd;
 
     public VmCondition Phase
     {
@@ -20,6 +21,9 @@ internal sealed class RunState
 
     /// <summary>Completes with the first thing that went wrong: the guest stopped, the monitor broke, the process ended.</summary>
     public Task<VmFailure> Trouble => _trouble.Task;
+
+    /// <summary>What the guest did that ends its VM, such as "its guest's kernel panicked"; null: nothing.</summary>
+    public string? GuestEnd => _guestEnd;
 
     /// <param name="status">What query-status says: "running", "paused", "shutdown", ...</param>
     /// <param name="saving">QEMU is writing the VM somewhere.</param>
@@ -68,10 +72,13 @@ internal sealed class RunState
                 return new VmEvent.Resumed(TakeOwnResume());
             case "SHUTDOWN":
                 var shutdown = new VmEvent.Shutdown(happened.Text("reason") ?? "unknown", happened.Flag("guest"));
+                // A kernel that panics without a driver for pvpanic is seen to reset, as it is told to by panic=-1.
+                if (shutdown.ByGuest) _guestEnd ??= $"its guest went down ({shutdown.Reason})";
                 Fail(new VmFailure(VmFailureKind.GuestStopped, $"the guest went down ({shutdown.Reason})"));
                 Move(VmCondition.Ended);
                 return shutdown;
             case "GUEST_PANICKED":
+                _guestEnd ??= "its guest's kernel panicked";
                 Fail(new VmFailure(VmFailureKind.GuestStopped, "the guest's kernel panicked"));
                 Move(VmCondition.Ended);
                 return new VmEvent.Panicked(happened.Text("action") ?? "unknown");

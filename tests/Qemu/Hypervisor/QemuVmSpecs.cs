@@ -99,6 +99,24 @@ public sealed class QemuVmSpecs
     }
 
     [Fact]
+    public async Task Says_that_its_guest_went_down_when_the_kernel_panicked()
+    {
+        await using var house = new HypervisorHouse();
+        await using var vm = await house.BootAsync();
+        await vm.PauseAsync(None);
+        await vm.ResumeAsync(None);
+
+        await using var guest = await vm.OpenGuestAsync(None);
+        await using var program = await guest.ExecAsync(new GuestCommand(
+            ["sh", "-c", "echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger"], new Dictionary<string, string>(), "", TimeSpan.FromMinutes(1)), None);
+
+        var exited = Assert.IsType<VmEvent.Exited>((await ReadToEndAsync(vm))[^1]);
+        Assert.Matches("^exited with status 0, for its guest('s kernel panicked| went down \\(guest-reset\\))$", exited.How);
+        await vm.StopAsync(None);
+        house.AssertEmpty();
+    }
+
+    [Fact]
     public async Task Tells_the_last_console_lines_when_the_guest_dies_at_boot()
     {
         await using var house = new HypervisorHouse();
