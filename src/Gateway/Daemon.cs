@@ -19,10 +19,10 @@ namespace VmCacheCluster.Gateway;
 /// <summary>The composition root: the only place that knows every part.</summary>
 public static class Daemon
 {
-    /// <param name="through">What the node sees its hypervisor through; null: as it is.</param>
+    /// <param name="through">What the node sees its hypervisor and templates through; null: as they are.</param>
     /// <param name="start">What the pools are made from; null: from the options as they are.</param>
     public static WebApplication Build(
-        NodeOptions options, OwnedEndpoints endpoints, Action<IServiceCollection>? also = null, Func<IHypervisor, IHypervisor>? through = null,
+        NodeOptions options, OwnedEndpoints endpoints, Action<IServiceCollection>? also = null, Func<VmPorts, VmPorts>? through = null,
         StartingPools? start = null)
     {
         start ??= StartingPools.Of(options);
@@ -38,7 +38,7 @@ public static class Daemon
         });
         builder.Services.AddGatedConnections(descriptors?.Connections ?? options.Connections);
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = NodeLifetime.StopTimeout(options) + TimeSpan.FromSeconds(5));
-        AddNode(builder.Services, options, through ?? (static hypervisor => hypervisor));
+        AddNode(builder.Services, options, through ?? (static vms => vms));
         builder.Services.AddVmCacheServices(options, start);
         builder.Services.AddSingleton(endpoints);
         builder.Services.AddHostedService<EndpointWatch>();
@@ -53,7 +53,7 @@ public static class Daemon
         return app;
     }
 
-    private static void AddNode(IServiceCollection services, NodeOptions options, Func<IHypervisor, IHypervisor> through)
+    private static void AddNode(IServiceCollection services, NodeOptions options, Func<VmPorts, VmPorts> through)
     {
         var qemu = new QemuHypervisorOptions
         {
@@ -70,7 +70,7 @@ public static class Daemon
         var rollouts = new RolloutEnds();
         var cordon = new CordonMark(options.StateDirectory);
         var ports = new NodePorts(
-            new VmPorts(through(hypervisor), clock, TimeProvider.System, templates), new KvmProof(qemu, throwAways, clock), Random.Shared.NextDouble)
+            through(new VmPorts(hypervisor, clock, TimeProvider.System, templates)), new KvmProof(qemu, throwAways, clock), Random.Shared.NextDouble)
         {
             Memory = new LinuxHostMemory(),
             Rollouts = rollouts,

@@ -23,7 +23,7 @@ await using var app = Daemon.Build(
     {
         if (ends) services.AddHostedService(p => ActivatorUtilities.CreateInstance<EndWhileStarting>(p, args[0], first));
     },
-    through: hypervisor => new ObservedHypervisor(hypervisor, observer));
+    through: vms => vms with { Hypervisor = new ObservedHypervisor(vms.Hypervisor, observer), Templates = new ObservedTemplates(vms.Templates!, observer) });
 try
 {
     await app.RunToItsEndAsync();

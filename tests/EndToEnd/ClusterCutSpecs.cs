@@ -10,7 +10,7 @@ namespace VmCacheCluster.Tests.EndToEnd;
 [Trait("Category", "Fake")]
 public sealed class ClusterCutSpecs
 {
-    private static readonly TimeSpan Cut = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Cut = TimeSpan.FromSeconds(30);
 
     /// <summary>Less than the cut: who is served after it only was not served in it.</summary>
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(20);

@@ -37,7 +37,7 @@ public sealed class RealQemuSpecs(RealNode node) : IClassFixture<RealNode>
         var vm = (await CliRun.SucceedingAsync(endpoint, "get-base-vm", "--resume", "-o", "json")).Json;
         var id = vm.GetProperty("id").GetString()!;
 
-        Assert.Equal("boot", vm.GetProperty("madeBy").GetString());
+        Assert.Equal("clone", vm.GetProperty("madeBy").GetString());
         Assert.Equal("warm", vm.GetProperty("served").GetString());
         Assert.Equal(128, vm.GetProperty("memoryMiB").GetInt32());
         Assert.True(vm.GetProperty("cpus").GetInt32() >= 1);
@@ -69,7 +69,7 @@ public sealed class RealQemuSpecs(RealNode node) : IClassFixture<RealNode>
         Assert.NotNull(pool.GetProperty("reason").GetString());
         var vm = pool.GetProperty("vms").EnumerateArray().First(v => v.GetProperty("state").GetString() == "warm");
         Assert.True(Processes.IsAlive(vm.GetProperty("pid").GetInt64()));
-        Assert.Equal("boot", vm.GetProperty("madeBy").GetString());
+        Assert.Equal("clone", vm.GetProperty("madeBy").GetString());
         Assert.Equal(128, vm.GetProperty("memoryMiB").GetInt32());
         Assert.True(vm.GetProperty("cpus").GetInt32() >= 1 && vm.GetProperty("id").GetString()!.Length > 0);
     }

@@ -50,7 +50,7 @@ if [ "$extent" = whole ]; then
   VMCACHE_GUEST_KERNEL=linux-image-amd64 call "$lab_source/../../guest/build.sh" "$dist/guest-ordinary" >&2
 fi
 if [ "$how" = direct ]; then
-  need jq:jq
+  need jq:jq openssl:openssl ip:iproute2
   step "the specs of KVM and vsock, on this host ($(uname -r))"
   PATH=$dist:$PATH waiting timeout "$limit" "$lab_source/inside.sh" "$extent" "$out/lab.tsv" "$@"
 else
@@ -61,10 +61,12 @@ else
   lab_boot setpriv --pdeathsig KILL
   step "the laboratory is up after $((SECONDS - began)) s"
   rm -rf "$lab/share/lab"
-  mkdir "$lab/share/lab"
-  cp -r "$lab_source"/{inside.sh,steps.sh,own-pool.sh,ordinary-kernel.sh,scenes} "$lab/share/lab/"
+  # Where the scenes find them in the repository.
+  mkdir -p "$lab/share/lab/tests/lab" "$lab/share/lab/packaging"
+  cp -r "$lab_source"/{inside.sh,steps.sh,own-pool.sh,ordinary-kernel.sh,scenes} "$lab/share/lab/tests/lab/"
+  cp "$lab_source/../../packaging/make-certificates.sh" "$lab/share/lab/packaging/"
   # L1's seconds: its clocks are slowed.
-  waiting timeout "$((limit - (SECONDS - began)))" "$lab_source/lab.sh" run "/share/lab/inside.sh $extent /share/lab/lab.tsv $*"
+  waiting timeout "$((limit - (SECONDS - began)))" "$lab_source/lab.sh" run "/share/lab/tests/lab/inside.sh $extent /share/lab/lab.tsv $*"
   cp "$lab/share/lab/lab.tsv" "$out/lab.tsv" 2>/dev/null || true
   if [ "$status" -ne 0 ]; then
     lab_last_words

@@ -2,7 +2,7 @@ using VmCacheCluster.Tests.TestSupport;
 
 namespace VmCacheCluster.Tests.EndToEnd.Support;
 
-/// <summary>One daemon with a pool of 4 real VMs; a boot costs seconds, so that its specs share it.</summary>
+/// <summary>One daemon with a pool of 4 real VMs, clones of one that boots for all of its specs.</summary>
 public sealed class RealNode : IAsyncLifetime
 {
     public const int Target = 4;
@@ -13,7 +13,7 @@ public sealed class RealNode : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        Daemon = House.Start(House.RealVms(Target));
+        Daemon = House.Start(House.RealVms(Target, refill: "clone"));
         await Daemon.ReadyAsync();
     }
 

@@ -1,0 +1,59 @@
+# How soon a VM is had under KVM: warm, cloned and booted. In one run, for its ratios.
+
+rounds=7
+
+begin() { # begin NUMBER REFILL
+  configure <<C
+vmcache.pool-defaults { accelerator = kvm, memory = 128MiB, vm-cache-number = $1, refill = $2, agent-transport = auto }
+C
+  start
+}
+
+end() {
+  vmcache node drain
+  end_daemon
+}
+
+# take OPTION...: seconds until a VM's agent has answered, with the start of vmcache.
+take() {
+  local from id
+  from=$(date +%s%N)
+  id=$(vmcache get-base-vm --resume -o json "$@" | jq -r .id)
+  echo "$((($(date +%s%N) - from) / 1000))" >>"$scene/$kind"
+  vmcache release "$id"
+}
+
+nothing() { # what vmcache itself takes
+  local from
+  from=$(date +%s%N)
+  vmcache list -o json | jq -r length >/dev/null
+  echo "$((($(date +%s%N) - from) / 1000))" >>"$scene/nothing"
+}
+
+middle() { sort -n "$scene/$1" | sed -n "$(((rounds + 1) / 2))p"; }
+
+are_had() {
+  local round kind nothing warm clone boot
+  begin 1 clone
+  for round in $(seq "$rounds"); do
+    warm 1 120
+    kind=warm take
+    nothing
+  done
+  [[ $(of '.vms[0].agent') =~ ^vsock:// ]] || fail "auto is not vsock where the host has it"
+  end
+  begin 0 clone
+  until_ 120 "the stored template is found" is '.refill == "clone"'
+  for round in $(seq "$rounds"); do kind=clone take; done
+  end
+  begin 0 boot
+  until_ 60 "KVM is known to run the guest" is '.accelerator == "kvm"'
+  for round in $(seq "$rounds"); do kind=boot take; done
+  end
+  nothing=$(middle nothing) warm=$(middle warm) clone=$(middle clone) boot=$(middle boot)
+  note "microseconds of $rounds, the middle one: boot $boot, clone $clone, warm $warm, a call that lists VMs $nothing"
+  note "$(awk -v b="$boot" -v c="$clone" -v w="$warm" -v n="$nothing" 'BEGIN { printf "as fast as a boot: clone %.1f x, warm %.1f x; without what vmcache takes itself: clone %.1f x, warm %.1f x", b / c, b / w, (b - n) / (c - n), (b - n) / (w - n) }')"
+  [ "$warm" -lt "$clone" ] && [ "$clone" -lt "$boot" ]
+}
+
+spec whole "a warm VM is had sooner than a clone, and a clone sooner than a boot" are_had
