@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test that can run on this machine. The last line of its output is `N passed, N failed, N skipped`.
-#   ./test.sh              everything
+#   ./test.sh              everything, the smoke specs of KVM and vsock too: half an hour on two cores
 #   ./test.sh --fast       without real QEMU
 #   ./test.sh --long       everything, and what takes minutes more
 #   ./test.sh --lab-smoke  the smoke specs of KVM and vsock (tests/lab), and nothing else: some ten minutes
@@ -11,9 +11,9 @@ source ./scripts/common.sh
 
 filter=(--filter 'Category!=Long') suites=(Unit Actors Qemu EndToEnd) lab=""
 case "${1:-}" in
-  '') ;;
+  '') lab=smoke ;;
   --fast) filter=(--filter 'Category!=Qemu&Category!=Long') ;;
-  --long) filter=() ;;
+  --long) filter=() lab=smoke ;;
   --lab-smoke) suites=() lab=smoke ;;
   --lab) suites=() lab=whole ;;
   *) die "unknown option '$1'; there are --fast, --long, --lab-smoke and --lab" ;;

@@ -2,7 +2,8 @@
 # Runs the laboratory's specs on this machine, which has KVM and vsock: L1, or a host.
 #   inside.sh smoke|whole RESULTS [SCENE...]
 #   inside.sh smoke|whole --list [SCENE...]
-# RESULTS gets a line for each spec: name, passed, failed or skipped, seconds of this machine. --list prints the names alone.
+# RESULTS gets lines that begin with # and say what this machine is, and one for each spec: name, passed, failed or skipped, seconds of this
+# machine, what it noted. --list prints the names alone.
 set -uo pipefail
 here=$(dirname "$(realpath "$0")")
 extent=$1 results=$2
@@ -14,29 +15,29 @@ below=/run
 
 # spec smoke|whole NAME COMMAND...: runs the command, whose output is told when it fails. The whole extent has smoke's specs too.
 spec() {
-  local tag=$1 name=$2 began took status=0
+  local tag=$1 name=$2 began took result status=0
   shift 2
   [ "$extent" = whole ] || [ "$tag" = smoke ] || return 0
   [ "$results" != --list ] || { printf '%s: %s\n' "$scene_name" "$name"; return 0; }
   began=$(now)
+  : >"$scene/noted"
   # In the background: within a condition set -e would not count.
   (set -eE; trap 'echo "line $LINENO of ${BASH_SOURCE[0]##*/}, status $?: $BASH_COMMAND"' ERR; "$@") >"$scene/said" 2>&1 </dev/null &
   wait $! || status=$?
   took=$(since "$began")
-  if [ "$status" -eq 77 ]; then
-    printf 'skipped %6.1f s  %s: %s: %s\n' "$took" "$scene_name" "$name" "$(tail -1 "$scene/said")"
-    printf '%s: %s\tskipped\t%s\n' "$scene_name" "$name" "$took" >>"$results"
-  elif [ "$status" -eq 0 ]; then
-    printf 'passed  %6.1f s  %s: %s\n' "$took" "$scene_name" "$name"
-    printf '%s: %s\tpassed\t%s\n' "$scene_name" "$name" "$took" >>"$results"
-  else
-    printf 'FAILED  %6.1f s  %s: %s\n' "$took" "$scene_name" "$name"
+  case $status in
+    0) result=passed ;;
+    77) result=skipped; note "$(tail -1 "$scene/said")" ;;
+    *) result=failed ;;
+  esac
+  printf '%-7s %6.1f s  %s: %s\n' "${result/failed/FAILED}" "$took" "$scene_name" "$name"
+  if [ "$result" = failed ]; then
     sed 's/^/    /' "$scene/said"
     [ ! -s "$scene/log" ] || { echo "    the daemon said last:"; tail -n 15 "$scene/log" | sed 's/^/    /'; }
-    printf '%s: %s\tfailed\t%s\n' "$scene_name" "$name" "$took" >>"$results"
   fi
   # What it noted for people.
-  [ ! -s "$scene/noted" ] || { sed 's/^/    /' "$scene/noted"; : >"$scene/noted"; }
+  sed 's/^/    /' "$scene/noted"
+  printf '%s: %s\t%s\t%s\t%s\n' "$scene_name" "$name" "$result" "$took" "$(tr '\t\n' ' ;' <"$scene/noted" | sed 's/;$//; s/;/; /g')" >>"$results"
 }
 
 run_scene() {
@@ -54,7 +55,10 @@ run_scene() {
 if [ "$results" != --list ]; then
   # Scenes without a spec of this extent are not begun.
   set -- $("$0" "$extent" --list "$@" | cut -d: -f1 | uniq)
-  : >"$results"
+  {
+    printf '# vmcached %s, %s\n' "$(vmcached --version)" "$(date -u +%F)"
+    printf '# Linux %s, %s, %s\n' "$(uname -r)" "$(qemu-system-x86_64 --version | head -1)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)"
+  } >"$results"
 fi
 status=0
 for name; do

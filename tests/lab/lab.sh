@@ -29,14 +29,24 @@ lab_unfit() {
   command -v dotnet >/dev/null || { echo "there is no dotnet: it gets this host's .NET runtime"; return; }
 }
 
-# lab_build: makes the image under a lock, in a directory that is renamed when it is complete.
-lab_build() {
-  local key free log=$cache/build.log
-  mkdir -p "$cache"
+lab_tools() {
   need mmdebstrap:mmdebstrap qemu-system-x86_64:qemu-system-x86 modprobe:kmod cpio:cpio mke2fs:e2fsprogs socat:socat ssh:openssh-client \
     ssh-keygen:openssh-client setpriv:util-linux
   need_file /bin/busybox busybox-static
   lab_faketime >/dev/null || apt_install libfaketime
+}
+
+# lab_lacks: which of its tools cannot be had, and why; nothing: all are here.
+lab_lacks() {
+  (lab_tools) >&2 || { grep -s . "$scratch/reason" || echo "its tools cannot be installed"; } | sed 's/^error: //'
+  rm -f "$scratch/reason"
+}
+
+# lab_build: makes the image under a lock, in a directory that is renamed when it is complete.
+lab_build() {
+  local key free log=$cache/build.log
+  mkdir -p "$cache"
+  lab_tools
   exec 8>"$cache/lock.build"
   flock -n 8 || { step "another laboratory is being built: waiting, 30 minutes at most"; flock -w 1800 8 || die "$cache/lock.build was held for 30 minutes"; }
   key=$(lab_key) || true

@@ -55,6 +55,7 @@ if [ "$how" = direct ]; then
   PATH=$dist:$PATH waiting timeout "$limit" "$lab_source/inside.sh" "$extent" "$out/lab.tsv" "$@"
 else
   reason=$(lab_unfit)
+  [ -n "$reason" ] || reason=$(lab_lacks)
   [ -z "$reason" ] || skip_all "$reason"
   lab_build
   step "booting the laboratory"

@@ -34,7 +34,7 @@ public sealed class StoredTemplate : IAsyncLifetime
 
     private async Task MakeAsync()
     {
-        var daemon = _house.Start(Settings(_house.At("templates"), number: 1));
+        var daemon = _house.Start(Settings(_house.At("templates"), number: 1, refill: "clone"));
         await daemon.WarmAsync();
         await daemon.Client.DrainAsync(HandedOut.Timeout);
         await daemon.PoolAsync(p => p.Vms.Count == 0, "its VM is gone");
