@@ -26,8 +26,14 @@ configure() { { printf 'vmcache.state-dir = "%s/state"\n' "$scene"; cat; } >"$sc
 start() {
   setsid vmcached --config "$scene/vmcache.conf" --endpoint "$scene/cache.sock" --run-dir "$scene/run" "${start_options[@]}" >>"$scene/log" 2>&1 </dev/null &
   echo $! >"$scene/pid"
-  until_ 60 "the daemon answers" answers
+  comes_up $!
 }
+# comes_up PID: waits for the daemon to answer.
+comes_up() {
+  until_ 60 "the daemon answers" answers_or_ended "$1"
+  answers || fail "the daemon ended"
+}
+answers_or_ended() { answers || ended "$1"; }
 daemon() { cat "$scene/pid"; }
 answers() { vmcache status >/dev/null 2>&1; }
 gone() { ! kill -0 "$1" 2>/dev/null; }

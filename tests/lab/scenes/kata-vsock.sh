@@ -64,7 +64,7 @@ daemons_share_no_context_id() {
     export VMCACHE_ENDPOINT=$other/cache.sock
     setsid vmcached --config "$other/vmcache.conf" --endpoint "$other/cache.sock" --run-dir "$other/run" --kata-config "$other/configuration.toml" \
       >>"$scene/log" 2>&1 </dev/null &
-    until_ 60 "the other daemon answers" answers
+    comes_up $!
     warm "$number" 200
     distinct $((number * 2)) $mine $(of '[.vms[].agent] | join(" ")')
     vmcache node drain

@@ -42,14 +42,13 @@ vmcache {
 C
   setsid ip netns exec "$prefix-$name" vmcached --config "$scene/$name/vmcache.conf" --endpoint "$scene/$name/cache.sock" --run-dir "$scene/$name/run" "$@" \
     >>"$scene/log" 2>&1 </dev/null &
-  VMCACHE_ENDPOINT=$scene/$name/cache.sock until_ 60 "the daemon of $name answers" answers
+  VMCACHE_ENDPOINT=$scene/$name/cache.sock comes_up $!
 }
 
 # events PATTERN: those of the first pool that match, to people.
 events() { of '.events[].what' | grep -E "$1" >>"$scene/noted" || fail "no event matches '$1': $(of '[.events[].what] | join("; ")')"; }
 
 template_is_taken() {
-  modprobe -q veth || true
   wire
   "$certificates" "$scene/tls" "${hosts[@]}"
   begin alpha 1 kvm --bootstrap
