@@ -35,18 +35,22 @@ public static class AgentConnection
         {
             var left = limit - asked.Elapsed;
             if (left < Pause) left = Pause;
+            IAgentChannel? channel = null;
             try
             {
-                return await AskAsync(dial, ask, patience < left ? patience : left, cancel).ConfigureAwait(false);
+                channel = await dial(cancel).ConfigureAwait(false);
+                var answer = await ask(new AgentClient(channel), patience < left ? patience : left).ConfigureAwait(false);
+                (var opened, channel) = (channel, null);
+                return (opened, answer);
             }
             catch (TtrpcTimeoutException fault) when (patience < left)
             {
                 patience *= 2;
                 before = fault;
             }
-            catch (TtrpcConnectionException fault) when (left > Pause && MayHold(fault))
+            catch (TtrpcConnectionException fault) when (left > Pause && (channel is not null || MayHold(fault)))
             {
-                // Ended by garbage that was still on its way to the last client, or taken up by nobody yet.
+                // Reset or ended by what was still on its way to the last client, or taken up by nobody yet.
                 before = fault;
             }
             catch (TtrpcTimeoutException) when (before is not null && left < FirstPatience)
@@ -58,6 +62,11 @@ public static class AgentConnection
             {
                 throw GivenUp(before, asked.Elapsed, fault);
             }
+            finally
+            {
+                if (channel is not null) await channel.DisposeAsync().ConfigureAwait(false);
+            }
+
             // Cancelled meanwhile, the next question ends at once.
             await Task.Delay(Pause, CancellationToken.None).ConfigureAwait(false);
         }
@@ -66,22 +75,7 @@ public static class AgentConnection
     private static TtrpcConnectionException GivenUp(TtrpcException last, TimeSpan after, Exception cause) =>
         new($"{last.Message}; it was given up after {after.TotalSeconds:0.#} s", cause);
 
-    private static async Task<(IAgentChannel, T)> AskAsync<T>(
-        AgentDial dial, Func<AgentClient, TimeSpan, Task<T>> ask, TimeSpan timeout, CancellationToken cancel)
-    {
-        var channel = await dial(cancel).ConfigureAwait(false);
-        try
-        {
-            return (channel, await ask(new AgentClient(channel), timeout).ConfigureAwait(false));
-        }
-        catch
-        {
-            await channel.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
-    }
-
-    // A socket that is missing or refused stays so; a queue of connections that is full (EAGAIN) does not.
+    // Where nobody could be connected to: a socket that is missing or refused stays so; a queue of connections that is full (EAGAIN) does not.
     private static bool MayHold(TtrpcConnectionException fault) =>
         fault.InnerException is not (ArgumentException or SocketException { SocketErrorCode: not SocketError.WouldBlock });
 }

@@ -17,7 +17,8 @@ public sealed class KvmProof(QemuHypervisorOptions options, ThrowAwayVms vms, IH
     private readonly VerdictFile _file = new(Path.Combine(options.RunDirectory, "accelerator.json"), clock.Now.BootId);
 
     /// <inheritdoc/>
-    public AcceleratorVerdict? Remembered(VmSpec spec) => _file.Find(Key(spec));
+    public AcceleratorVerdict? Remembered(VmSpec spec) =>
+        _file.Find(Key(spec)) is { } known && (known.Accelerator != Accelerator.Kvm || WhyNoDevice() is null) ? known : null;
 
     /// <inheritdoc/>
     public void ForgetRefusals() => _file.ForgetRefusals();
@@ -25,10 +26,7 @@ public sealed class KvmProof(QemuHypervisorOptions options, ThrowAwayVms vms, IH
     /// <inheritdoc/>
     public async Task<AcceleratorVerdict> ProveAsync(VmSpec spec, ProofLimits limits, CancellationToken cancel)
     {
-        if (!File.Exists(options.KvmDevice))
-            return NoDevice($"{options.KvmDevice} is missing: the CPU has no virtualization, or the kernel module kvm is not loaded");
-        if (Native.Access(options.KvmDevice, Native.R_OK | Native.W_OK) != 0)
-            return NoDevice($"{options.KvmDevice} may not be used by the daemon's user: add it to the group kvm");
+        if (WhyNoDevice() is { } missing) return NoDevice(missing);
         var key = Key(spec);
         // Another pool may have the same guest.
         if (_file.Find(key) is { } known) return known;
@@ -49,6 +47,12 @@ public sealed class KvmProof(QemuHypervisorOptions options, ThrowAwayVms vms, IH
             Outcome = outcome, Cause = failure.Kind,
         };
     }
+
+    /// <summary>It may be gone since KVM was proved.</summary>
+    private string? WhyNoDevice() =>
+        !File.Exists(options.KvmDevice) ? $"{options.KvmDevice} is missing: the CPU has no virtualization, or the kernel module kvm is not loaded"
+        : Native.Access(options.KvmDevice, Native.R_OK | Native.W_OK) != 0 ? $"{options.KvmDevice} may not be used by the daemon's user: add it to the group kvm"
+        : null;
 
     private async Task<AcceleratorVerdict> RefusedAsync(VmSpec spec, string key, VmFailure refusal, ProofLimits limits, CancellationToken cancel)
     {

@@ -18,10 +18,18 @@ internal sealed class Listener(Reactor reactor, int descriptor)
     {
         while (true)
         {
-            if (Accept() is { } connection) _ = ServeAsync(server, connection);
-            else if (IsShort(Marshal.GetLastPInvokeError())) await Task.Delay(Rest).ConfigureAwait(false);
-            else await _readiness.ReadableAsync(CancellationToken.None).ConfigureAwait(false);
+            // Where no connection waits, accept4 of a vsock socket sleeps until the guest's clock ticks (before Linux 6.16), and all that the
+            // reactor's thread serves with it.
+            if (!IsWaiting()) await _readiness.ReadableAsync(CancellationToken.None).ConfigureAwait(false);
+            else if (Accept(out var isShort) is { } connection) _ = ServeAsync(server, connection);
+            else if (isShort) await Task.Delay(Rest).ConfigureAwait(false);
         }
+    }
+
+    private unsafe bool IsWaiting()
+    {
+        var poll = new PollDescriptor { Descriptor = descriptor, Events = Linux.POLLIN };
+        return Libc.poll(&poll, 1, 0) > 0;
     }
 
     private async Task ServeAsync(TtrpcServer server, int connection)
@@ -38,19 +46,17 @@ internal sealed class Listener(Reactor reactor, int descriptor)
         }
     }
 
-    /// <returns>Null: there is none now, or errno says why.</returns>
-    private unsafe int? Accept()
+    /// <param name="isShort">The guest is short of descriptors or memory.</param>
+    /// <returns>Null: it was taken back, or the guest is short.</returns>
+    private unsafe int? Accept(out bool isShort)
     {
-        while (true)
-        {
-            var connection = Libc.accept4(descriptor, null, null, Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC);
-            if (connection >= 0) return connection;
-            var errno = Marshal.GetLastPInvokeError();
-            if (errno == Linux.EAGAIN || IsShort(errno)) return null;
-            // That one connection was reset before it was taken.
-            if (errno is not (Linux.EINTR or Linux.ECONNABORTED or Linux.ECONNRESET)) throw new LinuxException("cannot accept", errno);
-        }
+        isShort = false;
+        var connection = Libc.accept4(descriptor, null, null, Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC);
+        if (connection >= 0) return connection;
+        var errno = Marshal.GetLastPInvokeError();
+        isShort = errno is Linux.EMFILE or Linux.ENFILE or Linux.ENOMEM or Linux.ENOBUFS;
+        // The others: that one connection was reset before it was taken.
+        if (!isShort && errno is not (Linux.EAGAIN or Linux.EINTR or Linux.ECONNABORTED or Linux.ECONNRESET)) throw new LinuxException("cannot accept", errno);
+        return null;
     }
-
-    private static bool IsShort(int errno) => errno is Linux.EMFILE or Linux.ENFILE or Linux.ENOMEM or Linux.ENOBUFS;
 }

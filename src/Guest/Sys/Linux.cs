@@ -12,7 +12,7 @@ internal static class Linux
     public const int SOCK_STREAM = 1, SOCK_NONBLOCK = O_NONBLOCK, SOCK_CLOEXEC = O_CLOEXEC;
     public const uint VMADDR_CID_ANY = uint.MaxValue;
     public const nuint IOCTL_VM_SOCKETS_GET_LOCAL_CID = 0x7B9;
-    public const short POLLHUP = 0x10;
+    public const short POLLIN = 1, POLLHUP = 0x10;
     public const int ENOENT = 2, EINTR = 4, E2BIG = 7, ENOEXEC = 8, ECHILD = 10, EAGAIN = 11, ENOMEM = 12, EACCES = 13, EEXIST = 17, ENOTDIR = 20, EINVAL = 22;
     public const int ENFILE = 23, EMFILE = 24, EPIPE = 32, ENODATA = 61, ECONNABORTED = 103, ECONNRESET = 104, ENOBUFS = 105;
     public const nint SYS_finit_module = 313;

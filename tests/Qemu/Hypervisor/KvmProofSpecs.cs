@@ -107,6 +107,18 @@ public sealed class KvmProofSpecs
     }
 
     [SkippableFact]
+    public async Task Does_not_trust_what_it_knows_when_the_device_is_gone()
+    {
+        await using var house = new HypervisorHouse();
+        var spec = Spec(house, "");
+        await Proof(house).ProveAsync(spec, Limits, None);
+        File.Delete(Device(house));
+
+        Assert.Null(Proof(house, device: false).Remembered(spec));
+        Assert.Equal(ProofOutcome.NoDevice, (await Proof(house, device: false).ProveAsync(spec, Limits, None)).Outcome);
+    }
+
+    [SkippableFact]
     public async Task Sees_a_device_that_appears()
     {
         await using var house = new HypervisorHouse();

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using VmCacheCluster.Agent;
 using VmCacheCluster.Agent.Kata;
+using VmCacheCluster.Tests.TestSupport;
 using Xunit;
 
 namespace VmCacheCluster.Tests.Unit.Agent;
@@ -53,6 +54,25 @@ public sealed class AgentConnectionSpecs : IDisposable
         Listen();
         var opening = OpenAsync(TtrpcPair.Generous);
         await using (var garbled = await AcceptAsync()) await garbled.WriteAsync(Enumerable.Repeat((byte)0xEE, 100).ToArray());
+        await using var connection = await AcceptAsync();
+        _ = Agent().ServeAsync(connection, default);
+
+        var (channel, _) = await opening;
+
+        await channel.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Asks_on_a_new_connection_when_the_first_was_reset()
+    {
+        Listen();
+        var opening = OpenAsync(TtrpcPair.Generous);
+        using (var reset = await _listener.AcceptAsync())
+        {
+            // What is closed unread resets its peer.
+            await Eventually.Async(() => reset.Available > 0, "the question is there");
+        }
+
         await using var connection = await AcceptAsync();
         _ = Agent().ServeAsync(connection, default);
 
