@@ -40,10 +40,15 @@ for suite in "${suites[@]}"; do
   grep -vE '^\[(INFO|WARNING|ERROR|DEBUG)\]|^$' "$results/$suite.log" | tail -n 60 >&2 || true
 done
 
-lab_passed=0 lab_failed=0 lab_skipped=0
+lab_passed=0 lab_failed=0 lab_skipped=0 lab_run=""
+tidy() { [ -z "$lab_run" ] || { kill -TERM "$lab_run" && wait "$lab_run" || true; }; }
 if [ -n "$lab" ]; then
   step "specs of KVM and vsock: $lab"
-  tests/lab/run.sh "$lab" >"$results/lab.log" || status=1
+  # It ends with this script, and what it started with it.
+  setpriv --pdeathsig TERM tests/lab/run.sh "$lab" >"$results/lab.log" &
+  lab_run=$!
+  wait "$lab_run" || status=1
+  lab_run=""
   read -r lab_passed _ lab_failed _ lab_skipped _ < <(tail -1 "$results/lab.log" | grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' || echo "0 passed, 1 failed, 0 skipped")
 fi
 

@@ -5,10 +5,11 @@
 # to tidy up defines `tidy`; when that fails, the script does.
 
 scratch=$(mktemp -d)
-caller_reason=${SCRIPT_REASON:-}
+caller_reason=${SCRIPT_REASON:-} ending=""
 unset SCRIPT_REASON
 step() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
-because() { printf 'error: %s\n' "$*" >"$scratch/reason"; }
+# Once the script ends, the reason for it stays: that it could not tidy up either says less.
+because() { [ -n "$ending" ] && [ -s "$scratch/reason" ] || printf 'error: %s\n' "$*" >"$scratch/reason"; }
 die() { because "$@"; exit 1; }
 tidy() { :; }
 
@@ -19,6 +20,7 @@ at_end() {
   if [ "$status" -ne 0 ] && [ ! -s "$scratch/reason" ]; then
     case "$command" in exit | 'exit '*) ;; *) because "status $status of: $command" ;; esac
   fi
+  ending=yes
   if ! tidy && [ "$status" -eq 0 ]; then
     status=1
     [ -s "$scratch/reason" ] || because "it could not tidy up"

@@ -5,6 +5,7 @@
 # RESULTS gets lines that begin with # and say what this machine is, and one for each spec: name, passed, failed or skipped, seconds of this
 # machine, what it noted. --list prints the names alone.
 set -uo pipefail
+shopt -s inherit_errexit
 here=$(dirname "$(realpath "$0")")
 extent=$1 results=$2
 shift 2
@@ -22,7 +23,7 @@ spec() {
   began=$(now)
   : >"$scene/noted"
   # In the background: within a condition set -e would not count.
-  (set -eE; trap 'echo "line $LINENO of ${BASH_SOURCE[0]##*/}, status $?: $BASH_COMMAND"' ERR; "$@") >"$scene/said" 2>&1 </dev/null &
+  (set -eE; trap 'echo "line $LINENO of ${BASH_SOURCE[0]##*/}, status $?: $BASH_COMMAND" >&3' ERR; "$@") 3>"$scene/where" >"$scene/said" 2>&1 </dev/null &
   wait $! || status=$?
   took=$(since "$began")
   case $status in
@@ -32,7 +33,7 @@ spec() {
   esac
   printf '%-7s %6.1f s  %s: %s\n' "${result/failed/FAILED}" "$took" "$scene_name" "$name"
   if [ "$result" = failed ]; then
-    sed 's/^/    /' "$scene/said"
+    sed 's/^/    /' "$scene/said" "$scene/where"
     [ ! -s "$scene/log" ] || { echo "    the daemon said last:"; tail -n 15 "$scene/log" | sed 's/^/    /'; }
   fi
   # What it noted for people.
@@ -45,10 +46,12 @@ run_scene() {
   # Without it the processes of a scene could not be told from others.
   scene=$(mktemp -d "$below/lab-$1.XXXXXX") && [ -d "$scene" ] || exit 1
   export VMCACHE_ENDPOINT=$scene/cache.sock
+  if [ "$results" = --list ]; then trap 'rm -rf "$scene"' EXIT; else trap tidy_scene EXIT; fi
+  trap 'exit 143' TERM HUP
   source "$here/scenes/$1.sh"
-  [ "$results" != --list ] || { rm -rf "$scene"; return 0; }
-  tidy_scene
-  return 0
+  # A file that does not parse, or is not there, has fewer specs, and its list as many.
+  loaded=$?
+  exit "$loaded"
 }
 
 [ $# -gt 0 ] || set -- $(cd "$here/scenes" && ls *.sh | sed 's/\.sh$//')
@@ -60,6 +63,8 @@ if [ "$results" != --list ]; then
     printf '# Linux %s, %s, %s\n' "$(uname -r)" "$(qemu-system-x86_64 --version | head -1)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)"
   } >"$results"
 fi
+# Its scenes tidy up first.
+trap 'exit 143' TERM HUP
 status=0
 for name; do
   # Not as a condition: set -e would not count in the specs either.

@@ -16,9 +16,13 @@ dist=$(realpath -m "${DIST:-$lab_source/../../dist}")
 source "$lab_source/../../scripts/common.sh"
 source "$lab_source/image/make.sh"
 
-lab_ours=""
+lab_ours="" lab_base="" lab_pid=""
 # MiB that an image takes while it is made.
 lab_room=3000
+# MiB that a run takes: the product's disk, and what L1 writes.
+lab_room_to_run=1000
+# The image's maker sees its own processes and mounts alone, where that is allowed.
+lab_cell=(unshare --mount --pid --fork --kill-child=KILL --mount-proc)
 
 # lab_unfit: why the laboratory cannot be had here; nothing: it can.
 lab_unfit() {
@@ -36,9 +40,9 @@ lab_tools() {
   lab_faketime >/dev/null || apt_install libfaketime
 }
 
-# lab_lacks: which of its tools cannot be had, and why; nothing: all are here.
-lab_lacks() {
-  (lab_tools) >&2 || { grep -s . "$scratch/reason" || echo "its tools cannot be installed"; } | sed 's/^error: //'
+# lacks COMMAND...: such as need; why what it installs cannot be had; nothing: all is here.
+lacks() {
+  ("$@") >&2 || { grep -s . "$scratch/reason" || echo "its tools cannot be installed"; } | sed 's/^error: //'
   rm -f "$scratch/reason"
 }
 
@@ -48,18 +52,19 @@ lab_build() {
   mkdir -p "$cache"
   lab_tools
   exec 8>"$cache/lock.build"
-  flock -n 8 || { step "another laboratory is being built: waiting, 30 minutes at most"; flock -w 1800 8 || die "$cache/lock.build was held for 30 minutes"; }
+  flock -n 8 || { step "another laboratory is being built: waiting, 30 minutes at most"; hearing flock -w 1800 8 || die "$cache/lock.build was held for 30 minutes"; }
   key=$(lab_key) || true
+  unshare --mount --pid --fork --mount-proc true 2>/dev/null || lab_cell=()
   # Lists that are too old name packages that are gone.
-  [ -d "$cache/base-$key" ] || { apt_get update || die "apt-get update failed: $(apt_reason)"; key=$(lab_key); }
+  [ -d "$cache/base-$key" ] || { apt_get update || die "apt-get update failed: $(apt_reason)"; key=$(lab_key) || die "apt-get cannot resolve the laboratory's packages (tests/lab/image/packages)"; }
   if [ ! -d "$cache/base-$key" ]; then
-    rm -rf --one-file-system "$cache"/new.*
+    rm -rf --one-file-system "$cache"/new.* || true
     free=$(df --output=avail -m "$cache" | tail -1 | tr -d ' ')
     [ "$free" -ge "$lab_room" ] || die "no space for the laboratory: $free MiB free at $cache, $lab_room needed; set LAB to another directory"
     step "making the laboratory's kernel and root (about two minutes)"
     lab_work=$(mktemp -d "$cache/new.XXXXXX")
-    # In a process of its own: within a condition set -e does not count.
-    if ! bash -c 'set -euo pipefail; shopt -s inherit_errexit; lab_source=$1; source "$1/image/make.sh"; lab_make "$2"' - "$lab_source" "$lab_work" >"$log" 2>&1 8>&-; then
+    # In a process of its own: within a condition set -e does not count. Its processes and mounts end with this script.
+    if ! hearing "${lab_cell[@]}" bash -c 'set -euo pipefail; shopt -s inherit_errexit; lab_source=$1; source "$1/image/make.sh"; lab_make "$2"' - "$lab_source" "$lab_work" >"$log" 2>&1; then
       rm -rf --one-file-system "$lab_work"
       tail -n 20 "$log" >&2
       die "the laboratory could not be made: $(grep -v '^$' "$log" | tail -1)"
@@ -68,8 +73,15 @@ lab_build() {
   fi
   touch "$cache/base-$key"
   ln -sfn "base-$key" "$cache/base"
+  lab_base=$cache/base-$key
   find "$cache" -maxdepth 1 -name 'base-*' ! -name "base-$key" -mtime +7 -exec rm -rf --one-file-system {} +
   exec 8>&-
+}
+
+# hearing COMMAND...: as a child that is waited for, since a signal is only heard between two commands, and that ends with this script.
+hearing() {
+  setpriv --pdeathsig KILL "$@" &
+  wait $!
 }
 
 lab_faketime() { dpkg -L libfaketime 2>/dev/null | grep 'faketimeMT.so.1$'; }
@@ -85,16 +97,20 @@ lab_last_words() {
 
 # lab_boot [LEASH...]: starts L1, behind such a command, and returns when it answers. lab_ours is set as soon as there may be something to end.
 lab_boot() {
-  local base start=$SECONDS faketime
+  local base start=$SECONDS faketime free
   [ -x "$dist/vmcached" ] || die "$dist holds no vmcached: run ./build.sh, or set DIST"
-  base=$(readlink -e "$cache/base") || die "there is no laboratory: run '$lab_source/lab.sh build'"
+  # Another recipe's image may have been made since.
+  base=${lab_base:-$(readlink -e "$cache/base")} || die "there is no laboratory: run '$lab_source/lab.sh build'"
   [ ${#lab} -le 75 ] || die "$lab is too long a path for the sockets in it: set LAB"
   mkdir -p "$lab/share"
   exec 9>"$lab/lock"
   flock -n 9 || die "a laboratory runs in $lab already: wait for it, end it by '$lab_source/lab.sh stop', or set LAB to another directory"
+  lab_clear
+  rm -f "$lab"/{console.log,qemu.log}
   lab_ours=yes
-  rm -f "$lab"/{console.log,qemu.log,pid,port,monitor.sock,ssh.sock,product.img}
-  [ -f "$lab/id" ] || ssh-keygen -q -t ed25519 -N '' -f "$lab/id"
+  free=$(df --output=avail -m "$lab" | tail -1 | tr -d ' ')
+  [ "$free" -ge "$lab_room_to_run" ] || die "no space for the laboratory: $free MiB free at $lab, $lab_room_to_run needed; set LAB to another directory"
+  [ -s "$lab/id.pub" ] || { rm -f "$lab/id"; ssh-keygen -q -t ed25519 -N '' -f "$lab/id"; }
   cp "$lab/id.pub" "$lab/share/authorized_keys"
   mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$dist" "$lab/product.img" "$(($(du -smL --apparent-size "$dist" | cut -f1) * 5 / 4 + 16))M" >/dev/null
   faketime=$(lab_faketime)
@@ -107,13 +123,14 @@ lab_boot() {
       qemu-system-x86_64 -name vmcache-lab -machine q35 -accel tcg,thread=multi,tb-size=1024 -cpu EPYC,+svm,+npt -smp 1 -m "${MEM:-2560}" \
       -nodefaults -no-user-config -display none -no-reboot -kernel "$base/vmlinuz" -initrd "$base/initrd.cpio" \
       -append "console=ttyS0 panic=-1 mitigations=off nokaslr audit=0 selinux=0 apparmor=0 random.trust_cpu=on tsc=reliable no_timer_check" \
-      -drive file="$base/root.img",format=raw,if=none,id=d0,cache=unsafe,snapshot=on -device virtio-blk-pci,drive=d0 \
+      -drive file="$base/root.img",format=raw,if=none,id=d0,cache=unsafe,snapshot=on,werror=report -device virtio-blk-pci,drive=d0 \
       -drive file="$lab/product.img",format=raw,if=none,id=d1,readonly=on -device virtio-blk-pci,drive=d1 \
       -netdev user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:0-:22 -device virtio-net-pci,netdev=n0,romfile= \
       -virtfs local,path="$lab/share",mount_tag=share,security_model=none,id=fs0 \
       -object rng-random,id=r0,filename=/dev/urandom -device virtio-rng-pci,rng=r0 -serial file:"$lab/console.log" \
       -monitor unix:"$lab/monitor.sock",server=on,wait=off
   ) </dev/null >"$lab/qemu.log" 2>&1 &
+  lab_pid=$!
   exec 9>&-
   until grep -qs ^LAB-UP "$lab/console.log"; do
     lab_alive || { lab_last_words; lab_clear; die "L1 ended while it booted"; }
@@ -139,11 +156,18 @@ lab_clear() {
 }
 
 lab_stop() {
+  # Before QEMU has it the lock is ours.
+  exec 9>&-
+  # Another's may run here since ours ended.
+  if [ -n "$lab_pid" ] && ! kill -0 "$lab_pid" 2>/dev/null; then
+    lab_alive || lab_clear
+    return
+  fi
   if lab_alive; then
     ssh -q -o ControlPath="$lab/ssh.sock" -O exit root@127.0.0.1 2>/dev/null || true
     echo quit | timeout 5 socat - "unix:$lab/monitor.sock" >/dev/null 2>&1 || true
-    flock -w 15 "$lab/lock" true || kill -9 "$(cat "$lab/pid")" || true
-    flock -w 15 "$lab/lock" true || die "L1 (pid $(cat "$lab/pid")) could not be ended"
+    flock -w 15 "$lab/lock" true || kill -9 "${lab_pid:-$(cat "$lab/pid")}" || true
+    flock -w 15 "$lab/lock" true || { because "L1 (pid $(cat "$lab/pid")) could not be ended"; return 1; }
   fi
   lab_clear
 }

@@ -14,11 +14,13 @@ two_are_warm() {
 }
 
 kernel_is_told() {
-  local said
-  said=$(vmcache acquire --warm require -- sh -c 'uname -r; dmesg | grep -c "crng reseeded due to virtual machine fork"')
-  note "$(echo $said)"
-  [[ $said != *cloud* ]] || fail "$said"
-  [ "$(tail -1 <<<"$said")" -ge 1 ]
+  local said i
+  for i in 1 2; do
+    said=$(vmcache acquire --warm require -- sh -c 'uname -r; dmesg | grep -c "crng reseeded due to virtual machine fork"')
+    note "$(echo $said)"
+    [[ $said != *cloud* ]] || fail "$said"
+    [ "$(tail -1 <<<"$said")" -ge 1 ]
+  done
 }
 
 spec whole "two clones with the ordinary kernel are warm" two_are_warm

@@ -4,7 +4,8 @@
 number=5
 
 kvm_is_missed() {
-  rmmod kvm_amd || skip "kvm_amd cannot be unloaded here"
+  [ -x /etc/lab.start ] || skip "the module of a host that has others' VMs is left alone"
+  rmmod kvm_amd
   start
   until_ 60 "the pool runs under TCG, and says why" is '.accelerator == "tcg" and (.acceleratorReason | test("/dev/kvm"))'
   note "$(of .acceleratorReason)"
@@ -56,8 +57,10 @@ vm_is_made_on_demand() {
 clock_is_right_after_a_pause() {
   warm $number
   sleep "$1"
-  # Of a VM that has been paused for all this time.
-  clock_is_right vmcache acquire --warm require --
+  # A VM that has been paused for all this time.
+  lease --warm require
+  clock_is_right vmcache exec "$leased" --
+  vmcache release "$leased"
 }
 
 killed_vm_is_replaced() {
@@ -78,7 +81,8 @@ adopts() { # adopts END: the command ends the daemon
   warm "$number" 120
   lease --ttl 10m
   warm "$number" 120
-  before=$(of "$warm_vms") pids=$(warm_pids)
+  before=$(of "$warm_vms")
+  pids=$(of '[.vms[].pid] | join(" ")')
   "$1"
   for pid in $pids; do kill -0 "$pid" || fail "QEMU $pid ended with the daemon"; done
   start
@@ -100,15 +104,27 @@ grows() {
 
 # clock_never_goes_back: a guest reads its clocks again and again while it is paused and resumed.
 clock_never_goes_back() {
-  warm $number
+  local i round
+  warm "$number"
   lease --warm require --ttl 10m
-  vmcache exec "$leased" -- sh -c 'last=0; n=0; while [ $n -lt 400 ]; do read up rest </proc/uptime; echo "$(date +%s) $up"; n=$((n + 1)); done' >"$scene/clocks" &
-  for i in 1 2 3; do
-    sleep 1
-    printf '{"execute":"qmp_capabilities"}{"execute":"stop"}{"execute":"cont"}' | timeout 20 vmcache connect "$leased" qmp >/dev/null || true
+  vmcache exec "$leased" -- sh -c 'while [ ! -e /tmp/enough ]; do read up rest </proc/uptime; echo "$(date +%s) $up"; done' >"$scene/clocks" &
+  for round in 1 2 3; do
+    i=$(wc -l <"$scene/clocks")
+    until_ 30 "the guest reads its clocks" eval '[ "$(wc -l <"$scene/clocks")" -gt $((i + 5)) ]'
+    (
+      echo '{"execute":"qmp_capabilities"}{"execute":"stop"}'
+      sleep 1
+      echo '{"execute":"cont"}'
+      sleep 0.5
+    ) | timeout 5 vmcache connect "$leased" qmp >"$scene/monitor" || [ $? -eq 124 ]
+    grep -q '"STOP"' "$scene/monitor"
+    grep -q '"RESUME"' "$scene/monitor"
   done
+  i=$(wc -l <"$scene/clocks")
+  until_ 30 "the guest reads its clocks after the last pause" eval '[ "$(wc -l <"$scene/clocks")" -gt $((i + 5)) ]'
+  vmcache exec "$leased" -- touch /tmp/enough
   wait $!
-  [ "$(wc -l <"$scene/clocks")" -eq 400 ] || fail "$(wc -l <"$scene/clocks") readings"
+  note "$(wc -l <"$scene/clocks") readings"
   awk '$1 < t || $2 < u { print "back at " NR ": " t " " u " then " $0; bad = 1 } { t = $1; u = $2 } END { exit bad }' "$scene/clocks"
   vmcache release "$leased"
 }

@@ -17,10 +17,14 @@ esac
 limit=${VMCACHE_LAB_LIMIT:-$limit}
 out=${VMCACHE_LAB_RESULTS:-$scratch/lab}
 mkdir -p "$out"
-began=$SECONDS
+# An earlier run's must not be counted.
+rm -f "$out/lab.tsv"
+began=$SECONDS child=""
 
 specs() { "$lab_source/inside.sh" "$extent" --list "$@"; }
-has_both() { [ -w /dev/kvm ] && [ -w /dev/vhost-vsock ]; }
+# Being there is not enough: a container may not open them. What is not there would be made by <>.
+opens() { [ -c "$1" ] && (: <>"$1") 2>/dev/null; }
+has_both() { [ "$(id -u)" -eq 0 ] && opens /dev/kvm && opens /dev/vhost-vsock; }
 
 skip_all() {
   step "the specs of KVM and vsock are skipped: $1"
@@ -29,12 +33,17 @@ skip_all() {
 }
 
 # Also when this is stopped in the middle.
-tidy() { [ -z "$lab_ours" ] || lab_stop; }
+tidy() {
+  [ -z "$child" ] || { kill -TERM "$child" 2>/dev/null && wait "$child"; }
+  [ -z "$lab_ours" ] || lab_stop
+}
 
 # waiting COMMAND...: as a child that is waited for, since a signal is only heard between two commands.
 waiting() {
   "$@" >&2 &
-  wait $! || status=$?
+  child=$!
+  wait "$child" || status=$?
+  child=""
 }
 
 case ${VMCACHE_LAB:-auto} in
@@ -44,38 +53,40 @@ case ${VMCACHE_LAB:-auto} in
 esac
 
 status=0
+if [ "$how" = direct ]; then
+  reason=$(lacks need jq:jq openssl:openssl ip:iproute2 pgrep:procps)
+else
+  reason=$(lab_unfit)
+  [ -n "$reason" ] || reason=$(lacks lab_tools)
+fi
+[ -z "$reason" ] || skip_all "$reason"
 if [ "$extent" = whole ]; then
   # Twenty guests at once.
   export MEM=${MEM:-4096}
   VMCACHE_GUEST_KERNEL=linux-image-amd64 call "$lab_source/../../guest/build.sh" "$dist/guest-ordinary" >&2
 fi
 if [ "$how" = direct ]; then
-  need jq:jq openssl:openssl ip:iproute2
   step "the specs of KVM and vsock, on this host ($(uname -r))"
-  PATH=$dist:$PATH waiting timeout "$limit" "$lab_source/inside.sh" "$extent" "$out/lab.tsv" "$@"
+  PATH=$dist:$PATH waiting timeout -k 90 "$limit" "$lab_source/inside.sh" "$extent" "$out/lab.tsv" "$@"
 else
-  reason=$(lab_unfit)
-  [ -n "$reason" ] || reason=$(lab_lacks)
-  [ -z "$reason" ] || skip_all "$reason"
   lab_build
   step "booting the laboratory"
+  booting=$SECONDS
   lab_boot setpriv --pdeathsig KILL
-  step "the laboratory is up after $((SECONDS - began)) s"
+  step "the laboratory is up after $((SECONDS - booting)) s"
   rm -rf "$lab/share/lab"
   # Where the scenes find them in the repository.
   mkdir -p "$lab/share/lab/tests/lab" "$lab/share/lab/packaging"
   cp -r "$lab_source"/{inside.sh,steps.sh,own-pool.sh,ordinary-kernel.sh,scenes} "$lab/share/lab/tests/lab/"
   cp "$lab_source/../../packaging/make-certificates.sh" "$lab/share/lab/packaging/"
   # L1's seconds: its clocks are slowed.
-  waiting timeout "$((limit - (SECONDS - began)))" "$lab_source/lab.sh" run "/share/lab/tests/lab/inside.sh $extent /share/lab/lab.tsv $*"
+  waiting timeout "$limit" "$lab_source/lab.sh" run "/share/lab/tests/lab/inside.sh $extent /share/lab/lab.tsv $*"
   cp "$lab/share/lab/lab.tsv" "$out/lab.tsv" 2>/dev/null || true
-  if [ "$status" -ne 0 ]; then
-    lab_last_words
-    [ "$status" -ne 124 ] || printf 'the limit of %s s is reached\n' "$limit" >&2
-  fi
+  [ "$status" -eq 0 ] || lab_last_words
   lab_stop
   lab_ours=""
 fi
+[ "$status" -ne 124 ] || printf 'the limit of %s s is reached\n' "$limit" >&2
 touch "$out/lab.tsv"
 passed=$(grep -c $'\tpassed\t' "$out/lab.tsv" || true) skipped=$(grep -c $'\tskipped\t' "$out/lab.tsv" || true)
 step "the specs of KVM and vsock took $((SECONDS - began)) s of this host's time"

@@ -24,6 +24,7 @@ until_() {
 start_options=()
 configure() { { printf 'vmcache.state-dir = "%s/state"\n' "$scene"; cat; } >"$scene/vmcache.conf"; }
 start() {
+  ! answers || fail "another daemon answers already"
   setsid vmcached --config "$scene/vmcache.conf" --endpoint "$scene/cache.sock" --run-dir "$scene/run" "${start_options[@]}" >>"$scene/log" 2>&1 </dev/null &
   echo $! >"$scene/pid"
   comes_up $!
@@ -31,7 +32,7 @@ start() {
 # comes_up PID: waits for the daemon to answer.
 comes_up() {
   until_ 60 "the daemon answers" answers_or_ended "$1"
-  answers || fail "the daemon ended"
+  answers && ! ended "$1" || fail "the daemon ended"
 }
 answers_or_ended() { answers || ended "$1"; }
 daemon() { cat "$scene/pid"; }
@@ -63,7 +64,8 @@ distinct() {
 lease() {
   local vm
   vm=$(vmcache acquire -o json "$@")
-  leased=$(jq -r .id <<<"$vm") served=$(jq -r .served <<<"$vm")
+  leased=$(jq -r .id <<<"$vm")
+  served=$(jq -r .served <<<"$vm")
   export VMCACHE_TOKEN
   VMCACHE_TOKEN=$(jq -r .token <<<"$vm")
 }
@@ -81,10 +83,15 @@ clock_is_right() {
   awk -v a="$before" -v g="$guest" -v b="$after" 'BEGIN { exit !(g > a - 0.05 && g < b + 0.05) }' || fail "the guest says $guest, it was $before before and $after after"
 }
 
-# Nothing of a scene stays.
+# Nothing of a scene stays. scene_ends: what a scene has to tidy up itself.
+scene_ends() { :; }
 tidy_scene() {
-  local pid
+  local pid pass
   [ ! -s "$scene/pid" ] || ! kill -0 "$(daemon)" 2>/dev/null || { timeout 60 vmcache node drain >/dev/null 2>&1; kill -TERM "$(daemon)"; }
-  for pid in $(pgrep -f "${scene:?}/"); do kill -9 "$pid" 2>/dev/null; done
+  # A daemon may have started another one meanwhile.
+  for pass in 1 2 3; do
+    for pid in $(pgrep -f "${scene:?}/"); do kill -9 "$pid" 2>/dev/null; done
+  done
+  scene_ends
   rm -rf "$scene"
 }

@@ -24,7 +24,7 @@ public sealed class LongestFirst : ITestCollectionOrderer
 {
     private static readonly string[] Longest =
     [
-        QemuCollection.Name, nameof(RealThrowAwaySpecs), nameof(CrashSpecs), nameof(ClusterCutSpecs), nameof(ClusterSpecs), nameof(ClusterKeySpecs),
+        QemuCollection.Name, nameof(CrashSpecs), nameof(ClusterCutSpecs), nameof(ClusterSpecs), nameof(ClusterKeySpecs),
         nameof(ThrowAwaySpecs),
     ];
 

@@ -24,7 +24,7 @@ lab_modules_of() {
 
 # lab_make DIRECTORY: makes vmlinuz, initrd.cpio and root.img in it.
 lab_make() {
-  local directory=$1 root=$1/root kernel=$1/kernel initrd=$1/initrd version file number=10
+  local directory=$1 root=$1/root kernel=$1/kernel initrd=$1/initrd version file needed number=10
   mkdir -p "$directory/deb" "$initrd"/{bin,dev,mnt,m}
   (cd "$directory/deb" && apt-get -qq -o APT::Sandbox::User=root download "$(lab_resolve | awk '$2 ~ /^linux-image-[0-9]/ { print $2 }')" && dpkg -x ./*.deb "$kernel")
   version=$(ls "$kernel/lib/modules")
@@ -53,7 +53,8 @@ lab_make() {
   install -m 755 "$here_image/start" "$root/etc/lab.start"
   install -m 755 "$here_image/init" "$initrd/init"
   cp /bin/busybox "$initrd/bin/"
-  for file in $(lab_modules_of "$kernel" virtio_pci virtio_blk ext4); do
+  needed=$(lab_modules_of "$kernel" virtio_pci virtio_blk ext4)
+  for file in $needed; do
     cp "$file" "$initrd/m/$number-${file##*/}"
     number=$((number + 1))
   done

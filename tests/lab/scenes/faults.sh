@@ -13,7 +13,7 @@ guest_panics() {
   lease --ttl 10m
   timeout 20 vmcache exec "$leased" -- sh -c 'echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger' || true
   until_ 60 "the VM is gone" is "([.vms[] | select(.id == \"$leased\")] | length) == 0"
-  of '.events[].what' | grep 'its guest' >>"$scene/noted" || fail "no event tells of the guest: $(of '.events')"
+  of ".events[] | select(.vm == \"$leased\") | .what" | grep 'for its guest' >>"$scene/noted" || fail "no event tells of the guest: $(of '.events')"
   warm 2
 }
 

@@ -14,13 +14,15 @@ end() {
   end_daemon
 }
 
-# take OPTION...: seconds until a VM's agent has answered, with the start of vmcache.
+# take "SERVED MADE-BY" KIND: microseconds until the agent of such a VM has answered, with the start of vmcache.
 take() {
-  local from id
+  local from vm took
   from=$(date +%s%N)
-  id=$(vmcache get-base-vm --resume -o json "$@" | jq -r .id)
-  echo "$((($(date +%s%N) - from) / 1000))" >>"$scene/$kind"
-  vmcache release "$id" >/dev/null
+  vm=$(vmcache get-base-vm --resume -o json)
+  took=$((($(date +%s%N) - from) / 1000))
+  [ "$(jq -r '"\(.served) \(.madeBy)"' <<<"$vm")" = "$1" ] || fail "$vm"
+  echo "$took" >>"$scene/$2"
+  vmcache release "$(jq -r .id <<<"$vm")" >/dev/null
 }
 
 nothing() { # what vmcache itself takes
@@ -33,11 +35,11 @@ nothing() { # what vmcache itself takes
 middle() { sort -n "$scene/$1" | sed -n "$(((rounds + 1) / 2))p"; }
 
 are_had() {
-  local round kind nothing warm clone boot
+  local round nothing warm clone boot
   begin 1 clone
   for round in $(seq "$rounds"); do
     warm 1 120
-    kind=warm take
+    take "warm clone" warm
     nothing
   done
   warm 1 120
@@ -45,13 +47,16 @@ are_had() {
   end
   begin 0 clone
   until_ 120 "the stored template is found" is '.refill == "clone"'
-  for round in $(seq "$rounds"); do kind=clone take; done
+  for round in $(seq "$rounds"); do take "on-demand clone" clone; done
   end
   begin 0 boot
   until_ 60 "KVM is known to run the guest" is '.accelerator == "kvm"'
-  for round in $(seq "$rounds"); do kind=boot take; done
+  for round in $(seq "$rounds"); do take "on-demand boot" boot; done
   end
-  nothing=$(middle nothing) warm=$(middle warm) clone=$(middle clone) boot=$(middle boot)
+  nothing=$(middle nothing)
+  warm=$(middle warm)
+  clone=$(middle clone)
+  boot=$(middle boot)
   note "microseconds of $rounds, the middle one: boot $boot, clone $clone, warm $warm, a call that lists VMs $nothing"
   note "$(awk -v b="$boot" -v c="$clone" -v w="$warm" -v n="$nothing" 'BEGIN { printf "as fast as a boot: clone %.1f x, warm %.1f x; without what vmcache takes itself: clone %.1f x, warm %.1f x", b / c, b / w, (b - n) / (c - n), (b - n) / (w - n) }')"
   [ "$warm" -lt "$clone" ] && [ "$clone" -lt "$boot" ]

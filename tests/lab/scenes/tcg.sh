@@ -2,7 +2,8 @@
 
 guests=$(dirname "$(type -P vmcached || echo /opt/vmcache/vmcached)")
 
-serves() { # serves GUEST TRANSPORT
+serves() { # serves GUEST TRANSPORT ADDRESS
+  local kernel address
   configure <<C
 vmcache.pool-defaults {
   accelerator = tcg, memory = 256MiB, vm-cache-number = 1, agent-transport = $2, boot-timeout = 5m
@@ -11,13 +12,17 @@ vmcache.pool-defaults {
 C
   start
   until_ 300 "a clone is warm" is '.warm == 1 and .vms[0].madeBy == "clone"'
-  note "$(vmcache acquire --warm require -- uname -r)"
+  address=$(of '.vms[0].agent')
+  kernel=$(vmcache acquire --warm require -- uname -r)
+  note "$kernel at $address"
+  [[ $address =~ $3 ]]
+  case $1 in guest) [[ $kernel == *cloud* ]] ;; *) [[ $kernel != *cloud* ]] ;; esac
   vmcache node drain
   end_daemon
   rm -rf "$scene/state"
 }
 
-for transport in serial vsock; do
-  spec whole "a clone with the cloud kernel answers over $transport" serves guest "$transport"
-  spec whole "a clone with the ordinary kernel answers over $transport" serves guest-ordinary "$transport"
-done
+spec whole "a clone with the cloud kernel answers over serial" serves guest serial '/agent.sock$'
+spec whole "a clone with the ordinary kernel answers over serial" serves guest-ordinary serial '/agent.sock$'
+spec whole "a clone with the cloud kernel answers over vsock" serves guest vsock '^vsock://[0-9]+:1024$'
+spec whole "a clone with the ordinary kernel answers over vsock" serves guest-ordinary vsock '^vsock://[0-9]+:1024$'

@@ -21,7 +21,7 @@ wire() {
   done
 }
 
-unwire() { for name in "${hosts[@]}" switch; do ip netns del "$prefix-$name" 2>/dev/null || true; done; }
+scene_ends() { for name in "${hosts[@]}" switch; do ip netns del "$prefix-$name" 2>/dev/null || true; done; }
 
 begin() { # begin HOST NUMBER ACCELERATOR OPTION...
   local name=$1 number=$2 accelerator=$3
@@ -71,4 +71,3 @@ template_is_not_taken() {
 
 spec whole "a host takes the template that another one made under KVM" template_is_taken
 spec whole "a host under TCG makes its own, and says why" template_is_not_taken
-[ "$results" = --list ] || unwire
