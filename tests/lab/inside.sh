@@ -50,8 +50,7 @@ run_scene() {
   trap 'exit 143' TERM HUP
   source "$here/scenes/$1.sh"
   # A file that does not parse, or is not there, has fewer specs, and its list as many.
-  loaded=$?
-  exit "$loaded"
+  exit
 }
 
 [ $# -gt 0 ] || set -- $(cd "$here/scenes" && ls *.sh | sed 's/\.sh$//')

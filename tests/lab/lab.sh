@@ -46,9 +46,15 @@ lacks() {
   rm -f "$scratch/reason"
 }
 
+lab_needs_room() { # lab_needs_room DIRECTORY MIB
+  local free
+  free=$(df --output=avail -m "$1" | tail -1 | tr -d ' ')
+  [ "$free" -ge "$2" ] || die "no space for the laboratory: $free MiB free at $1, $2 needed; set LAB to another directory"
+}
+
 # lab_build: makes the image under a lock, in a directory that is renamed when it is complete.
 lab_build() {
-  local key free log=$cache/build.log
+  local key log=$cache/build.log
   mkdir -p "$cache"
   lab_tools
   exec 8>"$cache/lock.build"
@@ -59,8 +65,7 @@ lab_build() {
   [ -d "$cache/base-$key" ] || { apt_get update || die "apt-get update failed: $(apt_reason)"; key=$(lab_key) || die "apt-get cannot resolve the laboratory's packages (tests/lab/image/packages)"; }
   if [ ! -d "$cache/base-$key" ]; then
     rm -rf --one-file-system "$cache"/new.* || true
-    free=$(df --output=avail -m "$cache" | tail -1 | tr -d ' ')
-    [ "$free" -ge "$lab_room" ] || die "no space for the laboratory: $free MiB free at $cache, $lab_room needed; set LAB to another directory"
+    lab_needs_room "$cache" "$lab_room"
     step "making the laboratory's kernel and root (about two minutes)"
     lab_work=$(mktemp -d "$cache/new.XXXXXX")
     # In a process of its own: within a condition set -e does not count. Its processes and mounts end with this script.
@@ -97,7 +102,7 @@ lab_last_words() {
 
 # lab_boot [LEASH...]: starts L1, behind such a command, and returns when it answers. lab_ours is set as soon as there may be something to end.
 lab_boot() {
-  local base start=$SECONDS faketime free
+  local base start=$SECONDS faketime
   [ -x "$dist/vmcached" ] || die "$dist holds no vmcached: run ./build.sh, or set DIST"
   # Another recipe's image may have been made since.
   base=${lab_base:-$(readlink -e "$cache/base")} || die "there is no laboratory: run '$lab_source/lab.sh build'"
@@ -108,8 +113,7 @@ lab_boot() {
   lab_clear
   rm -f "$lab"/{console.log,qemu.log}
   lab_ours=yes
-  free=$(df --output=avail -m "$lab" | tail -1 | tr -d ' ')
-  [ "$free" -ge "$lab_room_to_run" ] || die "no space for the laboratory: $free MiB free at $lab, $lab_room_to_run needed; set LAB to another directory"
+  lab_needs_room "$lab" "$lab_room_to_run"
   [ -s "$lab/id.pub" ] || { rm -f "$lab/id"; ssh-keygen -q -t ed25519 -N '' -f "$lab/id"; }
   cp "$lab/id.pub" "$lab/share/authorized_keys"
   mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$dist" "$lab/product.img" "$(($(du -smL --apparent-size "$dist" | cut -f1) * 5 / 4 + 16))M" >/dev/null

@@ -49,7 +49,6 @@ of() { status | jq -r ".pools[0] | $1"; }
 # is FILTER: whether it holds of the first pool.
 is() { [ "$(of "$1" 2>/dev/null)" = true ]; }
 warm_ids() { of '[.vms[] | select(.state == "warm") | .id] | sort | join(" ")'; }
-warm_pids() { of '[.vms[] | select(.state == "warm") | .pid] | join(" ")'; }
 warm() { until_ "${2:-60}" "$1 VMs are warm" is ".warm == $1"; }
 
 # distinct COUNT WORD...: so many words, no two of them equal.
