@@ -11,6 +11,11 @@ namespace VmCacheCluster.Agent;
 /// </summary>
 public sealed class AgentClient(IAgentChannel client)
 {
+    /// <summary>A guest's clock that was set by a call that took longer may be as much behind.</summary>
+    public static readonly TimeSpan ClockSlack = TimeSpan.FromMilliseconds(40);
+
+    private const int MostClockCalls = 4;
+
     /// <summary>Whether the agent says that it serves.</summary>
     public async Task<bool> CheckAsync(CancellationToken cancel, TimeSpan? timeout = null)
     {
@@ -43,6 +48,20 @@ public sealed class AgentClient(IAgentChannel client)
         var microseconds = time.ToUnixTimeMilliseconds() * 1000 + time.Microsecond;
         var request = new SetGuestDateTimeRequest { Sec = time.ToUnixTimeSeconds(), Usec = microseconds - time.ToUnixTimeSeconds() * 1_000_000 };
         return AgentAsync("SetGuestDateTime", request, cancel, timeout);
+    }
+
+    /// <summary>
+    /// Sets the guest's clock to the host's. A time that was long on its way is an old one: then it is set again, a few times at most.
+    /// </summary>
+    /// <param name="timeout">Of each call.</param>
+    public async Task SetClockAsync(TimeProvider time, CancellationToken cancel, TimeSpan? timeout = null)
+    {
+        for (var i = 0; i < MostClockCalls; i++)
+        {
+            var begun = time.GetTimestamp();
+            await SetGuestDateTimeAsync(time.GetUtcNow(), cancel, timeout).ConfigureAwait(false);
+            if (time.GetElapsedTime(begun) <= ClockSlack) return;
+        }
     }
 
     /// <summary>The guest's memory block size and what its agent can do (see <see cref="AgentAbilities"/>).</summary>

@@ -47,7 +47,7 @@ public static class VmResume
         var guest = new AgentClient(channel);
         await guest.ReseedRandomDevAsync(RandomNumberGenerator.GetBytes(EntropyBytes), cancel, Left()).ConfigureAwait(false);
         var reseed = Elapsed();
-        await guest.SetGuestDateTimeAsync(time.GetUtcNow(), cancel, Left()).ConfigureAwait(false);
+        await guest.SetClockAsync(time, cancel, Left()).ConfigureAwait(false);
         var clock = Elapsed();
         return new ResumeTimes(cont, reseed - cont, clock - reseed, clock);
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Google.Protobuf;
@@ -62,7 +63,7 @@ internal sealed class QemuGuest : IGuest
         AskAsync(() => _agent.ReseedRandomDevAsync(RandomNumberGenerator.GetBytes(EntropyBytes), cancel, _options.AgentDeadline));
 
     public Task SetClockAsync(CancellationToken cancel) =>
-        AskAsync(() => _agent.SetGuestDateTimeAsync(DateTimeOffset.UtcNow, cancel, _options.AgentDeadline));
+        AskAsync(() => _agent.SetClockAsync(TimeProvider.System, cancel, _options.AgentDeadline));
 
     public Task PrepareAsync(GuestPreparation preparation, CancellationToken cancel) =>
         AskAsync(() => PrepareAsync(_agent, preparation, _options.AgentDeadline, cancel));
@@ -114,9 +115,13 @@ internal sealed class QemuGuest : IGuest
     {
         try
         {
-            return await agent.PrepareAsync(Request(preparation), cancel, timeout).ConfigureAwait(false)
+            var begun = Stopwatch.GetTimestamp();
+            var prepared = await agent.PrepareAsync(Request(preparation), cancel, timeout).ConfigureAwait(false)
                 ?? throw new VmFailedException(new VmFailure(VmFailureKind.Configuration,
                     "the guest's agent takes neither an identity nor late binding, so its VMs cannot be leased", "use our own guest for this pool"));
+            // The clock was set by the time that the request had with it.
+            if (Stopwatch.GetElapsedTime(begun) > AgentClient.ClockSlack) await agent.SetClockAsync(TimeProvider.System, cancel, timeout).ConfigureAwait(false);
+            return prepared;
         }
         catch (TtrpcStatusException fault) when (fault.Code == TtrpcStatusCode.InvalidArgument)
         {

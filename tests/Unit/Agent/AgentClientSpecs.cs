@@ -3,6 +3,7 @@ using Google.Protobuf.WellKnownTypes;
 using VmCacheCluster.Agent;
 using VmCacheCluster.Agent.Guest;
 using VmCacheCluster.Agent.Kata;
+using VmCacheCluster.Tests.TestSupport;
 using Xunit;
 
 namespace VmCacheCluster.Tests.Unit.Agent;
@@ -32,6 +33,27 @@ public sealed class AgentClientSpecs
         await new AgentClient(pair.Client).SetGuestDateTimeAsync(DateTimeOffset.Parse(time, null), default);
         var request = await got.Task;
         Assert.Equal((seconds, microseconds), (request.Sec, request.Usec));
+    }
+
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(1, 2)]
+    [InlineData(100, 4)]
+    public async Task Sets_the_clock_again_when_a_time_was_long_on_its_way(int late, int calls)
+    {
+        var (time, got) = (new ManualTime(), new List<SetGuestDateTimeRequest>());
+        var server = new TtrpcServer().AddUnary(AgentServices.Agent, "SetGuestDateTime", SetGuestDateTimeRequest.Parser, (request, _) =>
+        {
+            got.Add(request);
+            time.Advance(TimeSpan.FromMilliseconds(got.Count <= late ? 290 : 3));
+            return ValueTask.FromResult(new Google.Protobuf.WellKnownTypes.Empty());
+        });
+        await using var pair = new TtrpcPair(server);
+        var first = time.GetUtcNow();
+
+        await new AgentClient(pair.Client).SetClockAsync(time, default, TtrpcPair.Generous);
+
+        Assert.Equal(Enumerable.Range(0, calls).Select(i => (first + i * TimeSpan.FromMilliseconds(290)).ToUnixTimeMilliseconds()), got.Select(g => g.Sec * 1000 + g.Usec / 1000));
     }
 
     [Fact]

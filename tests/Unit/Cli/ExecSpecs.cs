@@ -137,7 +137,8 @@ public sealed class ExecSpecs
 
         Assert.Equal((0, ""), (run.Exit, run.Error));
         Assert.StartsWith("vm-12345: resumed in ", run.Out);
-        Assert.Equal(["cont", "Check", "ReseedRandomDev", "SetGuestDateTime"], vm.Asked);
+        // A clock that was set late is set again.
+        Assert.Equal(["cont", "Check", "ReseedRandomDev", "SetGuestDateTime"], vm.Asked.Distinct());
     }
 
     [Fact]

@@ -58,7 +58,8 @@ public sealed class GetBaseVmSpecs
         var run = await CliRun.Of("get-base-vm", "--resume", "-o", "json", "--endpoint", node.Endpoint);
 
         Assert.Equal((0, ""), (run.Exit, run.Error));
-        Assert.Equal(["cont", "Check", "ReseedRandomDev", "SetGuestDateTime"], vm.Asked);
+        // A clock that was set late is set again.
+        Assert.Equal(["cont", "Check", "ReseedRandomDev", "SetGuestDateTime"], vm.Asked.Distinct());
         Assert.Equal(512, vm.Reseed!.Data.Length);
         Assert.True(vm.Reseed.Data.Distinct().Count() > 100, "the entropy is not random");
         Assert.InRange(vm.Clock!.Sec, before, DateTimeOffset.UtcNow.ToUnixTimeSeconds());
