@@ -35,7 +35,7 @@ public static class ThousandHosts
     /// <summary>What the reports weigh, on the wire and in memory.</summary>
     private static void Sizes(string dist)
     {
-        var config = ConfigurationFactory.ParseString("akka.loglevel = ERROR\nakka.stdout-loglevel = OFF\nakka.remote.dot-netty.tcp { hostname = 127.0.0.1\n port = 0\n enable-ssl = off }")
+        var config = ConfigurationFactory.ParseString("akka.loglevel = ERROR\nakka.stdout-loglevel = OFF\nakka.remote.enabled-transports = [\"akka.remote.dot-netty.tcp\"]\nakka.remote.dot-netty.tcp { hostname = 127.0.0.1\n port = 0\n enable-ssl = off }")
             .WithFallback(ConfigurationFactory.ParseString(File.ReadAllText(Path.Combine(dist, "..", "hocon", "akka.cluster.conf"))));
         using var system = ActorSystem.Create("vmcache", config);
         _ = DistributedData.Get(system);

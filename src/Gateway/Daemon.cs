@@ -46,7 +46,6 @@ public static class Daemon
         also?.Invoke(builder.Services);
 
         var app = builder.Build();
-        app.UseCallerRights(options);
         app.MapVmCacheServices();
         app.Lifetime.ApplicationStarted.Register(() => OnStarted(app, options, endpoints));
         if (descriptors is not null) TellOfFewer(app.Logger, options, descriptors);
@@ -87,8 +86,10 @@ public static class Daemon
         services.AddSingleton(provider =>
         {
             var log = provider.GetRequiredService<ILoggerFactory>().CreateLogger("vmcached");
-            return new NetworkTrust(new PeerTrust(options.Cluster?.Tls, log), new PeerTrust(options.Gateway?.Tls, log));
+            return new NetworkTrust(
+                new PeerTrust(options.Cluster?.Tls, "vmcache.cluster.tls", log, TimeProvider.System), new PeerTrust(options.Gateway?.Tls, "vmcache.gateway.tls", log, TimeProvider.System, calls: false));
         });
+        services.AddHostedService<CertificateWatch>();
         services.AddAkka("vmcache", (akka, provider) => akka
             .AddHocon(ConfigurationFactory.FromResource("akka.host.conf", typeof(Daemon).Assembly), HoconAddMode.Prepend)
             .AddHocon(HostLogger.Mailbox, HoconAddMode.Prepend)

@@ -12,36 +12,63 @@ public sealed class PrivateAuthority : IDisposable
     private readonly X509Certificate2 _own;
     private byte _serial = 1;
 
-    public PrivateAuthority(string directory, string name = "test authority")
+    public PrivateAuthority(string directory, string name = "test authority") : this(directory, name, SelfSigned(name))
     {
-        _directory = directory;
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
-        _own = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddYears(-2), DateTimeOffset.UtcNow.AddYears(2));
+    }
+
+    private PrivateAuthority(string directory, string name, X509Certificate2 own)
+    {
+        (_directory, _own) = (directory, own);
         Certificate = Path.Combine(directory, $"{name.Replace(' ', '-')}.crt");
         File.WriteAllText(Certificate, _own.ExportCertificatePem());
     }
 
     public string Certificate { get; }
 
-    /// <summary>The files of a certificate for one name.</summary>
-    public TlsFiles Sign(string name, TimeSpan? from = null, TimeSpan? until = null)
+    /// <summary>An authority that this one has signed.</summary>
+    public PrivateAuthority Subordinate(string name)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        using var signed = Request(name, key, authority: true).Create(_own, DateTimeOffset.UtcNow.AddYears(-1), DateTimeOffset.UtcNow.AddYears(1), [_serial++]);
+        return new PrivateAuthority(_directory, name, signed.CopyWithPrivateKey(key));
+    }
+
+    /// <summary>The files of a certificate for one name.</summary>
+    /// <param name="chain">The authority's own stands in the file, too.</param>
+    /// <param name="use">Its only extended key usage, an OID; null: it has none.</param>
+    /// <param name="issuerAt">A URL of the authority's certificate.</param>
+    public TlsFiles Sign(string name, TimeSpan? from = null, TimeSpan? until = null, bool chain = false, string? use = null, string? issuerAt = null)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = Request(name, key, authority: false);
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName(name);
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
+        if (use is not null) request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(use)], critical: false));
+        if (issuerAt is not null) request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension(null, [issuerAt]));
         var now = DateTimeOffset.UtcNow;
-        using var signed = request.Create(_own, now + (from ?? TimeSpan.FromDays(-1)), now + (until ?? TimeSpan.FromDays(1)), [_serial++]);
+        using var signed = request.Create(_own, now + (from ?? TimeSpan.FromDays(-1)), now + (until ?? TimeSpan.FromDays(60)), [_serial++]);
         var files = new TlsFiles(Path.Combine(_directory, $"{name}.crt"), Path.Combine(_directory, $"{name}.key"), Certificate);
-        File.WriteAllText(files.Certificate, signed.ExportCertificatePem());
+        File.WriteAllText(files.Certificate, signed.ExportCertificatePem() + (chain ? "\n" + _own.ExportCertificatePem() : ""));
         File.WriteAllText(files.Key, key.ExportPkcs8PrivateKeyPem());
         return files;
     }
 
     public void Dispose() => _own.Dispose();
+
+    private static X509Certificate2 SelfSigned(string name)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        return Request(name, key, authority: true).CreateSelfSigned(DateTimeOffset.UtcNow.AddYears(-2), DateTimeOffset.UtcNow.AddYears(2));
+    }
+
+    private static CertificateRequest Request(string name, ECDsa key, bool authority)
+    {
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        if (!authority) return request;
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
+        return request;
+    }
 }

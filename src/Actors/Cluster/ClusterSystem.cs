@@ -13,7 +13,7 @@ public static class ClusterSystem
     /// <summary>Part of every address: the same on all nodes.</summary>
     public const string Name = "vmcache";
 
-    /// <param name="setups">TLS and logging, which are the host's affair.</param>
+    /// <param name="setups">The transport and logging, which are the host's affair.</param>
     public static ActorSystem Start(ClusterPlan plan, ClusterPorts ports, Config config, DoorTimes times, params Setup[] setups)
     {
         var setup = setups.Aggregate(ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(Of(plan).WithFallback(config).WithFallback(ClusterSingleton.DefaultConfig()))), (all, one) => all.And(one));
@@ -38,13 +38,6 @@ public static class ClusterSystem
         var options = plan.Options;
         return ConfigurationFactory.ParseString($$"""
             akka {
-              remote.dot-netty.tcp {
-                hostname = "{{options.Listen.Host}}"
-                port = {{options.Listen.Port}}
-                public-hostname = "{{options.Advertise.Host}}"
-                public-port = {{options.Advertise.Port}}
-                enable-ssl = {{(options.Tls is null ? "off" : "on")}}
-              }
               cluster {
                 roles = ["{{NodeRole.Of(plan.Node)}}"]
                 split-brain-resolver.stable-after = {{Milliseconds(options.SplitStableAfter)}}

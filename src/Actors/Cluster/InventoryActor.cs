@@ -94,6 +94,12 @@ public sealed class InventoryActor : ReceiveActor
             return;
         }
 
+        if (seen.Name is { } name && capacity.Node != name)
+        {
+            _log.Warning("{0} joined as {1} and reports as {2}; VMs are not asked of it", member.Address, name, capacity.Node);
+            return;
+        }
+
         // The clock of a register's writer orders its writes; where that was set back, this does.
         if (seen.Capacity is { } known && known.Sequence >= capacity.Sequence) return;
         _members[member] = seen with { Capacity = capacity, Name = capacity.Node };

@@ -16,7 +16,7 @@ public sealed record DescriptorPlan(int Limit, int Vms, ConnectionLimits Connect
 {
     /// <summary>
     /// Of .NET and the daemon itself: about 255 alone and 275 in a cluster, as measured, most of them assemblies (two each). The rest is for
-    /// Akka.Remote's connections, two for each other member: its port has no limit, and is the firewall's affair.
+    /// the connections that it opens itself, to each other member.
     /// </summary>
     public const int Runtime = 300;
 
@@ -66,5 +66,6 @@ public sealed record DescriptorPlan(int Limit, int Vms, ConnectionLimits Connect
     private static long OfVms(NodeOptions options)
         => options.Pools.Sum(p => (long)p.VmCacheNumber) * WarmVm + options.BootParallelism * Making + OnDemand;
 
-    private static int Ports(NodeOptions options) => (options.Cluster is null ? 0 : 1) + (options.Gateway is null ? 0 : 1);
+    /// <summary>A cluster has two, Akka's and the peer port.</summary>
+    private static int Ports(NodeOptions options) => (options.Cluster is null ? 0 : 2) + (options.Gateway is null ? 0 : 1);
 }

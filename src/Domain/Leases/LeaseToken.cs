@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
 namespace VmCacheCluster.Domain;
@@ -21,6 +22,12 @@ public readonly record struct LeaseToken
         token = new LeaseToken(text);
         return text.Length == Digits && text.All(char.IsAsciiHexDigitLower);
     }
+
+    /// <summary>In a time that does not tell how much of a guess is right.</summary>
+    public bool Equals(LeaseToken other)
+        => CryptographicOperations.FixedTimeEquals(MemoryMarshal.AsBytes(Value.AsSpan()), MemoryMarshal.AsBytes(other.Value.AsSpan()));
+
+    public override int GetHashCode() => Value?.GetHashCode(StringComparison.Ordinal) ?? 0;
 
     /// <summary>Never the token itself: this ends up in logs.</summary>
     public override string ToString() => "lease token";

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Grpc.Core;
 using VmCacheCluster.Actors.Cluster;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Callers;
 using VmCacheCluster.Gateway.Services;
 
 namespace VmCacheCluster.Gateway.Cluster;
@@ -21,7 +22,7 @@ public sealed class ClusterEdge(NodeOptions options, ClusterFace face)
     public string? Gateway { get; } = options.Gateway?.Advertise.ToString();
 
     /// <summary>The call came from another node, which has decided that it is for this host.</summary>
-    public bool IsHop(ServerCallContext context) => Options is { } cluster && context.GetHttpContext().Connection.LocalPort == cluster.PeerPort;
+    public bool IsHop(ServerCallContext context) => Caller.Of(context).By == Entrance.Peers;
 
     public Task<HostChosen> ChooseAsync(ChooseHost choose, ServerCallContext context) => AskAsync(choose, Nobody, context);
 

@@ -2,17 +2,18 @@ using Akka.Actor.Setup;
 using Akka.Configuration;
 using Akka.Hosting;
 using Akka.Hosting.Logging;
-using Akka.Remote.Transport.DotNetty;
 using VmCacheCluster.Actors.Cluster;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Gateway.Cluster.Transport;
+using VmCacheCluster.Gateway.Endpoints;
 
 namespace VmCacheCluster.Gateway.Cluster;
 
 /// <summary>This host's part in its cluster, from the daemon's start to its end.</summary>
 public sealed class ClusterService(
     ClusterPlan plan, IClusterHost cluster, ClusterFace face, ReportSequence sequence, EventJournal journal, IHostMemory memory,
-    IRequiredActor<GatewayActor> gateway, IAppliedPools pools, ITemplateLender templates, NetworkTrust trust, ILoggerFactory loggers) : BackgroundService
+    IRequiredActor<GatewayActor> gateway, IAppliedPools pools, ITemplateLender templates, NetworkTrust trust, ConnectionGates gates, ILoggerFactory loggers) : BackgroundService
 {
     private ClusterLife? _life;
 
@@ -37,18 +38,10 @@ public sealed class ClusterService(
         var config = ConfigurationFactory.FromResource("akka.cluster.conf", typeof(Daemon).Assembly)
             .WithFallback(HostLogger.Mailbox)
             .WithFallback(ConfigurationFactory.ParseString($"akka.loggers = [\"{typeof(HostLogger).AssemblyQualifiedName}\"]"));
-        List<Setup> setups = [new LoggerFactorySetup(loggers)];
-        if (trust.Peers.Reload() is { } identity)
-            setups.Add(new DotNettySslSetup(identity.Certificate, suppressValidation: false, requireMutualAuthentication: true, Validator(identity)));
-        return ClusterSystem.Start(plan, ports, config, DoorTimes.Usual, [.. setups]);
+        trust.Peers.Reload();
+        var links = new PeerLinks(trust.Peers, gates.Of(plan.Options.Listen.ToString()));
+        return ClusterSystem.Start(plan, ports, config, DoorTimes.Usual, new LoggerFactorySetup(loggers), new TransportSetup(plan.Options, links));
     }
-
-    private CertificateValidationCallback Validator(TlsIdentity identity) => (certificate, _, peer, _, _) =>
-    {
-        if (identity.Problem(certificate) is not { } problem) return true;
-        trust.Peers.Tell(peer, problem);
-        return false;
-    };
 
     private void OnFailed(Exception fault)
     {

@@ -10,8 +10,15 @@ public sealed class PeerChannels(NetworkTrust network) : IDisposable
     /// <summary>A host that does not answer so soon is given up, and another one is asked.</summary>
     private static readonly TimeSpan Connect = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long calls go on that run on a connection whose certificates have been replaced.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromHours(1);
+
+    /// <summary>A connection is closed when nothing has run on it for so long.</summary>
+    private static readonly TimeSpan Idle = TimeSpan.FromMinutes(5);
+
     private readonly PeerTrust _trust = network.Peers;
     private readonly ConcurrentDictionary<NodeAddress, Lazy<Open>> _open = new();
+    private readonly CancellationTokenSource _over = new();
 
     public GrpcChannel To(NodeAddress peer)
     {
@@ -19,14 +26,22 @@ public sealed class PeerChannels(NetworkTrust network) : IDisposable
         {
             var open = _open.GetOrAdd(peer, at => new Lazy<Open>(() => Make(at)));
             if (ReferenceEquals(open.Value.Identity, _trust.Current)) return open.Value.Channel;
-            // The certificates are others now. Calls that are under way end by themselves.
-            _open.TryRemove(KeyValuePair.Create(peer, open));
+            // The certificates are others now.
+            if (_open.TryRemove(KeyValuePair.Create(peer, open))) _ = EndAsync(open.Value);
         }
     }
 
     public void Dispose()
     {
+        _over.Cancel();
         foreach (var open in _open.Values) open.Value.Channel.Dispose();
+    }
+
+    /// <summary>Calls that are under way may go on for a while.</summary>
+    private async Task EndAsync(Open old)
+    {
+        await Task.Delay(Grace, _over.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        old.Channel.Dispose();
     }
 
     private Open Make(NodeAddress peer)
@@ -38,7 +53,7 @@ public sealed class PeerChannels(NetworkTrust network) : IDisposable
             // A host that died without a word is noticed.
             KeepAlivePingDelay = TimeSpan.FromSeconds(1),
             KeepAlivePingTimeout = TimeSpan.FromSeconds(1),
-            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+            PooledConnectionIdleTimeout = Idle,
             EnableMultipleHttp2Connections = true,
             UseProxy = false,
         };

@@ -2,14 +2,27 @@ using VmCacheCluster.Domain;
 
 namespace VmCacheCluster.Gateway.Cluster;
 
-/// <summary>The trust of both TCP ports.</summary>
-public sealed record NetworkTrust(PeerTrust Peers, PeerTrust Callers);
-
-/// <summary>The certificates that are in use now, and who was refused for theirs.</summary>
-/// <param name="files">Null: there is no TLS.</param>
-public sealed class PeerTrust(TlsFiles? files, ILogger log)
+/// <summary>The trust of the TCP ports.</summary>
+/// <param name="Peers">Of the two ports for other nodes.</param>
+/// <param name="Callers">Of the port for callers on other machines.</param>
+public sealed record NetworkTrust(PeerTrust Peers, PeerTrust Callers)
 {
+    public IEnumerable<PeerTrust> All => [Peers, Callers];
+}
+
+/// <summary>The certificates that are in use now, and the peers that were refused for theirs.</summary>
+/// <param name="files">Null: there is no TLS.</param>
+/// <param name="section">Of the configuration: "vmcache.cluster.tls".</param>
+/// <param name="calls">The certificate is shown to others that this node calls, too.</param>
+public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, TimeProvider time, bool calls = true)
+{
+    /// <summary>So long before a certificate expires it is warned of.</summary>
+    public static readonly TimeSpan Ahead = TimeSpan.FromDays(14);
+
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(10);
+
+    /// <summary>Between two warnings of a certificate that expires.</summary>
+    private static readonly TimeSpan Daily = TimeSpan.FromDays(1);
 
     /// <summary>How often it is looked whether the files are others.</summary>
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
@@ -19,6 +32,9 @@ public sealed class PeerTrust(TlsFiles? files, ILogger log)
     private TlsIdentity? _current;
     private (DateTime, DateTime, DateTime) _stamp;
     private DateTimeOffset _looked = DateTimeOffset.MinValue;
+    private string? _refused;
+
+    public bool IsOn => files is not null;
 
     /// <summary>As the files are now. Files that cannot be used change nothing, and are told of. Null: there is no TLS, or it was never to be used.</summary>
     public TlsIdentity? Current
@@ -28,7 +44,7 @@ public sealed class PeerTrust(TlsFiles? files, ILogger log)
             if (files is null) return null;
             lock (_gate)
             {
-                var now = TimeProvider.System.GetUtcNow();
+                var now = time.GetUtcNow();
                 if (now - _looked < Look) return _current;
                 _looked = now;
                 if (Stamp() == _stamp) return _current;
@@ -40,8 +56,27 @@ public sealed class PeerTrust(TlsFiles? files, ILogger log)
             }
             catch (TlsException fault)
             {
-                if (May(fault.Message)) log.LogError("new certificates are not used: {Problem}", fault.Message);
-                lock (_gate) return _current;
+                if (May(fault.Message, Quiet)) log.LogError("new certificates are not used: {Problem}", fault.Message);
+                lock (_gate)
+                {
+                    _refused = fault.Message;
+                    return _current;
+                }
+            }
+        }
+    }
+
+    /// <summary>What an operator has to know of the certificates; null: nothing.</summary>
+    public string? Problem
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _refused is { } refused ? $"{section}: new certificates are not used: {refused}"
+                    : _current is { } current && current.Expires - time.GetUtcNow() is var left && left < Ahead
+                        ? $"{section}: the certificate {files!.Certificate} ({current.Certificate.Subject}) {(left > TimeSpan.Zero ? "expires" : "expired")} at {current.Expires:u}: replace the files, a restart is not needed"
+                        : null;
             }
         }
     }
@@ -53,33 +88,56 @@ public sealed class PeerTrust(TlsFiles? files, ILogger log)
     {
         if (files is null) return null;
         var stamp = Stamp();
-        var loaded = TlsIdentity.Load(files);
-        lock (_gate) (_current, _stamp) = (loaded, stamp);
+        var loaded = TlsIdentity.Load(files, calls);
+        TlsIdentity? before;
+        lock (_gate)
+        {
+            if (_current?.Shows(loaded) == true)
+            {
+                (_stamp, _refused) = (stamp, null);
+                return _current;
+            }
+
+            before = _current;
+            (_current, _stamp, _refused) = (loaded, stamp, null);
+        }
+
+        log.LogInformation(
+            "{Section}: the certificate {File} ({Subject}) is used from now on; it is valid from {From:u} to {Until:u}",
+            section, files.Certificate, loaded.Certificate.Subject, loaded.Certificate.NotBefore.ToUniversalTime(), loaded.Expires);
+        before?.Retire();
         return loaded;
+    }
+
+    /// <summary>Looks for new files, and warns of a certificate that expires soon.</summary>
+    public void Watch()
+    {
+        _ = Current;
+        if (Problem is { } problem && May(problem, Daily)) log.LogWarning("{Problem}", problem);
     }
 
     public void Tell(string peer, string problem)
     {
         // A port of its own each time says nothing.
         var host = peer.LastIndexOf(':') is var at and > 0 ? peer[..at] : peer;
-        if (May($"{host} {problem}")) log.LogWarning("the certificate of {Peer} is not trusted: {Problem}", peer, problem);
+        if (May($"{host} {problem}", Quiet)) log.LogWarning("the certificate of {Peer} is not trusted: {Problem}", peer, problem);
     }
 
     public void TellOnce(string problem, Exception? fault)
     {
-        if (May(problem)) log.LogError(fault, "this node is in no cluster: {Problem}", problem);
+        if (May(problem, Quiet)) log.LogError(fault, "this node is in no cluster: {Problem}", problem);
     }
 
     private (DateTime, DateTime, DateTime) Stamp()
         => (File.GetLastWriteTimeUtc(files!.Certificate), File.GetLastWriteTimeUtc(files.Key), File.GetLastWriteTimeUtc(files.Authority));
 
-    private bool May(string what)
+    private bool May(string what, TimeSpan quiet)
     {
         lock (_gate)
         {
             if (_told.Count > 1000) _told.Clear();
-            var now = TimeProvider.System.GetUtcNow();
-            if (_told.TryGetValue(what, out var last) && now - last < Quiet) return false;
+            var now = time.GetUtcNow();
+            if (_told.TryGetValue(what, out var last) && now - last < quiet) return false;
             _told[what] = now;
             return true;
         }

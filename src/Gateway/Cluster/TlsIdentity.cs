@@ -6,45 +6,58 @@ using VmCacheCluster.Kata.Files;
 
 namespace VmCacheCluster.Gateway.Cluster;
 
-/// <summary>Who this node is, and whom it trusts: those whose certificates a private authority has signed.</summary>
+/// <summary>This node's certificate, and the authorities whose certificates it trusts.</summary>
 public sealed class TlsIdentity
 {
-    /// <summary>Of a certificate, a key, or the authorities.</summary>
+    /// <summary>Of a certificate, a key, or the authorities; in bytes.</summary>
     public const int LargestFile = 1 << 20;
 
     private readonly X509Certificate2Collection _authorities;
+    private readonly X509Certificate2Collection _intermediates;
+    private readonly SslStreamCertificateContext _shown;
+    private readonly CancellationTokenSource _replaced = new();
 
-    private TlsIdentity(X509Certificate2 certificate, X509Certificate2Collection authorities) => (Certificate, _authorities) = (certificate, authorities);
+    private TlsIdentity(X509Certificate2Collection chain, X509Certificate2Collection authorities)
+    {
+        _authorities = authorities;
+        Certificate = chain[0];
+        _intermediates = [.. chain.Skip(1)];
+        // Nothing is looked for elsewhere: what the file holds is shown.
+        _shown = SslStreamCertificateContext.Create(Certificate, _intermediates, offline: true);
+    }
 
     public X509Certificate2 Certificate { get; }
 
+    public DateTimeOffset Expires => Certificate.NotAfter.ToUniversalTime();
+
+    /// <summary>Cancelled when this node has other certificates: connections made with these have to end.</summary>
+    public CancellationToken Replaced => _replaced.Token;
+
+    /// <summary>Both show and trust the same.</summary>
+    public bool Shows(TlsIdentity other)
+        => Certificate.RawDataMemory.Span.SequenceEqual(other.Certificate.RawDataMemory.Span) && _intermediates.SequenceEqual(other._intermediates) && _authorities.SequenceEqual(other._authorities);
+
+    /// <summary>Has the connections that were made with these certificates end.</summary>
+    public void Retire() => _replaced.Cancel();
+
     /// <exception cref="TlsException">The files cannot be used; says which and why.</exception>
-    public static TlsIdentity Load(TlsFiles files)
+    /// <param name="calls">The node shows it to others that it calls, too.</param>
+    public static TlsIdentity Load(TlsFiles files, bool calls = true)
     {
         var authorities = new X509Certificate2Collection();
         Try(files.Authority, () => authorities.ImportFromPem(RegularFile.ReadText(files.Authority, LargestFile)));
         if (authorities.Count == 0) throw new TlsException($"{files.Authority} holds no certificate");
-        X509Certificate2? certificate = null;
-        Try($"{files.Certificate} with the key {files.Key}", () => certificate = X509Certificate2.CreateFromPem(RegularFile.ReadText(files.Certificate, LargestFile), RegularFile.ReadText(files.Key, LargestFile)));
-        var identity = new TlsIdentity(certificate!, authorities);
-        return identity.Problem(certificate) is { } problem ? throw new TlsException($"this node's own certificate, {files.Certificate}, is of no use: {problem}") : identity;
-    }
-
-    /// <summary>Why a certificate is not trusted; null: it is.</summary>
-    public string? Problem(X509Certificate? certificate)
-    {
-        if (certificate is null) return "it shows no certificate";
-        using var chain = new X509Chain();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.AddRange(_authorities);
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        var shown = certificate as X509Certificate2 ?? X509CertificateLoader.LoadCertificate(certificate.GetRawCertData());
-        if (chain.Build(shown)) return null;
-        var status = chain.ChainStatus.Aggregate(X509ChainStatusFlags.NoError, (all, one) => all | one.Status);
-        return status.HasFlag(X509ChainStatusFlags.NotTimeValid) && DateTime.UtcNow > shown.NotAfter.ToUniversalTime() ? $"it ({shown.Subject}) expired at {shown.NotAfter.ToUniversalTime():u}"
-            : status.HasFlag(X509ChainStatusFlags.NotTimeValid) && DateTime.UtcNow < shown.NotBefore.ToUniversalTime() ? $"it ({shown.Subject}) is valid from {shown.NotBefore.ToUniversalTime():u}: is the clock right?"
-            : (status & (X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.UntrustedRoot)) != 0 ? $"it ({shown.Subject}, signed by {shown.Issuer}) is not signed by {_authorities[0].Subject}"
-            : $"it ({shown.Subject}): {string.Join(", ", chain.ChainStatus.Select(s => s.StatusInformation))}";
+        var chain = new X509Certificate2Collection();
+        Try($"{files.Certificate} with the key {files.Key}", () =>
+        {
+            var text = RegularFile.ReadText(files.Certificate, LargestFile);
+            var own = X509Certificate2.CreateFromPem(text, RegularFile.ReadText(files.Key, LargestFile));
+            chain.ImportFromPem(text);
+            chain[0].Dispose();
+            chain[0] = own;
+        });
+        var identity = new TlsIdentity(chain, authorities);
+        return (identity.ProblemOfOwn(chain, TlsUse.Server) ?? (calls ? identity.ProblemOfOwn(chain, TlsUse.Client) : null)) is { } problem ? throw new TlsException($"this node's own certificate, {files.Certificate}, is of no use: {problem}") : identity;
     }
 
     /// <summary>All names that a certificate gives its owner.</summary>
@@ -57,18 +70,72 @@ public sealed class TlsIdentity
         ];
 
     /// <param name="refused">Told why the other side is not trusted.</param>
-    public SslClientAuthenticationOptions ClientOptions(string host, Action<string>? refused = null) => new()
+    public SslServerAuthenticationOptions ServerOptions(Action<string> refused) => new()
+    {
+        ServerCertificateContext = _shown,
+        ClientCertificateRequired = true,
+        // A session that is resumed would go on with a trust that may have ended.
+        AllowTlsResume = false,
+        CertificateChainPolicy = Policy(TlsUse.Client),
+        RemoteCertificateValidationCallback = Check(refused),
+    };
+
+    /// <param name="refused">Told why the other side is not trusted.</param>
+    public SslClientAuthenticationOptions ClientOptions(string host, Action<string> refused) => new()
     {
         TargetHost = host,
-        ClientCertificateContext = SslStreamCertificateContext.Create(Certificate, null, offline: true),
+        ClientCertificateContext = _shown,
+        AllowTlsResume = false,
+        CertificateChainPolicy = Policy(TlsUse.Server),
         // Nodes are known by their authority, not by their names: those come and go.
-        RemoteCertificateValidationCallback = (_, certificate, _, _) =>
-        {
-            if (Problem(certificate) is not { } problem) return true;
-            refused?.Invoke(problem);
-            return false;
-        },
+        RemoteCertificateValidationCallback = Check(refused),
     };
+
+    private RemoteCertificateValidationCallback Check(Action<string> refused) => (_, certificate, chain, _) =>
+    {
+        if (Problem(certificate, chain) is not { } problem) return true;
+        refused(problem);
+        return false;
+    };
+
+    /// <summary>Why a certificate is not trusted; null: it is.</summary>
+    /// <param name="chain">Built by our policy.</param>
+    private string? Problem(X509Certificate? certificate, X509Chain? chain)
+    {
+        if (certificate is null || chain is null) return "it shows no certificate";
+        var status = chain.ChainStatus.Aggregate(X509ChainStatusFlags.NoError, (all, one) => all | one.Status);
+        if (status == X509ChainStatusFlags.NoError) return null;
+        var shown = certificate as X509Certificate2 ?? X509CertificateLoader.LoadCertificate(certificate.GetRawCertData());
+        return status.HasFlag(X509ChainStatusFlags.NotTimeValid) && DateTime.UtcNow > shown.NotAfter.ToUniversalTime() ? $"it ({shown.Subject}) expired at {shown.NotAfter.ToUniversalTime():u}"
+            : status.HasFlag(X509ChainStatusFlags.NotTimeValid) && DateTime.UtcNow < shown.NotBefore.ToUniversalTime() ? $"it ({shown.Subject}) is valid from {shown.NotBefore.ToUniversalTime():u}: is the clock right?"
+            : (status & (X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.UntrustedRoot)) != 0 ? $"it ({shown.Subject}, signed by {shown.Issuer}) is not signed by {_authorities[0].Subject}"
+            : status.HasFlag(X509ChainStatusFlags.NotValidForUsage) ? $"it ({shown.Subject}) is not made for this use: its extended key usage has to name {Use(chain)}"
+            : $"it ({shown.Subject}): {string.Join(", ", chain.ChainStatus.Select(s => s.StatusInformation.Trim()))}";
+    }
+
+    private string? ProblemOfOwn(X509Certificate2Collection shown, Oid use)
+    {
+        using var chain = new X509Chain { ChainPolicy = Policy(use) };
+        chain.ChainPolicy.ExtraStore.AddRange(shown);
+        chain.Build(shown[0]);
+        return Problem(shown[0], chain);
+    }
+
+    private X509ChainPolicy Policy(Oid use)
+    {
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+            // A certificate names URLs of its issuers, and a stranger's names any: nothing is fetched.
+            DisableCertificateDownloads = true,
+        };
+        policy.CustomTrustStore.AddRange(_authorities);
+        policy.ApplicationPolicy.Add(use);
+        return policy;
+    }
+
+    private static string Use(X509Chain chain) => chain.ChainPolicy.ApplicationPolicy[0].Value == TlsUse.Client.Value ? "clientAuth" : "serverAuth";
 
     private static void Try(string what, Action read)
     {
@@ -80,6 +147,13 @@ public sealed class TlsIdentity
         {
             throw new TlsException($"{what} cannot be used: {e.Message}");
         }
+    }
+
+    /// <summary>Extended key usages, of RFC 5280.</summary>
+    private static class TlsUse
+    {
+        public static readonly Oid Server = new("1.3.6.1.5.5.7.3.1");
+        public static readonly Oid Client = new("1.3.6.1.5.5.7.3.2");
     }
 }
 

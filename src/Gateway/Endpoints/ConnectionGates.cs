@@ -34,10 +34,11 @@ public sealed class ConnectionGates(ConnectionLimits limits, TimeProvider time, 
             "with these pools there is room for {Local} connections of this host's callers, and {Network} to each TCP port", now.Local, now.Network);
     }
 
-    public ConnectionGate Of(EndPoint endpoint)
+    public ConnectionGate Of(EndPoint endpoint) => endpoint is UnixDomainSocketEndPoint ? Local : Of(endpoint.ToString() ?? "");
+
+    /// <param name="name">Of a TCP port: its address.</param>
+    public ConnectionGate Of(string name)
     {
-        if (endpoint is UnixDomainSocketEndPoint) return Local;
-        var name = endpoint.ToString() ?? "";
         lock (_lock)
         {
             if (!_network.TryGetValue(name, out var gate))

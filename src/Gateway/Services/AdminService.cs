@@ -16,7 +16,7 @@ namespace VmCacheCluster.Gateway.Services;
 [BindServiceMethod(typeof(CheckedBinding), nameof(CheckedBinding.BindService))]
 public sealed class AdminService(
     IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start, ClusterQueries cluster, NodeRoutes nodes, PoolCalls pools, CordonMark cordon,
-    EndpointTroubles troubles, ConnectionGates? gates = null) : Admin.AdminBase
+    EndpointTroubles troubles, NetworkTrust trust, ConnectionGates? gates = null) : Admin.AdminBase
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
@@ -42,6 +42,7 @@ public sealed class AdminService(
         status.Quarantined.AddRange(node.Quarantined.Select(V1Mapping.ToQuarantined));
         if (node.Trouble is { } trouble) status.Problems.Add(trouble);
         status.Problems.AddRange(troubles.Now);
+        status.Problems.AddRange(trust.All.Select(t => t.Problem).OfType<string>());
         if (pools.Problem is { Length: > 0 } problem) status.Problems.Add(problem);
         if (gates is not null) AddUsage(status, gates);
         if (request.Memory) await Task.Run(() => AddMemory(status), context.CancellationToken);

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Gateway.Callers;
 using VmCacheCluster.Gateway.Cluster;
 using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Gateway.Pools;
@@ -45,6 +46,7 @@ public static class GrpcServices
 
     public static void MapVmCacheServices(this WebApplication app)
     {
+        app.UseCallerRights(app.Services.GetRequiredService<NodeOptions>());
         app.UseCallChecks();
         app.MapGrpcService<KataCacheService>();
         app.MapGrpcService<VmCacheService>();

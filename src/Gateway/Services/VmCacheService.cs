@@ -1,5 +1,7 @@
 using Grpc.Core;
 using VmCacheCluster.Contracts.V1;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Callers;
 using VmCacheCluster.Gateway.Cluster;
 
 namespace VmCacheCluster.Gateway.Services;
@@ -13,7 +15,8 @@ public sealed class VmCacheService(
     /// <summary>A request with all that a late binding may hold, and one that holds too much and is to be told so.</summary>
     public const int LargestMessage = 8 << 20;
 
-    public override Task<AcquireResponse> Acquire(AcquireRequest request, ServerCallContext context) => placement.AcquireAsync(request, context);
+    public override Task<AcquireResponse> Acquire(AcquireRequest request, ServerCallContext context) 
+        => placement.AcquireAsync(CallerKeys.Owned(request, context), context);
 
     public override async Task<Lease> Renew(RenewRequest request, ServerCallContext context)
         => await routes.ToAsync(request.Id, context) is { } host
@@ -21,9 +24,13 @@ public sealed class VmCacheService(
             : await leases.RenewAsync(request, context);
 
     public override async Task<ReleaseResponse> Release(ReleaseRequest request, ServerCallContext context)
-        => await routes.ToAsync(request.Id, context) is { } host
+    {
+        // A VM without a lease is Kata's, or nobody's: there is no token to prove whose.
+        if (request.Token.Length == 0) Caller.Of(context).Demand(Right.Operate, "Release without a token");
+        return await routes.ToAsync(request.Id, context) is { } host
             ? await host.ForwardAsync((peer, options) => peer.ReleaseAsync(request, options), context)
             : await leases.ReleaseAsync(request, context);
+    }
 
     public override async Task<Vm> Get(GetRequest request, ServerCallContext context)
         => await routes.ToAsync(request.Id, context) is { } host

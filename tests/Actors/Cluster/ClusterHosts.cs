@@ -160,7 +160,14 @@ public sealed class ClusterHost : IAsyncDisposable
     private ActorSystem Begin()
     {
         Incarnations++;
-        return ClusterSystem.Start(Plan, Ports, _config, _times);
+        // The transport is the host's affair: Akka's own serves here.
+        var transport = ConfigurationFactory.ParseString($$"""
+            akka.remote {
+              enabled-transports = ["akka.remote.dot-netty.tcp"]
+              dot-netty.tcp { hostname = "{{Plan.Options.Listen.Host}}", port = {{Plan.Options.Listen.Port}}, connection-timeout = 3s, batching.enabled = off }
+            }
+            """);
+        return ClusterSystem.Start(Plan, Ports, transport.WithFallback(_config), _times);
     }
 }
 

@@ -14,7 +14,7 @@ public sealed class WireSpecs : IAsyncLifetime
 {
     private readonly ActorSystem _system = ActorSystem.Create(
         "wire",
-        ConfigurationFactory.ParseString("akka.actor.provider = remote\nakka.remote.dot-netty.tcp { hostname = 127.0.0.1, port = 0 }\nakka.loglevel = ERROR")
+        ConfigurationFactory.ParseString("akka.actor.provider = remote\nakka.remote.enabled-transports = [\"akka.remote.dot-netty.tcp\"]\nakka.remote.dot-netty.tcp { hostname = 127.0.0.1, port = 0 }\nakka.loglevel = ERROR")
             .WithFallback(ConfigurationFactory.ParseString(File.ReadAllText(Path.Combine(Repository.Root, "hocon", "akka.cluster.conf")))));
 
     /// <summary>Changing one of these breaks clusters of two versions: a message that means something else gets another manifest.</summary>

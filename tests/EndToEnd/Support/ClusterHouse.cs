@@ -33,6 +33,9 @@ internal sealed class ClusterHouse : IAsyncDisposable
 
     public string CertificateDirectory => _certificates.FullName;
 
+    /// <summary>The file with the authority that all daemons trust.</summary>
+    public string Authority => _authority.Certificate;
+
     public House HouseOf(int host) => _houses[host];
 
     public DaemonProcess this[int host] => _daemons[host]!;

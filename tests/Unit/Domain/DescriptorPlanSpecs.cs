@@ -27,6 +27,16 @@ public class DescriptorPlanSpecs
         Assert.True(DescriptorPlan.Runtime + plan.Vms + plan.Connections.Local + plan.Connections.Network < 700);
     }
 
+    [Fact]
+    public void Counts_two_ports_of_a_cluster()
+    {
+        var gateway = Options(2, 8) with { Gateway = Tcp };
+        var cluster = gateway with { Cluster = Cluster };
+
+        Assert.Equal(DescriptorPlan.Need(gateway) + 2 * 4 * 8, DescriptorPlan.Need(cluster));
+        Assert.InRange(DescriptorPlan.Of(cluster, 1000)!.Connections.Network, 8, DescriptorPlan.Of(gateway, 1000)!.Connections.Network / 2);
+    }
+
     [Theory]
     [InlineData(0, 2)]
     [InlineData(2, 8)]
@@ -71,6 +81,12 @@ public class DescriptorPlanSpecs
     {
         Listen = new NodeAddress("127.0.0.1", 1), Advertise = new NodeAddress("127.0.0.1", 1), Tls = new TlsFiles("/crt", "/key", "/ca"),
         Rights = new Dictionary<Right, IReadOnlyList<string>>(),
+    };
+
+    private static ClusterOptions Cluster { get; } = new()
+    {
+        Name = "c", Node = new NodeName("n0"), Listen = new NodeAddress("127.0.0.1", 2), Advertise = new NodeAddress("127.0.0.1", 2), PeerPort = 3, Seeds = [],
+        AcceptablePause = TimeSpan.FromSeconds(1), SplitStableAfter = TimeSpan.FromSeconds(1), MaxClockSkew = TimeSpan.FromSeconds(1),
     };
 
     private static NodeOptions Options(int number, int parallelism) => new()

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Gateway.Cluster;
@@ -23,24 +24,52 @@ public sealed class TlsIdentitySpecs : IDisposable
     }
 
     [Fact]
-    public void Trusts_what_its_authority_has_signed()
+    public async Task Trusts_what_its_authority_has_signed()
     {
         var own = TlsIdentity.Load(_authority.Sign("a"));
-        Assert.Null(own.Problem(X509CertificateLoader.LoadCertificateFromFile(_authority.Sign("b").Certificate)));
+
+        Assert.Equal((null, null), await ShakeAsync(own, TlsIdentity.Load(_authority.Sign("b"))));
         Assert.Equal(["a"], TlsIdentity.NamesOf(own.Certificate));
     }
 
     [Fact]
-    public void Says_what_is_wrong_with_a_certificate()
+    public async Task Says_what_is_wrong_with_a_certificate()
     {
         var own = TlsIdentity.Load(_authority.Sign("a"));
         using var strangers = new PrivateAuthority(_directory.FullName, "another authority");
-        string? Problem(TlsFiles files) => own.Problem(X509CertificateLoader.LoadCertificateFromFile(files.Certificate));
 
-        Assert.Equal("it shows no certificate", own.Problem(null));
-        Assert.StartsWith("it (CN=old) expired at ", Problem(_authority.Sign("old", TimeSpan.FromDays(-9), TimeSpan.FromDays(-2))), StringComparison.Ordinal);
-        Assert.Matches(@"^it \(CN=new\) is valid from .*: is the clock right\?$", Problem(_authority.Sign("new", TimeSpan.FromDays(2), TimeSpan.FromDays(9))));
-        Assert.Equal("it (CN=x, signed by CN=another authority) is not signed by CN=test authority", Problem(strangers.Sign("x")));
+        Assert.StartsWith("it (CN=old) expired at ", await RefusalAsync(own, _authority.Sign("old", TimeSpan.FromDays(-9), TimeSpan.FromDays(-2))), StringComparison.Ordinal);
+        Assert.Matches(@"^it \(CN=new\) is valid from .*: is the clock right\?$", await RefusalAsync(own, _authority.Sign("new", TimeSpan.FromDays(2), TimeSpan.FromDays(9))));
+        Assert.Equal("it (CN=x, signed by CN=another authority) is not signed by CN=test authority", await RefusalAsync(own, strangers.Sign("x")));
+        Assert.Equal("it (CN=web) is not made for this use: its extended key usage has to name clientAuth", await RefusalAsync(own, _authority.Sign("web", use: "1.3.6.1.5.5.7.3.1")));
+        Assert.Equal("it shows no certificate", await RefusalAsync(own, null));
+    }
+
+    [Fact]
+    public async Task Takes_certificates_whose_issuers_are_shown_with_them()
+    {
+        var own = TlsIdentity.Load(_authority.Sign("a"));
+        using var between = _authority.Subordinate("between");
+
+        Assert.Equal((null, null), await ShakeAsync(own, TlsIdentity.Load(between.Sign("b", chain: true) with { Authority = _authority.Certificate })));
+        Assert.Equal("it (CN=c, signed by CN=between) is not signed by CN=test authority", await RefusalAsync(own, between.Sign("c")));
+    }
+
+    /// <summary>A stranger's certificate names where its issuer's is to be had: whoever fetches that lets strangers choose what it connects to.</summary>
+    [Fact]
+    public async Task Fetches_nothing_that_a_certificate_points_to()
+    {
+        using var web = new TcpListener(IPAddress.Loopback, 0);
+        web.Start();
+        using var strangers = new PrivateAuthority(_directory.FullName, "another authority");
+        using var between = strangers.Subordinate("another between");
+        var own = TlsIdentity.Load(_authority.Sign("a"));
+        var files = between.Sign("x", issuerAt: $"http://127.0.0.1:{((IPEndPoint)web.LocalEndpoint).Port}/issuer.crt");
+
+        const string why = "it (CN=x, signed by CN=another between) is not signed by CN=test authority";
+        Assert.Equal(why, await RefusalAsync(own, files));
+        Assert.Equal(why, await RefusalOfServerAsync(own, files));
+        Assert.False(web.Pending());
     }
 
     [Fact]
@@ -81,6 +110,75 @@ public sealed class TlsIdentitySpecs : IDisposable
         Assert.StartsWith("it is not reached (", (await new PeerProbe(() => null).WhyAsync(new NodeAddress("127.0.0.1", port), default)).Reason, StringComparison.Ordinal);
     }
 
+    /// <summary>A handshake of a client with certificates in use on both sides.</summary>
+    /// <returns>Why the server does not trust the client, and the client not the server; null: it does.</returns>
+    private static async Task<(string? Server, string? Client)> ShakeAsync(TlsIdentity server, TlsIdentity client)
+    {
+        string? byServer = null, byClient = null;
+        await ShakeAsync(server.ServerOptions(problem => byServer = problem), client.ClientOptions("a", problem => byClient = problem));
+        return (byServer, byClient);
+    }
+
+    /// <summary>With a client that shows what it likes, and minds nothing.</summary>
+    private static async Task<string?> RefusalAsync(TlsIdentity server, TlsFiles? shown)
+    {
+        string? refused = null;
+        await ShakeAsync(server.ServerOptions(problem => refused = problem), new SslClientAuthenticationOptions
+        {
+            TargetHost = "a", ClientCertificateContext = shown is null ? null : Context(shown), RemoteCertificateValidationCallback = (_, _, _, _) => true,
+        });
+        return refused;
+    }
+
+    /// <summary>With a server that shows what it likes, and minds nothing.</summary>
+    private static async Task<string?> RefusalOfServerAsync(TlsIdentity client, TlsFiles shown)
+    {
+        string? refused = null;
+        await ShakeAsync(
+            new SslServerAuthenticationOptions { ServerCertificateContext = Context(shown), RemoteCertificateValidationCallback = (_, _, _, _) => true },
+            client.ClientOptions("a", problem => refused = problem));
+        return refused;
+    }
+
+    private static SslStreamCertificateContext Context(TlsFiles files)
+        => SslStreamCertificateContext.Create(X509Certificate2.CreateFromPemFile(files.Certificate, files.Key), null, offline: true);
+
+    private static async Task ShakeAsync(SslServerAuthenticationOptions server, SslClientAuthenticationOptions client)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var outgoing = new TcpClient();
+        await outgoing.ConnectAsync((IPEndPoint)listener.LocalEndpoint);
+        using var incoming = await listener.AcceptTcpClientAsync();
+        async Task AcceptAsync()
+        {
+            await using var tls = new SslStream(incoming.GetStream());
+            await tls.AuthenticateAsServerAsync(server);
+            await tls.WriteAsync(new byte[1]);
+        }
+
+        async Task ConnectAsync()
+        {
+            await using var tls = new SslStream(outgoing.GetStream());
+            await tls.AuthenticateAsClientAsync(client);
+            await tls.ReadExactlyAsync(new byte[1]);
+        }
+
+        static async Task QuietAsync(Task one)
+        {
+            try
+            {
+                await one;
+            }
+            catch (Exception e) when (e is AuthenticationException or IOException)
+            {
+                // One side does not trust the other: that is what is tried.
+            }
+        }
+
+        await Task.WhenAll(QuietAsync(AcceptAsync()), QuietAsync(ConnectAsync())).WaitAsync(Eventually.Patience);
+    }
+
     private static async Task<string?> AskAsync(TlsIdentity prober, TlsIdentity node, Func<PeerProbe, NodeAddress, Task<string?>> ask)
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
@@ -91,14 +189,9 @@ public sealed class TlsIdentitySpecs : IDisposable
             await using var tls = new SslStream(client.GetStream());
             try
             {
-                await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions
-                {
-                    ServerCertificate = node.Certificate,
-                    ClientCertificateRequired = true,
-                    RemoteCertificateValidationCallback = (_, certificate, _, _) => node.Problem(certificate) is null,
-                });
+                await tls.AuthenticateAsServerAsync(node.ServerOptions(_ => { }));
             }
-            catch (Exception e) when (e is System.Security.Authentication.AuthenticationException or IOException)
+            catch (Exception e) when (e is AuthenticationException or IOException)
             {
                 // The prober is not trusted, or does not trust: that is what is tried.
             }

@@ -51,30 +51,27 @@ internal sealed class ServiceHost : IAsyncDisposable
 
     public VmCacheClient Client { get; }
 
-    public static async Task<ServiceHost> StartAsync(Func<object, object?>? onMessage = null, TimeProvider? time = null)
+    /// <param name="tcp">Callers on other machines are served, too.</param>
+    public static async Task<ServiceHost> StartAsync(Func<object, object?>? onMessage = null, TimeProvider? time = null, GatewayOptions? tcp = null)
     {
         var directory = Directory.CreateTempSubdirectory("vmg");
         var endpoint = Path.Combine(directory.FullName, "cache.sock");
         var gateway = new ScriptedGateway();
         if (onMessage is not null) gateway.OnMessage = onMessage;
-        var options = new NodeOptions
-        {
-            TemplateDirectory = "/run/vmcache/templates",
-            Templates = new TemplateLimits(TimeSpan.FromDays(1), null),
-            StateDirectory = "/run/x/state",
-            Endpoint = endpoint, RunDirectory = "/run/x", ClientDirectory = "/run/x/client", BootParallelism = 1, Memory = new MemoryLimits(0, null),
-            Stop = new StopDeadlines(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)),
-            Pools = [Pool()],
-        };
+        var options = Options(endpoint) with { Gateway = tcp };
+        var trust = new NetworkTrust(new PeerTrust(null, "", NullLogger.Instance, TimeProvider.System), new PeerTrust(tcp?.Tls, "vmcache.gateway.tls", NullLogger.Instance, TimeProvider.System));
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-            kestrel.ListenUnixSocket(endpoint, listen => listen.Protocols = HttpProtocols.Http2));
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
+        {
+            kestrel.ListenUnixSocket(endpoint, listen => listen.Protocols = HttpProtocols.Http2);
+            NetworkListeners.ListenOn(kestrel, options, trust);
+        });
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton<IRequiredActor<GatewayActor>>(gateway);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<IHostMemory>(new FakeMemory());
-        builder.Services.AddSingleton(new NetworkTrust(new PeerTrust(null, NullLogger.Instance), new PeerTrust(null, NullLogger.Instance)));
+        builder.Services.AddSingleton(trust);
         builder.Services.AddVmCacheServices(options, StartingPools.Of(options));
         if (time is not null) builder.Services.AddSingleton(time);
         // What goes wrong in a service is to be read in the test that it fails.
@@ -87,6 +84,16 @@ internal sealed class ServiceHost : IAsyncDisposable
         await app.StartAsync();
         return new ServiceHost(app, gateway, directory, endpoint) { Log = log };
     }
+
+    public static NodeOptions Options(string endpoint) => new()
+    {
+        TemplateDirectory = "/run/vmcache/templates",
+        Templates = new TemplateLimits(TimeSpan.FromDays(1), null),
+        StateDirectory = "/run/x/state",
+        Endpoint = endpoint, RunDirectory = "/run/x", ClientDirectory = "/run/x/client", BootParallelism = 1, Memory = new MemoryLimits(0, null),
+        Stop = new StopDeadlines(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)),
+        Pools = [Pool()],
+    };
 
     public static VmSpec Spec { get; } = new() { Pool = PoolName.Default, Qemu = "/usr/bin/qemu-system-x86_64", Kernel = "/k", Initrd = "/i" };
 

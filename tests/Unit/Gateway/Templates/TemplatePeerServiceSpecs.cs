@@ -9,6 +9,7 @@ using Microsoft.Extensions.Logging;
 using VmCacheCluster.Actors.Cluster;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Gateway.Callers;
 using VmCacheCluster.Gateway.Cluster;
 using VmCacheCluster.Gateway.Templates;
 using VmCacheCluster.Tests.TestSupport;
@@ -36,7 +37,15 @@ public sealed class TemplatePeerServiceSpecs : IAsyncLifetime
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            foreach (var port in new[] { _ports.Peer, _ports.Gateway }) kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http2);
+            foreach (var (port, entrance) in new[] { (_ports.Peer, Entrance.Peers), (_ports.Gateway, Entrance.Callers) })
+            {
+                kestrel.Listen(IPAddress.Loopback, port, listen =>
+                {
+                    listen.Protocols = HttpProtocols.Http2;
+                    listen.MarkAs(entrance);
+                });
+            }
+
             kestrel.ListenUnixSocket(_socket, listen => listen.Protocols = HttpProtocols.Http2);
         });
         builder.Services.AddGrpc();

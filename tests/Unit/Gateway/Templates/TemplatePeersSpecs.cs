@@ -45,7 +45,7 @@ public sealed class TemplatePeersSpecs
     {
         var options = TemplatePeerServiceSpecs.Options(1, 2);
         options = options with { Cluster = options.Cluster! with { Seeds = seeds, Templates = new TemplateSharing(null, TimeSpan.FromSeconds(5)) } };
-        var trust = new NetworkTrust(new PeerTrust(null, NullLogger.Instance), new PeerTrust(null, NullLogger.Instance));
+        var trust = new NetworkTrust(new PeerTrust(null, "", NullLogger.Instance, TimeProvider.System), new PeerTrust(null, "", NullLogger.Instance, TimeProvider.System));
         return new TemplatePeers(new ClusterEdge(options, _face), trust, _time);
     }
 }

@@ -1,9 +1,9 @@
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
-using VmCacheCluster.Gateway.Cluster;
+using VmCacheCluster.Gateway.Callers;
 using Xunit;
 
-namespace VmCacheCluster.Tests.Unit.Gateway.Cluster;
+namespace VmCacheCluster.Tests.Unit.Gateway.Callers;
 
 public sealed class CallerRightsSpecs
 {

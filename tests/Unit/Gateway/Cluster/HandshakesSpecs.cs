@@ -1,0 +1,28 @@
+using System.Net;
+using VmCacheCluster.Gateway.Cluster;
+
+namespace VmCacheCluster.Tests.Unit.Gateway.Cluster;
+
+public sealed class HandshakesSpecs
+{
+    private static readonly IPEndPoint One = new(IPAddress.Parse("10.0.0.1"), 1), OneAgain = new(IPAddress.Parse("10.0.0.1"), 2), Two = new(IPAddress.Parse("10.0.0.2"), 1);
+
+    [Fact]
+    public void Has_so_many_places_for_all_and_for_each_address()
+    {
+        var handshakes = new Handshakes(most: 3, mostOfOne: 2);
+        var first = handshakes.TryBegin(One);
+
+        Assert.NotNull(first);
+        Assert.NotNull(handshakes.TryBegin(OneAgain));
+        Assert.Null(handshakes.TryBegin(One));
+        Assert.NotNull(handshakes.TryBegin(Two));
+        Assert.Null(handshakes.TryBegin(Two));
+
+        // Given back twice it is free once.
+        first!.Dispose();
+        first.Dispose();
+        Assert.NotNull(handshakes.TryBegin(Two));
+        Assert.Null(handshakes.TryBegin(One));
+    }
+}

@@ -1,0 +1,125 @@
+using Microsoft.Extensions.Logging;
+using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Cluster;
+using VmCacheCluster.Tests.TestSupport;
+
+namespace VmCacheCluster.Tests.Unit.Gateway.Cluster;
+
+public sealed class PeerTrustSpecs : IDisposable
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("vmc-pt");
+    private readonly PrivateAuthority _authority;
+    private readonly CapturedLog _log = new();
+    private readonly ManualTime _time = new();
+    private int _written;
+
+    public PeerTrustSpecs()
+    {
+        _authority = new PrivateAuthority(_directory.FullName);
+        _time.Advance(DateTimeOffset.UtcNow - _time.GetUtcNow());
+    }
+
+    public void Dispose()
+    {
+        _authority.Dispose();
+        _directory.Delete(recursive: true);
+    }
+
+    [Fact]
+    public void Uses_new_certificates_without_a_restart_and_tells_their_dates()
+    {
+        var (trust, files) = Trust(TimeSpan.FromDays(60));
+        var first = trust.Reload()!;
+
+        Replace(files, TimeSpan.FromDays(90));
+        trust.Watch();
+
+        var second = trust.Current!;
+        Assert.NotSame(first, second);
+        Assert.True(first.Replaced.IsCancellationRequested);
+        Assert.False(second.Replaced.IsCancellationRequested);
+        Assert.Contains(_log.Lines, l => l.Contains($"(CN=n0) is used from now on; it is valid from {second.Certificate.NotBefore.ToUniversalTime():u} to {second.Expires:u}", StringComparison.Ordinal));
+        Assert.Null(trust.Problem);
+    }
+
+    [Fact]
+    public void Goes_on_with_the_old_ones_while_the_new_ones_cannot_be_used_and_says_so()
+    {
+        var (trust, files) = Trust(TimeSpan.FromDays(60));
+        var first = trust.Reload();
+
+        File.WriteAllText(files.Key, "half a ke");
+        Touch(files.Key);
+        trust.Watch();
+
+        Assert.Same(first, trust.Current);
+        Assert.False(first!.Replaced.IsCancellationRequested);
+        Assert.StartsWith($"vmcache.cluster.tls: new certificates are not used: {files.Certificate} with the key {files.Key} cannot be used", trust.Problem, StringComparison.Ordinal);
+
+        Replace(files, TimeSpan.FromDays(60));
+        trust.Watch();
+        Assert.Null(trust.Problem);
+        Assert.True(first.Replaced.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void Warns_of_a_certificate_that_expires_within_14_days_once_a_day()
+    {
+        var (trust, files) = Trust(TimeSpan.FromDays(15.5));
+        trust.Reload();
+        trust.Watch();
+        Assert.Null(trust.Problem);
+
+        _time.Advance(TimeSpan.FromDays(2));
+        for (var i = 0; i < 5; i++) Look(trust);
+
+        Assert.StartsWith($"vmcache.cluster.tls: the certificate {files.Certificate} (CN=n0) expires at {trust.Current!.Expires:u}: replace the files, a restart is not needed", trust.Problem, StringComparison.Ordinal);
+        Assert.Single(Warnings());
+        _time.Advance(TimeSpan.FromDays(1));
+        Look(trust);
+        Assert.Equal(2, Warnings().Count());
+        _time.Advance(TimeSpan.FromDays(30));
+        Look(trust);
+        Assert.Contains("(CN=n0) expired at", trust.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Ends_no_connection_for_files_that_say_the_same_again()
+    {
+        var (trust, files) = Trust(TimeSpan.FromDays(60));
+        var first = trust.Reload()!;
+
+        Touch(files.Certificate);
+        trust.Watch();
+
+        Assert.Same(first, trust.Current);
+        Assert.False(first.Replaced.IsCancellationRequested);
+    }
+
+    private IEnumerable<string> Warnings() => _log.Lines.Where(l => l.Contains("expire", StringComparison.Ordinal));
+
+    private (PeerTrust Trust, TlsFiles Files) Trust(TimeSpan until)
+    {
+        var files = _authority.Sign("n0", until: until);
+        return (new PeerTrust(files, "vmcache.cluster.tls", _log.CreateLogger("vmcached"), _time), files);
+    }
+
+    private void Replace(TlsFiles files, TimeSpan until)
+    {
+        Assert.Equal(files, _authority.Sign("n0", until: until));
+        Touch(files.Certificate);
+    }
+
+    /// <summary>As one that is looked at some time later.</summary>
+    private void Look(PeerTrust trust)
+    {
+        _time.Advance(TimeSpan.FromSeconds(2));
+        trust.Watch();
+    }
+
+    private void Touch(string file)
+    {
+        _time.Advance(TimeSpan.FromSeconds(2));
+        File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddSeconds(++_written));
+    }
+}
