@@ -37,7 +37,7 @@ public static class Relay
     }
 
     private static VmCache.VmCacheClient Open(TlsIdentity identity, int port) => new(GrpcChannel.ForAddress(
-        $"https://127.0.0.1:{port}", new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { SslOptions = identity.ClientOptions("127.0.0.1"), UseProxy = false } }));
+        $"https://127.0.0.1:{port}", new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { SslOptions = identity.ClientOptions("127.0.0.1", problem => throw new IOException(problem)), UseProxy = false } }));
 
     public sealed record Hops(VmCache.VmCacheClient Back, VmCache.VmCacheClient Peer, int BackPort);
 
