@@ -31,8 +31,9 @@ public static class RunDirectories
             if (Reach(key, directory, shared) is { } fault) return fault;
             Directory.CreateDirectory(directory, OwnerOnly);
             var probe = Path.Combine(directory, $".probe-{Environment.ProcessId}");
-            File.WriteAllText(probe, "writable?");
+            // A new file: what somebody has put there under this name, be it a link, is neither written nor followed.
             File.Delete(probe);
+            using (new FileStream(probe, FileMode.CreateNew)) File.Delete(probe);
             return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
