@@ -12,20 +12,28 @@ public static class RunDirectories
     /// <returns>What is wrong, for a person; null when all is well.</returns>
     public static string? Prepare(NodeOptions options)
         => Prepare("run-dir", options.RunDirectory)
-            ?? (Trust.Foreigner(options.RunDirectory) is { } owner ? $"run-dir {options.RunDirectory} belongs to user {owner}: name one of your own with --run-dir" : null)
             ?? Prepare("run-dir", Path.Combine(options.RunDirectory, "vm"))
-            ?? Prepare("client-dir", options.ClientDirectory)
+            ?? Prepare("client-dir", options.ClientDirectory, shared: true)
             ?? Prepare("template-dir", options.TemplateDirectory)
-            ?? (options.Cluster is null ? null : Prepare("state-dir", options.StateDirectory));
+            ?? (options.Cluster is null ? Reach("state-dir", options.StateDirectory) : Prepare("state-dir", options.StateDirectory))
+            ?? options.Pools.Select(p => p.Endpoint).OfType<string>().Prepend(options.Endpoint).Distinct()
+                .Select(socket => Reach("the directory of the socket", Path.GetDirectoryName(socket)!, shared: true)).FirstOrDefault(fault => fault is not null);
 
-    private static string? Prepare(string key, string directory)
+    /// <summary>Others' directories are not ours to trust, whatever we may do there.</summary>
+    private static string? Reach(string key, string directory, bool shared = false)
+        => directory.Length > 0 && SafePath.Fault(directory, shared) is { } fault ? $"{key} {directory} is within the reach of other users: {fault}" : null;
+
+    private static string? Prepare(string key, string directory, bool shared = false)
     {
         try
         {
+            // Before anything is made there.
+            if (Reach(key, directory, shared) is { } fault) return fault;
             Directory.CreateDirectory(directory, OwnerOnly);
             var probe = Path.Combine(directory, $".probe-{Environment.ProcessId}");
-            File.WriteAllText(probe, "writable?");
+            // A new file: what somebody has put there under this name, be it a link, is neither written nor followed.
             File.Delete(probe);
+            using (new FileStream(probe, FileMode.CreateNew)) File.Delete(probe);
             return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

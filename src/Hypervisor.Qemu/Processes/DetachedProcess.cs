@@ -24,7 +24,7 @@ internal static unsafe class DetachedProcess
     /// <summary>Returns the program's pid.</summary>
     /// <param name="file">An open file that it gets as <see cref="InheritedFile"/>; null: none.</param>
     /// <param name="smallPages">It never gets huge pages: less memory for programs that touch little of what they ask for.</param>
-    /// <param name="variable">A variable of its environment beside ours, as NAME=VALUE; null: none.</param>
+    /// <param name="variable">A variable of its environment beside those that we pass on, as NAME=VALUE; null: none.</param>
     /// <exception cref="NotExecutableException">It cannot be executed.</exception>
     /// <exception cref="IOException">The host lacks what it takes.</exception>
     public static int Start(
@@ -95,8 +95,8 @@ internal static unsafe class DetachedProcess
     private static int Spawn(string program, IReadOnlyList<string> arguments, string? variable, byte* actions, byte* attributes)
     {
         using var argv = new StringVector([program, .. arguments]);
-        using var environment = new StringVector(Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
-            .Select(entry => $"{entry.Key}={entry.Value}").Concat(variable is null ? [] : [variable]));
+        using var environment = new StringVector(ChildEnvironment.Of(
+            Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(entry => KeyValuePair.Create((string)entry.Key, (string?)entry.Value ?? "")), variable));
         int pid;
         Check(Native.Spawn(&pid, program, actions, attributes, argv.Pointer, environment.Pointer), program);
         return pid;

@@ -19,9 +19,6 @@ public static class Trust
         return Native.Stat(path, stat) == 0 ? *(uint*)(stat + user) : null;
     }
 
-    /// <summary>The user whose it is, where that is another one than ours (root may be trusted anyway); null else. Links are followed.</summary>
-    public static uint? Foreigner(string path) => OwnerOf(path) is { } owner && owner != Us && owner != 0 ? owner : null;
-
     /// <summary>Why a directory is not to be believed or touched; null when it is a plain directory of our own user.</summary>
     public static unsafe string? Fault(string directory)
     {
