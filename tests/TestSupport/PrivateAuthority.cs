@@ -1,3 +1,4 @@
+using System.Formats.Asn1;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -37,10 +38,12 @@ public sealed class PrivateAuthority : IDisposable
     /// <param name="chain">The authority's own stands in the file, too.</param>
     /// <param name="use">Its only extended key usage, an OID; null: it has none.</param>
     /// <param name="issuerAt">A URL of the authority's certificate.</param>
-    public TlsFiles Sign(string name, TimeSpan? from = null, TimeSpan? until = null, bool chain = false, string? use = null, string? issuerAt = null)
+    /// <param name="subject">Null: the name as common name.</param>
+    public TlsFiles Sign(
+        string name, TimeSpan? from = null, TimeSpan? until = null, bool chain = false, string? use = null, string? issuerAt = null, X500DistinguishedName? subject = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = Request(name, key, authority: false);
+        var request = subject is null ? Request(name, key, authority: false) : new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName(name);
         names.AddIpAddress(IPAddress.Loopback);
@@ -53,6 +56,21 @@ public sealed class PrivateAuthority : IDisposable
         File.WriteAllText(files.Certificate, signed.ExportCertificatePem() + (chain ? "\n" + _own.ExportCertificatePem() : ""));
         File.WriteAllText(files.Key, key.ExportPkcs8PrivateKeyPem());
         return files;
+    }
+
+    /// <summary>A common name that OpenSSL takes and .NET does not read: a PrintableString with a character that is not one of its own.</summary>
+    public static X500DistinguishedName Unreadable()
+    {
+        var writer = new AsnWriter(AsnEncodingRules.DER);
+        using (writer.PushSequence())
+        using (writer.PushSetOf())
+        using (writer.PushSequence())
+        {
+            writer.WriteObjectIdentifier("2.5.4.3");
+            writer.WriteEncodedValue([0x13, 3, (byte)'a', (byte)'@', (byte)'b']);
+        }
+
+        return new X500DistinguishedName(writer.Encode());
     }
 
     public void Dispose() => _own.Dispose();

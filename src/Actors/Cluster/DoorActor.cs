@@ -83,7 +83,7 @@ public sealed class DoorActor : ReceiveActor, IWithTimers
         var members = _inside ? Members().ToHashSet() : [];
         var number = _round.Begin(
             resolved.Seeds.Addresses.Concat(_memory?.Members ?? []).Where(a => !members.Contains(a)), resolved.Seeds.Problems);
-        // Akka ends a system whose own side of a handshake fails: who is not to be trusted is found out before it connects.
+        // What is wrong with a certificate, on either side, is found out before Akka connects: it would only say that it cannot.
         DistrustAsync(_round.Silent).PipeTo(Self, success: distrusted => new Looked(number, distrusted), failure: e => new Looked(number, []));
     }
 

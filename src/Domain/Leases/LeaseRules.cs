@@ -33,10 +33,11 @@ public static class LeaseRules
             : ttl < LeaseLimits.Least ? $"a TTL of {Text(ttl)} is less than {Text(LeaseLimits.Least)}"
             : null;
 
-    /// <summary>Why whoever shows this token cannot release a VM; null when it can. A VM without a lease needs none.</summary>
+    /// <summary>Why whoever shows this token cannot release a VM; null when it can. A VM without a lease has none: whoever shows one means another VM.</summary>
     /// <param name="shown">Null: none is shown.</param>
     public static string? FaultOfRelease(VmId vm, LeaseRecord? lease, LeaseToken? shown)
-        => lease is null || shown == lease.Token ? null
+        => lease is null && shown is not null ? $"VM {vm} has no lease, and so no token: it is released without one"
+            : lease is null || shown == lease.Token ? null
             : shown is null ? $"VM {vm} is leased, and only the bearer of its lease's token can release it: show the token"
             : $"the token shown is not that of the lease of VM {vm}";
 

@@ -1,5 +1,4 @@
-using System.Security.Cryptography;
-using System.Text;
+using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Gateway.Cluster;
@@ -10,13 +9,18 @@ namespace VmCacheCluster.Gateway.Callers;
 /// <summary>A call's caller: what it may do, and what it is told apart from others by.</summary>
 public sealed class Caller
 {
-    private static readonly Caller Local = new(Entrance.Local, null, []);
-    private static readonly Caller Node = new(Entrance.Peers, null, []);
-    private static readonly Caller Nobody = new(Entrance.Unknown, null, []);
+    private static readonly Caller Local = new(Entrance.Local, null, null);
+    private static readonly Caller Node = new(Entrance.Peers, null, null);
+    private static readonly Caller Nobody = new(Entrance.Unknown, null, null);
 
     private readonly GatewayOptions? _gateway;
+    private readonly X509Certificate2? _certificate;
 
-    private Caller(Entrance by, GatewayOptions? gateway, IReadOnlyList<string> names) => (By, _gateway, Names) = (by, gateway, names);
+    private Caller(Entrance by, GatewayOptions? gateway, X509Certificate2? certificate)
+    {
+        (By, _gateway, _certificate) = (by, gateway, certificate);
+        Names = certificate is null ? [] : TlsIdentity.NamesOf(certificate);
+    }
 
     public Entrance By { get; }
 
@@ -24,12 +28,10 @@ public sealed class Caller
     public IReadOnlyList<string> Names { get; }
 
     /// <summary>
-    /// Equal for calls of one caller, also with a new certificate of the same names, and on every node. Empty: of this host, or another node's,
-    /// which has seen to it.
+    /// Equal for calls of one caller, also with a new certificate of the same subject and names, and on every node. Empty: of this host, or another
+    /// node's, which has seen to it.
     /// </summary>
-    public string Identity => By == Entrance.Callers
-        ? Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', Names.Order(StringComparer.Ordinal)))))[..32]
-        : "";
+    public string Identity => _certificate is null ? "" : TlsIdentity.IdentityOf(_certificate)[..32];
 
     public static Caller Of(ServerCallContext context) => Of(context.GetHttpContext());
 
@@ -40,7 +42,7 @@ public sealed class Caller
         Entrance.Local => Local,
         Entrance.Peers => Node,
         Entrance.Callers when options.Gateway is { } gateway
-            => new Caller(Entrance.Callers, gateway, context.Connection.ClientCertificate is { } certificate ? TlsIdentity.NamesOf(certificate) : []),
+            => new Caller(Entrance.Callers, gateway, context.Connection.ClientCertificate),
         _ => Nobody,
     };
 

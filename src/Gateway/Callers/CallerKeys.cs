@@ -17,7 +17,7 @@ public static class CallerKeys
     {
         var identity = Caller.Of(context).Identity;
         // What is wrong with a key is said of the key as it was given.
-        if (identity.Length == 0 || request.IdempotencyKey.Length is 0 or > AcquireRequestReader.LongestKey) return request;
+        if (identity.Length == 0 || request.IdempotencyKey.Length == 0 || !AcquireRequestReader.IsKey(request.IdempotencyKey)) return request;
         var owned = request.Clone();
         owned.IdempotencyKey = Owned(request.IdempotencyKey, identity);
         return owned;

@@ -1,7 +1,7 @@
 namespace VmCacheCluster.Gateway.Cluster;
 
 /// <summary>Notices new certificates also when nobody connects, and those that expire soon.</summary>
-public sealed class CertificateWatch(NetworkTrust trust, TimeProvider time) : BackgroundService
+public sealed class CertificateWatch(NetworkTrust trust, TimeProvider time, ILogger<CertificateWatch> log) : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
 
@@ -10,7 +10,18 @@ public sealed class CertificateWatch(NetworkTrust trust, TimeProvider time) : Ba
         using var timer = new PeriodicTimer(Period, time);
         do
         {
-            foreach (var one in trust.All) one.Watch();
+            foreach (var one in trust.All)
+            {
+                try
+                {
+                    one.Watch();
+                }
+                catch (Exception fault)
+                {
+                    // Whatever it is, the callers of this host are served on.
+                    log.LogError(fault, "the certificates could not be looked at");
+                }
+            }
         }
         while (await timer.WaitForNextTickAsync(stopping).ConfigureAwait(false));
     }

@@ -38,14 +38,15 @@ public sealed class ClusterService(
         var config = ConfigurationFactory.FromResource("akka.cluster.conf", typeof(Daemon).Assembly)
             .WithFallback(HostLogger.Mailbox)
             .WithFallback(ConfigurationFactory.ParseString($"akka.loggers = [\"{typeof(HostLogger).AssemblyQualifiedName}\"]"));
-        trust.Peers.Reload();
+        // Files that are being replaced just now are no reason to stay outside.
+        _ = trust.Peers.Current ?? trust.Peers.Reload();
         var links = new PeerLinks(trust.Peers, gates.Of(plan.Options.Listen.ToString()));
         return ClusterSystem.Start(plan, ports, config, DoorTimes.Usual, new LoggerFactorySetup(loggers), new TransportSetup(plan.Options, links));
     }
 
     private void OnFailed(Exception fault)
     {
-        face.Problem = fault is TlsException ? fault.Message : $"the cluster's part of this daemon cannot be started: {fault.Message}";
+        face.Problem = fault is TlsException ? fault.Message : $"the cluster's part of this daemon cannot be started: {fault.GetBaseException().Message}";
         trust.Peers.TellOnce(face.Problem, fault is TlsException ? null : fault);
     }
 }

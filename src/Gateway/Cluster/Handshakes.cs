@@ -8,10 +8,11 @@ namespace VmCacheCluster.Gateway.Cluster;
 /// </summary>
 /// <param name="most">Of all addresses.</param>
 /// <param name="mostOfOne">Of one address.</param>
-public sealed class Handshakes(int most = 64, int mostOfOne = 16)
+/// <param name="limit">Null: 5 s.</param>
+public sealed class Handshakes(int most = 64, int mostOfOne = 16, TimeSpan? limit = null)
 {
     /// <summary>A handshake that takes longer is given up.</summary>
-    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+    public TimeSpan Limit { get; } = limit ?? TimeSpan.FromSeconds(5);
 
     private readonly Lock _gate = new();
     private readonly Dictionary<IPAddress, int> _of = [];

@@ -33,7 +33,7 @@ public static class NetworkListeners
             if (!trust.IsOn) return;
             var handshakes = new Handshakes();
             listen.Use(next => connection => ShakeAsync(connection, handshakes, next));
-            listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = context => ValueTask.FromResult(Options(context, trust)), HandshakeTimeout = Handshakes.Limit });
+            listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = context => ValueTask.FromResult(Options(context, trust)), HandshakeTimeout = handshakes.Limit });
             listen.Use(next => connection => ServeAsync(connection, next));
         });
     }

@@ -1,6 +1,5 @@
 using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Authentication;
 using VmCacheCluster.Gateway.Cluster.Transport;
 using VmCacheCluster.Gateway.Endpoints;
 
@@ -8,9 +7,10 @@ namespace VmCacheCluster.Gateway.Cluster;
 
 /// <summary>The trust of Akka's port: the same certificates as at the peer port, read anew when they are replaced.</summary>
 /// <param name="gate">Of the connections that others open.</param>
-internal sealed class PeerLinks(PeerTrust trust, ConnectionGate gate) : ILinkSecurity
+/// <param name="handshakes">Null: as usual.</param>
+internal sealed class PeerLinks(PeerTrust trust, ConnectionGate gate, Handshakes? handshakes = null) : ILinkSecurity
 {
-    private readonly Handshakes _handshakes = new();
+    private readonly Handshakes _handshakes = handshakes ?? new Handshakes();
 
     public bool IsSecure => trust.IsOn;
 
@@ -36,20 +36,22 @@ internal sealed class PeerLinks(PeerTrust trust, ConnectionGate gate) : ILinkSec
 
     private static SecuredLink Plain(Socket socket) => new(socket, new NetworkStream(socket), CancellationToken.None);
 
-    private static async Task<SecuredLink> ShakeAsync(Socket socket, TlsIdentity identity, Func<SslStream, CancellationToken, Task> shake, CancellationToken cancel)
+    private async Task<SecuredLink> ShakeAsync(Socket socket, TlsIdentity identity, Func<SslStream, CancellationToken, Task> shake, CancellationToken cancel)
     {
         var tls = new SslStream(new NetworkStream(socket));
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        limit.CancelAfter(Handshakes.Limit);
+        limit.CancelAfter(_handshakes.Limit);
         try
         {
             await shake(tls, limit.Token).ConfigureAwait(false);
             return new SecuredLink(socket, tls, identity.Replaced);
         }
-        catch (Exception fault) when (fault is AuthenticationException or IOException or OperationCanceledException)
+        catch (Exception fault)
         {
+            // A stranger's bytes may have .NET throw what it likes.
             await tls.DisposeAsync().ConfigureAwait(false);
-            throw Refused(socket, new LinkRefusedException(fault is OperationCanceledException ? $"no TLS within {Handshakes.Limit.TotalSeconds:0} s" : fault.Message, fault));
+            throw Refused(socket, new LinkRefusedException(
+                cancel.IsCancellationRequested ? "it was given up before TLS came about" : fault is OperationCanceledException ? $"no TLS within {_handshakes.Limit.TotalSeconds:0} s" : fault.Message, fault));
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 
@@ -90,14 +91,14 @@ public sealed class PeerProbe(Func<TlsIdentity?> identity)
         {
             return "it listens and says nothing: is TLS off there?";
         }
-        catch (Exception e) when (e is AuthenticationException or IOException)
+        catch (Exception e) when (e is AuthenticationException or IOException or CryptographicException)
         {
             return untrusted is not null ? $"its certificate is not trusted here: {untrusted}"
                 : $"no TLS connection comes about ({e.InnerException?.Message ?? e.Message}): is TLS off there, or {Refused(own)}";
         }
     }
 
-    private static string Refused(TlsIdentity own) => $"it does not trust this node's certificate ({own.Certificate.Subject}, signed by {own.Certificate.Issuer})";
+    private static string Refused(TlsIdentity own) => $"it does not trust this node's certificate ({own.Subject}, signed by {own.Certificate.Issuer})";
 
     private static Silence Other() => new("it listens and does not answer: is it known by another address (its vmcache.cluster.advertise)?", Listens: true);
 }

@@ -1,4 +1,5 @@
 using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Records;
 
 namespace VmCacheCluster.Gateway.Cluster;
 
@@ -21,6 +22,9 @@ public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, Time
 
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(10);
 
+    /// <summary>Strangers that are told of in that time.</summary>
+    private const int MostTold = 1000;
+
     /// <summary>Between two warnings of a certificate that expires.</summary>
     private static readonly TimeSpan Daily = TimeSpan.FromDays(1);
 
@@ -28,10 +32,11 @@ public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, Time
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, DateTimeOffset> _told = [];
+    /// <summary>Timestamps: a clock that is set back changes nothing.</summary>
+    private readonly Dictionary<string, long> _told = [];
     private TlsIdentity? _current;
-    private (DateTime, DateTime, DateTime) _stamp;
-    private DateTimeOffset _looked = DateTimeOffset.MinValue;
+    private (FileState?, FileState?, FileState?) _stamp;
+    private long? _looked;
     private string? _refused;
 
     public bool IsOn => files is not null;
@@ -44,10 +49,14 @@ public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, Time
             if (files is null) return null;
             lock (_gate)
             {
-                var now = time.GetUtcNow();
-                if (now - _looked < Look) return _current;
-                _looked = now;
-                if (Stamp() == _stamp) return _current;
+                if (_looked is { } at && time.GetElapsedTime(at) < Look) return _current;
+                _looked = time.GetTimestamp();
+                if (Stamp() == _stamp)
+                {
+                    // Also when others were there meanwhile.
+                    _refused = null;
+                    return _current;
+                }
             }
 
             try
@@ -56,12 +65,14 @@ public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, Time
             }
             catch (TlsException fault)
             {
-                if (May(fault.Message, Quiet)) log.LogError("new certificates are not used: {Problem}", fault.Message);
                 lock (_gate)
                 {
+                    if (_current is null) return null;
                     _refused = fault.Message;
-                    return _current;
                 }
+
+                if (May(fault.Message, Quiet)) log.LogError("new certificates are not used: {Problem}", fault.Message);
+                return _current;
             }
         }
     }
@@ -75,7 +86,7 @@ public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, Time
             {
                 return _refused is { } refused ? $"{section}: new certificates are not used: {refused}"
                     : _current is { } current && current.Expires - time.GetUtcNow() is var left && left < Ahead
-                        ? $"{section}: the certificate {files!.Certificate} ({current.Certificate.Subject}) {(left > TimeSpan.Zero ? "expires" : "expired")} at {current.Expires:u}: replace the files, a restart is not needed"
+                        ? $"{section}: the certificate {files!.Certificate} ({current.Subject}) {(left > TimeSpan.Zero ? "expires" : "expired")} at {current.Expires:u}: replace the files, a restart is not needed"
                         : null;
             }
         }
@@ -102,10 +113,10 @@ public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, Time
             (_current, _stamp, _refused) = (loaded, stamp, null);
         }
 
+        before?.Retire();
         log.LogInformation(
             "{Section}: the certificate {File} ({Subject}) is used from now on; it is valid from {From:u} to {Until:u}",
-            section, files.Certificate, loaded.Certificate.Subject, loaded.Certificate.NotBefore.ToUniversalTime(), loaded.Expires);
-        before?.Retire();
+            section, files.Certificate, loaded.Subject, loaded.Certificate.NotBefore.ToUniversalTime(), loaded.Expires);
         return loaded;
     }
 
@@ -120,7 +131,8 @@ public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, Time
     {
         // A port of its own each time says nothing.
         var host = peer.LastIndexOf(':') is var at and > 0 ? peer[..at] : peer;
-        if (May($"{host} {problem}", Quiet)) log.LogWarning("the certificate of {Peer} is not trusted: {Problem}", peer, problem);
+        // What it shows it can make anew each time.
+        if (May(host, Quiet)) log.LogWarning("the certificate of {Peer} is not trusted: {Problem}", peer, problem);
     }
 
     public void TellOnce(string problem, Exception? fault)
@@ -128,17 +140,34 @@ public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, Time
         if (May(problem, Quiet)) log.LogError(fault, "this node is in no cluster: {Problem}", problem);
     }
 
-    private (DateTime, DateTime, DateTime) Stamp()
-        => (File.GetLastWriteTimeUtc(files!.Certificate), File.GetLastWriteTimeUtc(files.Key), File.GetLastWriteTimeUtc(files.Authority));
+    /// <summary>Of the files that links lead to: a Secret of Kubernetes is replaced behind them.</summary>
+    private (FileState?, FileState?, FileState?) Stamp() => (StateOf(files!.Certificate), StateOf(files.Key), StateOf(files.Authority));
+
+    private static FileState? StateOf(string path)
+    {
+        try
+        {
+            return FileState.Of(path);
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+    }
 
     private bool May(string what, TimeSpan quiet)
     {
         lock (_gate)
         {
-            if (_told.Count > 1000) _told.Clear();
-            var now = time.GetUtcNow();
-            if (_told.TryGetValue(what, out var last) && now - last < quiet) return false;
-            _told[what] = now;
+            if (_told.TryGetValue(what, out var last) && time.GetElapsedTime(last) < quiet) return false;
+            if (_told.Count >= MostTold)
+            {
+                foreach (var (old, at) in _told.ToArray())
+                    if (time.GetElapsedTime(at) >= Quiet) _told.Remove(old);
+                if (_told.Count >= MostTold) return false;
+            }
+
+            _told[what] = time.GetTimestamp();
             return true;
         }
     }

@@ -24,9 +24,13 @@ public sealed class TlsIdentity
         _intermediates = [.. chain.Skip(1)];
         // Nothing is looked for elsewhere: what the file holds is shown.
         _shown = SslStreamCertificateContext.Create(Certificate, _intermediates, offline: true);
+        Subject = Name(Certificate);
     }
 
     public X509Certificate2 Certificate { get; }
+
+    /// <summary>For a person.</summary>
+    public string Subject { get; }
 
     public DateTimeOffset Expires => Certificate.NotAfter.ToUniversalTime();
 
@@ -56,18 +60,66 @@ public sealed class TlsIdentity
             chain[0].Dispose();
             chain[0] = own;
         });
-        var identity = new TlsIdentity(chain, authorities);
+        TlsIdentity identity = null!;
+        Try(files.Certificate, () => identity = new TlsIdentity(chain, authorities));
         return (identity.ProblemOfOwn(chain, TlsUse.Server) ?? (calls ? identity.ProblemOfOwn(chain, TlsUse.Client) : null)) is { } problem ? throw new TlsException($"this node's own certificate, {files.Certificate}, is of no use: {problem}") : identity;
     }
 
-    /// <summary>All names that a certificate gives its owner.</summary>
+    /// <summary>The names that a certificate gives its owner: common names and DNS names. None, where they cannot be read.</summary>
     public static IReadOnlyList<string> NamesOf(X509Certificate2 certificate)
-        =>
-        [
-            .. new[] { certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false) }
-                .Concat(certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(e => e.EnumerateDnsNames()))
-                .Distinct(),
-        ];
+    {
+        const string commonName = "2.5.4.3";
+        try
+        {
+            return
+            [
+                .. certificate.SubjectName.EnumerateRelativeDistinguishedNames()
+                    .Where(n => !n.HasMultipleElements && n.GetSingleElementType().Value == commonName).Select(n => n.GetSingleElementValue()).OfType<string>()
+                    .Concat(certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(e => e.EnumerateDnsNames()))
+                    .Distinct(),
+            ];
+        }
+        catch (CryptographicException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>Equal for two certificates of one subject and the same alternative names; what others show differs. SHA-256, in hexadecimal.</summary>
+    public static string IdentityOf(X509Certificate2 certificate)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(certificate.SubjectName.RawData);
+        foreach (var names in certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>()) hash.AppendData(names.RawData);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>.NET does not read some names that OpenSSL takes: they are empty, or it throws.</summary>
+    private static string Name(X509Certificate2 certificate)
+    {
+        try
+        {
+            if (certificate.Subject is { Length: > 0 } subject) return subject;
+        }
+        catch (CryptographicException)
+        {
+            // Then by its digest.
+        }
+
+        return $"SHA-256 {certificate.GetCertHashString(HashAlgorithmName.SHA256)}";
+    }
+
+    private static string Issuer(X509Certificate2 certificate)
+    {
+        try
+        {
+            return certificate.Issuer;
+        }
+        catch (CryptographicException)
+        {
+            return "an issuer whose name cannot be read";
+        }
+    }
 
     /// <param name="refused">Told why the other side is not trusted.</param>
     public SslServerAuthenticationOptions ServerOptions(Action<string> refused) => new()
@@ -106,11 +158,11 @@ public sealed class TlsIdentity
         var status = chain.ChainStatus.Aggregate(X509ChainStatusFlags.NoError, (all, one) => all | one.Status);
         if (status == X509ChainStatusFlags.NoError) return null;
         var shown = certificate as X509Certificate2 ?? X509CertificateLoader.LoadCertificate(certificate.GetRawCertData());
-        return status.HasFlag(X509ChainStatusFlags.NotTimeValid) && DateTime.UtcNow > shown.NotAfter.ToUniversalTime() ? $"it ({shown.Subject}) expired at {shown.NotAfter.ToUniversalTime():u}"
-            : status.HasFlag(X509ChainStatusFlags.NotTimeValid) && DateTime.UtcNow < shown.NotBefore.ToUniversalTime() ? $"it ({shown.Subject}) is valid from {shown.NotBefore.ToUniversalTime():u}: is the clock right?"
-            : (status & (X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.UntrustedRoot)) != 0 ? $"it ({shown.Subject}, signed by {shown.Issuer}) is not signed by {_authorities[0].Subject}"
-            : status.HasFlag(X509ChainStatusFlags.NotValidForUsage) ? $"it ({shown.Subject}) is not made for this use: its extended key usage has to name {Use(chain)}"
-            : $"it ({shown.Subject}): {string.Join(", ", chain.ChainStatus.Select(s => s.StatusInformation.Trim()))}";
+        return status.HasFlag(X509ChainStatusFlags.NotTimeValid) && DateTime.UtcNow > shown.NotAfter.ToUniversalTime() ? $"it ({Name(shown)}) expired at {shown.NotAfter.ToUniversalTime():u}"
+            : status.HasFlag(X509ChainStatusFlags.NotTimeValid) && DateTime.UtcNow < shown.NotBefore.ToUniversalTime() ? $"it ({Name(shown)}) is valid from {shown.NotBefore.ToUniversalTime():u}: is the clock right?"
+            : (status & (X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.UntrustedRoot)) != 0 ? $"it ({Name(shown)}, signed by {Issuer(shown)}) is not signed by {Name(_authorities[0])}"
+            : status.HasFlag(X509ChainStatusFlags.NotValidForUsage) ? $"it ({Name(shown)}) is not made for this use: its extended key usage has to name {Use(chain)}"
+            : $"it ({Name(shown)}): {string.Join(", ", chain.ChainStatus.Select(s => s.StatusInformation.Trim()))}";
     }
 
     private string? ProblemOfOwn(X509Certificate2Collection shown, Oid use)

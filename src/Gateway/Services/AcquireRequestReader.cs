@@ -19,7 +19,7 @@ public static class AcquireRequestReader
         if (request.Vcpus > MostCpus) faults.Add("vcpus", $"at most {MostCpus}, not {request.Vcpus}");
         if (request.MemoryMib > MostMemoryMiB) faults.Add("memory_mib", $"at most {MostMemoryMiB}, not {request.MemoryMib}");
         LabelRules.Check(request.Labels, faults);
-        if (request.IdempotencyKey.Length > LongestKey || request.IdempotencyKey.Any(c => c is < ' ' or > '~'))
+        if (!IsKey(request.IdempotencyKey))
             faults.Add("idempotency_key", $"at most {LongestKey} printable ASCII characters");
 
         return (pool, new LeaseWish(
@@ -27,6 +27,9 @@ public static class AcquireRequestReader
             Ttl(request.Ttl, "ttl", faults), request.IdempotencyKey, Warm(request.Warm, faults),
             LateBindingRules.Read(request.LateBinding, faults), request.ClientHoldsAgent));
     }
+
+    /// <param name="text">Empty: none.</param>
+    public static bool IsKey(string text) => text.Length <= LongestKey && text.All(c => c is >= ' ' and <= '~');
 
     /// <param name="text">Empty: the default pool.</param>
     public static PoolName Pool(string text, RequestFaults faults)

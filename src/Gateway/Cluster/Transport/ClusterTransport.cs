@@ -5,6 +5,7 @@ using Akka.Actor;
 using Akka.Actor.Setup;
 using Akka.Configuration;
 using Akka.Event;
+using Akka.Remote;
 using Akka.Remote.Transport;
 using VmCacheCluster.Domain;
 
@@ -35,6 +36,7 @@ internal sealed class ClusterTransport : Akka.Remote.Transport.Transport
     private readonly ConcurrentDictionary<Link, Task> _links = new(ReferenceEqualityComparer.Instance);
     private readonly TaskCompletionSource<IAssociationEventListener> _listener = new();
     private Socket? _server;
+    private volatile bool _closing;
     private Task _accepting = Task.CompletedTask;
 
     public ClusterTransport(ActorSystem system, Config config)
@@ -53,12 +55,20 @@ internal sealed class ClusterTransport : Akka.Remote.Transport.Transport
 
     public override async Task<(Address, TaskCompletionSource<IAssociationEventListener>)> Listen()
     {
-        var at = await ResolveAsync(_options.Listen.Host, _options.Listen.Port, _over.Token).ConfigureAwait(false);
-        _server = new Socket(at.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        _server.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
-        if (at.Address.Equals(IPAddress.IPv6Any)) _server.DualMode = true;
-        _server.Bind(at);
-        _server.Listen(512);
+        try
+        {
+            var at = await ResolveAsync(_options.Listen.Host, _options.Listen.Port, _over.Token).ConfigureAwait(false);
+            _server = new Socket(at.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            if (at.Address.Equals(IPAddress.IPv6Any)) _server.DualMode = true;
+            _server.Bind(at);
+            _server.Listen(512);
+        }
+        catch (Exception fault) when (fault is IOException or SocketException)
+        {
+            _server?.Dispose();
+            throw new RemoteTransportException($"cannot listen on {_options.Listen} (vmcache.cluster.listen): {fault.Message}", fault);
+        }
+
         _accepting = AcceptAllAsync(_server);
         return (Self, _listener);
     }
@@ -77,7 +87,7 @@ internal sealed class ClusterTransport : Akka.Remote.Transport.Transport
             var secured = await _security.ConnectAsync(socket, host, limit.Token).ConfigureAwait(false);
             return Serve(secured, remoteAddress, place: null);
         }
-        catch (Exception fault) when (fault is IOException or SocketException or OperationCanceledException)
+        catch (Exception fault)
         {
             socket?.Dispose();
             throw new InvalidAssociationException(
@@ -87,6 +97,7 @@ internal sealed class ClusterTransport : Akka.Remote.Transport.Transport
 
     public override async Task<bool> Shutdown()
     {
+        _closing = true;
         _server?.Dispose();
         foreach (var link in _links.Keys) link.Close();
         await Task.WhenAll(_links.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -106,12 +117,10 @@ internal sealed class ClusterTransport : Akka.Remote.Transport.Transport
                 if (_security.Admit() is { } place) _ = AcceptAsync(socket, place, listener);
                 else socket.Dispose();
             }
-            catch (Exception fault) when (fault is ObjectDisposedException or OperationCanceledException || _over.IsCancellationRequested)
+            catch (Exception fault)
             {
-                return;
-            }
-            catch (SocketException fault)
-            {
+                if (_closing) return;
+
                 // A connection that was reset before we took it, or no descriptor left: another one may succeed.
                 _log.Warning("a connection to Akka's port could not be accepted: {0}", fault.Message);
                 await Task.Delay(TimeSpan.FromMilliseconds(100), _over.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -127,9 +136,9 @@ internal sealed class ClusterTransport : Akka.Remote.Transport.Transport
             var secured = await _security.AcceptAsync(socket, _over.Token).ConfigureAwait(false);
             listener.Notify(new InboundAssociation(Serve(secured, new Address(SchemeIdentifier, System.Name, Text(remote.Address), remote.Port), place)));
         }
-        catch (Exception fault) when (fault is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception fault)
         {
-            // Strangers are told of by what knows why it does not trust them.
+            // Whatever it is, the place is free again. Strangers are told of by what knows why it does not trust them.
             _log.Debug("a connection to Akka's port came to nothing: {0}", fault.Message);
             socket.Dispose();
             place.Dispose();
@@ -141,6 +150,7 @@ internal sealed class ClusterTransport : Akka.Remote.Transport.Transport
         var link = new Link(Self, remote, secured, (int)MaximumPayloadBytes, why => _log.Error("the connection with {0} is closed: {1}", remote, why));
         var outdated = secured.Outdated.Register(link.Close);
         _links[link] = RunAsync();
+        if (_closing) link.Close();
         return link;
 
         async Task RunAsync()

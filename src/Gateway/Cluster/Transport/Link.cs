@@ -109,7 +109,7 @@ internal sealed class Link : AssociationHandle
                 buffer.Clear();
             }
 
-            await _link.EndSendingAsync().ConfigureAwait(false);
+            _link.EndSending();
             return true;
         }
         catch (Exception fault) when (IsEnd(fault))

@@ -1,4 +1,3 @@
-using System.Net.Security;
 using System.Net.Sockets;
 
 namespace VmCacheCluster.Gateway.Cluster.Transport;
@@ -13,12 +12,8 @@ internal sealed class SecuredLink(Socket socket, Stream stream, CancellationToke
     public CancellationToken Outdated => outdated;
 
     /// <summary>Tells the other side that nothing more comes. Closing at once could lose what it has not read yet.</summary>
-    /// <exception cref="IOException"/>
-    public async Task EndSendingAsync()
-    {
-        if (stream is SslStream tls) await tls.ShutdownAsync().ConfigureAwait(false);
-        socket.Shutdown(SocketShutdown.Send);
-    }
+    /// <exception cref="SocketException"/>
+    public void EndSending() => socket.Shutdown(SocketShutdown.Send);
 
     public async ValueTask DisposeAsync()
     {

@@ -22,6 +22,7 @@ public sealed class NetworkListenersSpecs : IAsyncLifetime
     private readonly int _port = FreePort();
     private PrivateAuthority _authority = null!;
     private PeerTrust _trust = null!;
+    private int _rotations;
     private WebApplication _app = null!;
 
     public async Task InitializeAsync()
@@ -105,7 +106,7 @@ public sealed class NetworkListenersSpecs : IAsyncLifetime
     private void Rotate()
     {
         var before = _trust.Current;
-        _authority.Sign("n0");
+        File.SetLastWriteTimeUtc(_authority.Sign("n0").Certificate, DateTime.UtcNow.AddSeconds(++_rotations));
         _time.Advance(TimeSpan.FromSeconds(2));
         _trust.Watch();
         Assert.NotSame(before, _trust.Current);

@@ -83,6 +83,62 @@ public sealed class PeerTrustSpecs : IDisposable
         Assert.Contains("(CN=n0) expired at", trust.Problem, StringComparison.Ordinal);
     }
 
+    /// <summary>As a Secret of Kubernetes is mounted, and as many have it by hand: the links stay, what they lead to is another.</summary>
+    [Fact]
+    public void Sees_files_that_are_replaced_behind_links()
+    {
+        var (first, second) = (Directory.CreateDirectory(Path.Combine(_directory.FullName, "..1")), Directory.CreateDirectory(Path.Combine(_directory.FullName, "..2")));
+        void Write(DirectoryInfo into)
+        {
+            var files = _authority.Sign("n0");
+            foreach (var (from, name) in new[] { (files.Certificate, "tls.crt"), (files.Key, "tls.key"), (files.Authority, "ca.crt") }) File.Copy(from, Path.Combine(into.FullName, name));
+        }
+
+        string At(string name) => Path.Combine(_directory.FullName, name);
+        Write(first);
+        Directory.CreateSymbolicLink(At("..data"), "..1");
+        foreach (var name in new[] { "tls.crt", "tls.key", "ca.crt" }) File.CreateSymbolicLink(At(name), $"..data/{name}");
+        var trust = new PeerTrust(new TlsFiles(At("tls.crt"), At("tls.key"), At("ca.crt")), "tls", _log.CreateLogger("vmcached"), _time);
+        var before = trust.Reload()!;
+
+        Write(second);
+        File.Delete(At("..data"));
+        Directory.CreateSymbolicLink(At("..data"), "..2");
+        Look(trust);
+
+        Assert.NotSame(before, trust.Current);
+        Assert.True(before.Replaced.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void Goes_on_when_the_clock_is_set_back_and_when_files_are_gone_and_come_back()
+    {
+        var (trust, files) = Trust(TimeSpan.FromDays(60));
+        var first = trust.Reload()!;
+        File.Move(files.Certificate, files.Certificate + ".away");
+        Look(trust);
+        Assert.Same(first, trust.Current);
+        Assert.NotNull(trust.Problem);
+
+        File.Move(files.Certificate + ".away", files.Certificate);
+        Look(trust);
+        Assert.Null(trust.Problem);
+        Assert.False(first.Replaced.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void Tells_of_so_many_strangers_and_no_more()
+    {
+        var (trust, _) = Trust(TimeSpan.FromDays(60));
+        for (var i = 0; i < 3000; i++) trust.Tell($"10.0.{i / 250}.{i % 250}:{i}", $"it (CN={i}) is not trusted");
+        for (var i = 0; i < 100; i++) trust.Tell($"10.9.9.9:{i}", $"it (CN={i}) is not trusted");
+        Assert.Equal(1000, _log.Lines.Count);
+
+        _time.Advance(TimeSpan.FromMinutes(11));
+        for (var i = 0; i < 100; i++) trust.Tell($"10.9.9.9:{i}", $"it (CN={i}) is not trusted");
+        Assert.Equal(1001, _log.Lines.Count);
+    }
+
     [Fact]
     public void Ends_no_connection_for_files_that_say_the_same_again()
     {

@@ -46,6 +46,35 @@ public sealed class TlsIdentitySpecs : IDisposable
     }
 
     [Fact]
+    public async Task Says_so_of_a_certificate_whose_names_cannot_be_read()
+    {
+        var own = TlsIdentity.Load(_authority.Sign("a"));
+        using var strangers = new PrivateAuthority(_directory.FullName, "another authority");
+
+        Assert.Matches(
+            "^it \\(SHA-256 [0-9A-F]{64}, signed by CN=another authority\\) is not signed by CN=test authority$",
+            await RefusalAsync(own, strangers.Sign("odd", subject: PrivateAuthority.Unreadable())));
+        using var odd = X509CertificateLoader.LoadCertificateFromFile(_authority.Sign("odd", subject: PrivateAuthority.Unreadable()).Certificate);
+        Assert.Empty(TlsIdentity.NamesOf(odd));
+    }
+
+    /// <summary>A certificate that names an organization alone, as SPIFFE's do, gives no name that rights could go by.</summary>
+    [Fact]
+    public void Takes_common_names_and_dns_names_alone_for_names_and_all_of_both_for_the_identity()
+    {
+        X509Certificate2 Of(string name, string subject) => X509CertificateLoader.LoadCertificateFromFile(_authority.Sign(name, subject: new X500DistinguishedName(subject)).Certificate);
+        using var one = Of("one", "O=SPIRE, C=US");
+        using var two = Of("two", "O=SPIRE, C=US");
+        using var again = Of("one", "O=SPIRE, C=US");
+        using var both = Of("dns", "CN=common, OU=unit");
+
+        Assert.Equal(["one"], TlsIdentity.NamesOf(one));
+        Assert.Equal(["common", "dns"], TlsIdentity.NamesOf(both));
+        Assert.NotEqual(TlsIdentity.IdentityOf(one), TlsIdentity.IdentityOf(two));
+        Assert.Equal(TlsIdentity.IdentityOf(one), TlsIdentity.IdentityOf(again));
+    }
+
+    [Fact]
     public async Task Takes_certificates_whose_issuers_are_shown_with_them()
     {
         var own = TlsIdentity.Load(_authority.Sign("a"));
