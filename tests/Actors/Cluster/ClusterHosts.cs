@@ -30,7 +30,7 @@ public sealed class ClusterHosts : IAsyncDisposable
         return new NodeAddress("127.0.0.1", ((IPEndPoint)probe.LocalEndpoint).Port);
     }
 
-    public ClusterHost Start(string name, IEnumerable<NodeAddress> seeds, bool bootstrap = false, Func<ClusterOptions, ClusterOptions>? with = null, Func<NodeAddress, ClusterMemory>? memory = null, DoorTimes? times = null)
+    public ClusterHost Start(string name, IEnumerable<NodeAddress> seeds, bool bootstrap = false, Func<ClusterOptions, ClusterOptions>? with = null, Func<NodeAddress, ClusterMemory>? memory = null, DoorTimes? times = null, string? reportsAs = null)
     {
         var options = new ClusterOptions
         {
@@ -47,7 +47,7 @@ public sealed class ClusterHosts : IAsyncDisposable
         };
         options = options with { Advertise = options.Listen };
         options = (with ?? (o => o))(options);
-        var host = new ClusterHost(new ClusterPlan(options, new HostFace(options.Node, options.Peer, null, "1.0", options.Labels)), _config, memory?.Invoke(options.Advertise), times ?? Times);
+        var host = new ClusterHost(new ClusterPlan(options, new HostFace(reportsAs is null ? options.Node : new NodeName(reportsAs), options.Peer, null, "1.0", options.Labels)), _config, memory?.Invoke(options.Advertise), times ?? Times);
         _hosts.Add(host);
         return host;
     }

@@ -43,6 +43,31 @@ public sealed class MembershipSpecs : IAsyncLifetime
         Assert.Equal([first.At], first.Disk.Memory.Members);
     }
 
+    /// <summary>A member may lie about itself, and speaks for nobody else.</summary>
+    [Fact]
+    public async Task Does_not_take_a_report_under_anothers_name()
+    {
+        var a = _hosts.Start("a", [], bootstrap: true);
+        await a.IsMemberOfAsync(1);
+        await a.HasAsync("default", 3);
+        var liar = _hosts.Start("b", [a.At], reportsAs: "a");
+        await Eventually.Async(async () => (await a.SeenAsync()).Members.Count == 2, "it is a member");
+        await liar.HasAsync("default", 70);
+        // What it says later than this has come, too.
+        var honest = _hosts.Start("c", [a.At]);
+        await Eventually.Async(async () => (await honest.SeenAsync()).Members.Count == 3, "it is a member");
+        await honest.HasAsync("default", 5);
+        await Eventually.Async(async () => (await a.SeenAsync()).Members.Any(m => m.Capacity?.Node == new NodeName("c")), "it has heard of the third");
+
+        foreach (var host in new[] { a, honest })
+        {
+            await Eventually.Async(async () => (await host.SeenAsync()).Members.Count(m => m.Capacity is not null) == 2, "it knows what two of them have");
+            var seen = (await host.SeenAsync()).Members;
+            Assert.Equal([3, 5], seen.Select(m => m.Capacity).OfType<HostCapacity>().Select(c => c.Pools.Single().Warm).Order());
+            Assert.Equal(["a", "b", "c"], seen.Select(m => m.Name!.Value.Value));
+        }
+    }
+
     [Fact]
     public async Task Sees_what_every_host_has_and_what_changes()
     {
