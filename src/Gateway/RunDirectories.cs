@@ -17,11 +17,11 @@ public static class RunDirectories
             ?? Prepare("template-dir", options.TemplateDirectory)
             ?? (options.Cluster is null ? Reach("state-dir", options.StateDirectory) : Prepare("state-dir", options.StateDirectory))
             ?? options.Pools.Select(p => p.Endpoint).OfType<string>().Prepend(options.Endpoint).Distinct()
-                .Select(socket => Reach("the directory of the socket", Path.GetDirectoryName(socket)!, shared: true)).FirstOrDefault(fault => fault is not null);
+                .Select(socket => Reach("the directory of the socket", Path.GetDirectoryName(socket)!, shared: true, option: "--endpoint")).FirstOrDefault(fault => fault is not null);
 
     /// <summary>Others' directories are not ours to trust, whatever we may do there.</summary>
-    private static string? Reach(string key, string directory, bool shared = false)
-        => directory.Length > 0 && SafePath.Fault(directory, shared) is { } fault ? $"{key} {directory} is within the reach of other users: {fault}" : null;
+    private static string? Reach(string key, string directory, bool shared = false, string option = "--run-dir")
+        => directory.Length > 0 && SafePath.Fault(directory, shared) is { } fault ? $"{key} {directory} cannot be used: {fault}; or name another one with {option}" : null;
 
     private static string? Prepare(string key, string directory, bool shared = false)
     {

@@ -41,7 +41,7 @@ public sealed class FullDiskSpecs : HouseSpecs
     private async Task MountSmallAsync()
     {
         Directory.CreateDirectory(House.RunDirectory);
-        var refusal = await HostTool.RunAsync("mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", House.RunDirectory);
+        var refusal = await HostTool.RunAsync("mount", "-t", "tmpfs", "-o", "size=512k,mode=700", "tmpfs", House.RunDirectory);
         Skip.If(refusal is not null, $"a small file system cannot be mounted here: {refusal}");
         House.AtEnd(() => HostTool.RunAsync("umount", "-l", House.RunDirectory).GetAwaiter().GetResult());
     }
