@@ -66,7 +66,7 @@ public sealed class AgentClient(IAgentChannel client)
             {
                 await SetGuestDateTimeAsync(time.GetUtcNow(), cancel, left).ConfigureAwait(false);
             }
-            catch (TtrpcException) when (i > 0)
+            catch (TtrpcTimeoutException) when (i > 0)
             {
                 // It is set, if late.
                 return;

@@ -118,12 +118,13 @@ public class HandOutSpecs : NodeFixture
         var warm = (await UntilAsync(p => p is { Warm: 1, Leased: 1 })).Vms.Single(v => v.Life.Phase == VmPhase.Warm).Id;
 
         var refused = await Gateway.Ask<VmRefused>(new ReleaseVm(warm), TimeSpan.FromSeconds(20));
+        var mistaken = await Gateway.Ask<VmRefused>(new ReleaseVm(warm, LeaseToken.New()), TimeSpan.FromSeconds(20));
         var unknown = await Gateway.Ask<VmRefused>(new ReleaseVm(VmId.New()), TimeSpan.FromSeconds(20));
         // Whoever shows a token claims a lease, and there is none.
         var claimed = await Gateway.Ask<VmRefused>(new ReleaseVm(granted.Facts.Id, LeaseToken.New()), TimeSpan.FromSeconds(20));
         var released = await Gateway.Ask<VmReleased>(new ReleaseVm(granted.Facts.Id), TimeSpan.FromSeconds(20));
 
-        Assert.Equal(RefusalKind.WrongState, refused.Kind);
+        Assert.Equal((RefusalKind.WrongState, RefusalKind.WrongState), (refused.Kind, mistaken.Kind));
         Assert.Equal(RefusalKind.NotFound, unknown.Kind);
         Assert.Equal((RefusalKind.StaleToken, $"VM {granted.Facts.Id} has no lease, and so no token: it is released without one"), (claimed.Kind, claimed.Reason));
         Assert.Equal(granted.Facts.Id, released.Id);

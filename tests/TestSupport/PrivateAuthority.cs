@@ -59,15 +59,23 @@ public sealed class PrivateAuthority : IDisposable
     }
 
     /// <summary>A common name that OpenSSL takes and .NET does not read: a PrintableString with a character that is not one of its own.</summary>
-    public static X500DistinguishedName Unreadable()
+    public static X500DistinguishedName Unreadable() => OneName(("2.5.4.3", [0x13, 3, (byte)'a', (byte)'@', (byte)'b']));
+
+    /// <summary>A common name and a unit in one relative name, which .NET does not take apart.</summary>
+    public static X500DistinguishedName Together() => OneName(("2.5.4.3", [0x0c, 2, (byte)'c', (byte)'n']), ("2.5.4.11", [0x0c, 2, (byte)'o', (byte)'u']));
+
+    private static X500DistinguishedName OneName(params (string Type, byte[] Value)[] elements)
     {
         var writer = new AsnWriter(AsnEncodingRules.DER);
         using (writer.PushSequence())
         using (writer.PushSetOf())
-        using (writer.PushSequence())
         {
-            writer.WriteObjectIdentifier("2.5.4.3");
-            writer.WriteEncodedValue([0x13, 3, (byte)'a', (byte)'@', (byte)'b']);
+            foreach (var (type, value) in elements)
+            {
+                using var element = writer.PushSequence();
+                writer.WriteObjectIdentifier(type);
+                writer.WriteEncodedValue(value);
+            }
         }
 
         return new X500DistinguishedName(writer.Encode());

@@ -18,6 +18,10 @@ internal sealed class PoolReleases(
         {
             asker.Tell(quarantine.Refusal(release.Id, $"pool {pool} has no VM {release.Id}"));
         }
+        else if (!(member.Shown.Held || member.Life.Ended || member.Life.Ending?.Obstacle is not null))
+        {
+            asker.Tell(new VmRefused(release.Id, RefusalKind.WrongState, $"VM {release.Id} is {member.Life.Phase.ToString().ToLowerInvariant()}, not leased: only a leased VM can be released"));
+        }
         else if (LeaseRules.FaultOfRelease(release.Id, member.Lease, release.Token) is { } fault)
         {
             // Its actor would say so too, but perhaps after the VM is gone, when all who asked are told that it was released.
@@ -27,15 +31,11 @@ internal sealed class PoolReleases(
         {
             asker.Tell(Unfinished(release.Id, obstacle));
         }
-        else if (member.Shown.Held || member.Life.Ended)
+        else
         {
             if (!_askers.TryGetValue(release.Id, out var askers)) _askers[release.Id] = askers = [];
             askers.Add(asker);
             member.Actor.Tell(release, asker);
-        }
-        else
-        {
-            asker.Tell(new VmRefused(release.Id, RefusalKind.WrongState, $"VM {release.Id} is {member.Life.Phase.ToString().ToLowerInvariant()}, not leased: only a leased VM can be released"));
         }
     }
 

@@ -24,9 +24,9 @@ public sealed record GatewayOptions
     /// <summary>Who may do what: names of certificates, "*" for every one that is trusted, a "*" at the end for all that begin so.</summary>
     public required IReadOnlyDictionary<Right, IReadOnlyList<string>> Rights { get; init; }
 
-    /// <param name="names">All names that the caller's certificate gives it.</param>
+    /// <param name="names">All names that the caller's certificate, which is trusted, gives it; there may be none.</param>
     public bool Allows(Right right, IReadOnlyCollection<string> names)
-        => Rights.Any(granted => granted.Key >= right && granted.Value.Any(pattern => names.Any(name => Fits(pattern, name))));
+        => Rights.Any(granted => granted.Key >= right && granted.Value.Any(pattern => pattern == "*" || names.Any(name => Fits(pattern, name))));
 
     private static bool Fits(string pattern, string name)
         => pattern.EndsWith('*') ? name.StartsWith(pattern[..^1], StringComparison.Ordinal) : name == pattern;

@@ -50,7 +50,7 @@ public sealed class Caller
     {
         // The first node has asked for the right.
         Entrance.Local or Entrance.Peers => true,
-        Entrance.Callers => _gateway!.Allows(right, Names),
+        Entrance.Callers => _certificate is not null && _gateway!.Allows(right, Names),
         _ => false,
     };
 

@@ -33,9 +33,9 @@ public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, Time
 
     private readonly Lock _gate = new();
     /// <summary>Timestamps: a clock that is set back changes nothing.</summary>
-    private readonly Dictionary<string, long> _told = [];
+    private readonly Dictionary<string, long> _told = [], _strangers = [];
     private TlsIdentity? _current;
-    private (FileState?, FileState?, FileState?) _stamp;
+    private (FileState?, FileState?, FileState?)? _stamp;
     private long? _looked;
     private string? _refused;
 
@@ -65,14 +65,10 @@ public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, Time
             }
             catch (TlsException fault)
             {
-                lock (_gate)
-                {
-                    if (_current is null) return null;
-                    _refused = fault.Message;
-                }
-
-                if (May(fault.Message, Quiet)) log.LogError("new certificates are not used: {Problem}", fault.Message);
-                return _current;
+                TlsIdentity? current;
+                lock (_gate) (_refused, current) = (fault.Message, _current);
+                if (May(_told, fault.Message, Quiet)) log.LogError("{Section}: {What}: {Problem}", section, Refused(current), fault.Message);
+                return current;
             }
         }
     }
@@ -84,13 +80,15 @@ public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, Time
         {
             lock (_gate)
             {
-                return _refused is { } refused ? $"{section}: new certificates are not used: {refused}"
+                return _refused is { } refused ? $"{section}: {Refused(_current)}: {refused}"
                     : _current is { } current && current.Expires - time.GetUtcNow() is var left && left < Ahead
                         ? $"{section}: the certificate {files!.Certificate} ({current.Subject}) {(left > TimeSpan.Zero ? "expires" : "expired")} at {current.Expires:u}: replace the files, a restart is not needed"
                         : null;
             }
         }
     }
+
+    private static string Refused(TlsIdentity? current) => current is null ? "the certificates cannot be used" : "new certificates are not used";
 
     /// <summary>Reads the files anew.</summary>
     /// <returns>Null: there is no TLS.</returns>
@@ -124,7 +122,7 @@ public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, Time
     public void Watch()
     {
         _ = Current;
-        if (Problem is { } problem && May(problem, Daily)) log.LogWarning("{Problem}", problem);
+        if (Problem is { } problem && May(_told, problem, Daily)) log.LogWarning("{Problem}", problem);
     }
 
     public void Tell(string peer, string problem)
@@ -132,12 +130,12 @@ public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, Time
         // A port of its own each time says nothing.
         var host = peer.LastIndexOf(':') is var at and > 0 ? peer[..at] : peer;
         // What it shows it can make anew each time.
-        if (May(host, Quiet)) log.LogWarning("the certificate of {Peer} is not trusted: {Problem}", peer, problem);
+        if (May(_strangers, host, Quiet)) log.LogWarning("the certificate of {Peer} is not trusted: {Problem}", peer, problem);
     }
 
     public void TellOnce(string problem, Exception? fault)
     {
-        if (May(problem, Quiet)) log.LogError(fault, "this node is in no cluster: {Problem}", problem);
+        if (May(_told, problem, Quiet)) log.LogError(fault, "this node is in no cluster: {Problem}", problem);
     }
 
     /// <summary>Of the files that links lead to: a Secret of Kubernetes is replaced behind them.</summary>
@@ -155,19 +153,20 @@ public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, Time
         }
     }
 
-    private bool May(string what, TimeSpan quiet)
+    /// <param name="told">When each was told of.</param>
+    private bool May(Dictionary<string, long> told, string what, TimeSpan quiet)
     {
         lock (_gate)
         {
-            if (_told.TryGetValue(what, out var last) && time.GetElapsedTime(last) < quiet) return false;
-            if (_told.Count >= MostTold)
+            if (told.TryGetValue(what, out var last) && time.GetElapsedTime(last) < quiet) return false;
+            if (told.Count >= MostTold)
             {
-                foreach (var (old, at) in _told.ToArray())
-                    if (time.GetElapsedTime(at) >= Quiet) _told.Remove(old);
-                if (_told.Count >= MostTold) return false;
+                foreach (var (old, at) in told.ToArray())
+                    if (time.GetElapsedTime(at) >= quiet) told.Remove(old);
+                if (told.Count >= MostTold) return false;
             }
 
-            _told[what] = time.GetTimestamp();
+            told[what] = time.GetTimestamp();
             return true;
         }
     }

@@ -1,3 +1,4 @@
+using System.Formats.Asn1;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -73,16 +74,28 @@ public sealed class TlsIdentity
         {
             return
             [
-                .. certificate.SubjectName.EnumerateRelativeDistinguishedNames()
-                    .Where(n => !n.HasMultipleElements && n.GetSingleElementType().Value == commonName).Select(n => n.GetSingleElementValue()).OfType<string>()
+                .. certificate.SubjectName.EnumerateRelativeDistinguishedNames().SelectMany(Elements).Where(e => e.Type == commonName).Select(e => e.Value)
                     .Concat(certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(e => e.EnumerateDnsNames()))
                     .Distinct(),
             ];
         }
-        catch (CryptographicException)
+        catch (Exception fault) when (fault is CryptographicException or AsnContentException)
         {
             return [];
         }
+    }
+
+    /// <summary>.NET gives the elements of a name that has one alone.</summary>
+    private static List<(string Type, string Value)> Elements(X500RelativeDistinguishedName name)
+    {
+        List<(string, string)> elements = [];
+        for (var set = new AsnReader(name.RawData, AsnEncodingRules.DER).ReadSetOf(skipSortOrderValidation: true); set.HasData;)
+        {
+            var element = set.ReadSequence();
+            elements.Add((element.ReadObjectIdentifier(), element.ReadCharacterString((UniversalTagNumber)element.PeekTag().TagValue)));
+        }
+
+        return elements;
     }
 
     /// <summary>Equal for two certificates of one subject and the same alternative names; what others show differs. SHA-256, in hexadecimal.</summary>

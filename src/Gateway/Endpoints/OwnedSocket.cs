@@ -33,7 +33,7 @@ public sealed class OwnedSocket : IDisposable
         try
         {
             var directory = System.IO.Path.GetDirectoryName(path)!;
-            if (!Directory.Exists(directory)) Directory.CreateDirectory(directory, OwnerDirectory);
+            MakeDirectory(directory);
             var held = Lock(path);
             try
             {
@@ -95,7 +95,7 @@ public sealed class OwnedSocket : IDisposable
     private void MakeFree()
     {
         var directory = System.IO.Path.GetDirectoryName(Path)!;
-        if (!Directory.Exists(directory)) Directory.CreateDirectory(directory, OwnerDirectory);
+        MakeDirectory(directory);
         if (!FileState.Of(_lock.SafeFileHandle).IsAt(Path + ".lock"))
         {
             var next = Lock(Path);
@@ -104,6 +104,14 @@ public sealed class OwnedSocket : IDisposable
         }
 
         RemoveStale(Path);
+    }
+
+    private static void MakeDirectory(string directory)
+    {
+        if (Directory.Exists(directory)) return;
+        Directory.CreateDirectory(directory, OwnerDirectory);
+        // Somebody may have been quicker.
+        if (SafePath.Fault(directory, shared: true) is { } fault) throw new EndpointRefusedException($"cannot listen in {directory}: {fault}; choose another socket with --endpoint");
     }
 
     private bool IsThere() => File.Exists(Path) && IsSocket(Path) && Listens(Path);

@@ -114,7 +114,7 @@ public static class GrpcErrors
     /// <param name="names">Of the caller's certificate.</param>
     public static RpcException Denied(string method, Right needed, IEnumerable<string> names) => Make(
         Code.PermissionDenied, "PERMISSION_DENIED",
-        $"{method} needs the right to {needed.ToString().ToLowerInvariant()}, which {string.Join(", ", names.Select(RequestFaults.Quote).DefaultIfEmpty("a caller without a certificate"))} "
+        $"{method} needs the right to {needed.ToString().ToLowerInvariant()}, which {string.Join(", ", names.Select(RequestFaults.Quote).DefaultIfEmpty("a caller whose certificate has no name"))} "
         + $"does not have: see vmcache.gateway.rights on this host", TimeSpan.Zero);
 
     /// <summary>A VM's host is known, and not to be reached from here.</summary>

@@ -5,7 +5,8 @@ namespace VmCacheCluster.Hypervisor.Qemu.Records;
 
 /// <summary>
 /// Whether a directory is out of the reach of other users: its owner, and that of each directory and symbolic link on the way to it, is root or
-/// our own user, and no other user may write there. Whoever may write to a directory can put something else in the place of what is in it.
+/// our own user, and no user but these may write there. Whoever may write to a directory can put something else in the place of what is in it. The groups
+/// root, and the one that has our user's number as many systems give each user, count as ours.
 /// </summary>
 public static unsafe class SafePath
 {
@@ -51,9 +52,9 @@ public static unsafe class SafePath
     {
         if (Look(directory) is not { } entry) return null;
         if ((entry.Mode & TypeMask) != TypeDirectory) return $"{directory} is no directory";
-        if (!IsTrusted(entry.User)) return $"{directory} belongs to user {entry.User}, who can put anything in its place: have it belong to root or to the daemon's user (chown)";
+        if (!IsTrusted(entry.User)) return $"{directory} belongs to user {entry.User}, who can put anything in its place{(isLast ? ": have it belong to root or to the daemon's user (chown)" : "")}";
         var others = (entry.Mode & OthersMayWrite) != 0;
-        var group = (entry.Mode & GroupMayWrite) != 0 && entry.Group != 0 && entry.Group != Native.EffectiveGroup();
+        var group = (entry.Mode & GroupMayWrite) != 0 && entry.Group != 0 && !(entry.Group == Native.EffectiveGroup() && entry.Group == Native.EffectiveUser());
         // In a sticky directory nobody removes or renames what is another's. What is expected in one that is ours alone could still be put there.
         if ((others || group) && (entry.Mode & Sticky) != 0 && (!isLast || shared)) return null;
         if (group && !others && isLast && shared) return null;

@@ -120,12 +120,24 @@ internal sealed class QemuGuest : IGuest
                 ?? throw new VmFailedException(new VmFailure(VmFailureKind.Configuration,
                     "the guest's agent takes neither an identity nor late binding, so its VMs cannot be leased", "use our own guest for this pool"));
             // The clock was set by the time that the request had with it.
-            if (Stopwatch.GetElapsedTime(begun) > AgentClient.ClockSlack) await agent.SetClockAsync(TimeProvider.System, cancel, timeout).ConfigureAwait(false);
+            if (Stopwatch.GetElapsedTime(begun) > AgentClient.ClockSlack) await SetAgainAsync(agent, timeout, cancel).ConfigureAwait(false);
             return prepared;
         }
         catch (TtrpcStatusException fault) when (fault.Code == TtrpcStatusCode.InvalidArgument)
         {
             throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, $"the guest cannot be prepared so: {fault.Message}"), fault);
+        }
+    }
+
+    private static async Task SetAgainAsync(AgentClient agent, TimeSpan timeout, CancellationToken cancel)
+    {
+        try
+        {
+            await agent.SetClockAsync(TimeProvider.System, cancel, timeout).ConfigureAwait(false);
+        }
+        catch (TtrpcTimeoutException)
+        {
+            // It is set, if late.
         }
     }
 

@@ -127,16 +127,32 @@ public sealed class PeerTrustSpecs : IDisposable
     }
 
     [Fact]
+    public void Says_so_when_the_certificates_were_never_to_be_used()
+    {
+        var (trust, files) = Trust(TimeSpan.FromDays(60));
+        foreach (var file in new[] { files.Certificate, files.Key, files.Authority }) File.Delete(file);
+
+        trust.Watch();
+
+        Assert.Null(trust.Current);
+        Assert.StartsWith($"vmcache.cluster.tls: the certificates cannot be used: {files.Authority} cannot be used", trust.Problem, StringComparison.Ordinal);
+        Assert.Contains(_log.Lines, l => l.Contains("the certificates cannot be used", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Tells_of_so_many_strangers_and_no_more()
     {
         var (trust, _) = Trust(TimeSpan.FromDays(60));
         for (var i = 0; i < 3000; i++) trust.Tell($"10.0.{i / 250}.{i % 250}:{i}", $"it (CN={i}) is not trusted");
         for (var i = 0; i < 100; i++) trust.Tell($"10.9.9.9:{i}", $"it (CN={i}) is not trusted");
         Assert.Equal(1000, _log.Lines.Count);
+        // Of its own certificates it tells all the same.
+        trust.TellOnce("the port is taken", null);
+        Assert.Equal(1001, _log.Lines.Count);
 
         _time.Advance(TimeSpan.FromMinutes(11));
         for (var i = 0; i < 100; i++) trust.Tell($"10.9.9.9:{i}", $"it (CN={i}) is not trusted");
-        Assert.Equal(1001, _log.Lines.Count);
+        Assert.Equal(1002, _log.Lines.Count);
     }
 
     [Fact]

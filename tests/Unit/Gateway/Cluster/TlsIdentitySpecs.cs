@@ -70,6 +70,8 @@ public sealed class TlsIdentitySpecs : IDisposable
 
         Assert.Equal(["one"], TlsIdentity.NamesOf(one));
         Assert.Equal(["common", "dns"], TlsIdentity.NamesOf(both));
+        using var together = X509CertificateLoader.LoadCertificateFromFile(_authority.Sign("three", subject: PrivateAuthority.Together()).Certificate);
+        Assert.Equal(["cn", "three"], TlsIdentity.NamesOf(together));
         Assert.NotEqual(TlsIdentity.IdentityOf(one), TlsIdentity.IdentityOf(two));
         Assert.Equal(TlsIdentity.IdentityOf(one), TlsIdentity.IdentityOf(again));
     }
