@@ -44,7 +44,18 @@ public static class RunDirectories
             Directory.CreateDirectory(directory, OwnerOnly);
             // A new file, of a name that nobody foresees: nothing that somebody has put there is written or followed.
             var probe = Path.Combine(directory, $".probe-{Guid.NewGuid():N}");
-            using (new FileStream(probe, FileMode.CreateNew)) File.Delete(probe);
+            try
+            {
+                using var file = new FileStream(probe, FileMode.CreateNew);
+                // On a disk that is full an empty file can still be made.
+                file.Write("writable?"u8);
+                file.Flush();
+            }
+            finally
+            {
+                File.Delete(probe);
+            }
+
             return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
