@@ -13,9 +13,6 @@ namespace VmCacheCluster.Gateway.Cluster;
 /// <summary>The TCP ports: one for the other nodes, one for callers on other machines.</summary>
 public static class NetworkListeners
 {
-    /// <summary>How long calls go on that run on a connection whose certificates have been replaced.</summary>
-    private static readonly TimeSpan Grace = TimeSpan.FromHours(1);
-
     public static void ListenOn(KestrelServerOptions kestrel, NodeOptions options, NetworkTrust trust)
     {
         if (options.Cluster is { } cluster) Listen(kestrel, cluster.Listen with { Port = cluster.PeerPort }, Entrance.Peers, trust.Peers);
@@ -65,7 +62,7 @@ public static class NetworkListeners
         await using var replaced = connection.Features.Get<TlsIdentity>()!.Replaced.Register(() =>
         {
             connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
-            late.CancelAfter(Grace);
+            late.CancelAfter(TlsIdentity.Grace);
         });
         await using var over = late.Token.Register(() => connection.Abort(new ConnectionAbortedException("the certificates were replaced")));
         await next(connection);

@@ -10,9 +10,6 @@ public sealed class PeerChannels(NetworkTrust network) : IDisposable
     /// <summary>A host that does not answer so soon is given up, and another one is asked.</summary>
     private static readonly TimeSpan Connect = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long calls go on that run on a connection whose certificates have been replaced.</summary>
-    private static readonly TimeSpan Grace = TimeSpan.FromHours(1);
-
     /// <summary>A connection is closed when nothing has run on it for so long.</summary>
     private static readonly TimeSpan Idle = TimeSpan.FromMinutes(5);
 
@@ -40,7 +37,7 @@ public sealed class PeerChannels(NetworkTrust network) : IDisposable
     /// <summary>Calls that are under way may go on for a while.</summary>
     private async Task EndAsync(Open old)
     {
-        await Task.Delay(Grace, _over.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(TlsIdentity.Grace, _over.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         old.Channel.Dispose();
     }
 

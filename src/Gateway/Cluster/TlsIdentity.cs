@@ -13,6 +13,9 @@ public sealed class TlsIdentity
     /// <summary>Of a certificate, a key, or the authorities; in bytes.</summary>
     public const int LargestFile = 1 << 20;
 
+    /// <summary>How long calls go on that run on a connection whose certificates have been replaced.</summary>
+    public static readonly TimeSpan Grace = TimeSpan.FromHours(1);
+
     private readonly X509Certificate2Collection _authorities;
     private readonly X509Certificate2Collection _intermediates;
     private readonly SslStreamCertificateContext _shown;

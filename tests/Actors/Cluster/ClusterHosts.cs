@@ -23,20 +23,13 @@ public sealed class ClusterHosts : IAsyncDisposable
 
     private readonly List<ClusterHost> _hosts = [];
 
-    public static NodeAddress FreeAddress()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return new NodeAddress("127.0.0.1", ((IPEndPoint)probe.LocalEndpoint).Port);
-    }
-
     public ClusterHost Start(string name, IEnumerable<NodeAddress> seeds, bool bootstrap = false, Func<ClusterOptions, ClusterOptions>? with = null, Func<NodeAddress, ClusterMemory>? memory = null, DoorTimes? times = null, string? reportsAs = null)
     {
         var options = new ClusterOptions
         {
             Name = "test",
             Node = new NodeName(name),
-            Listen = FreeAddress(),
+            Listen = FreePort.Address(),
             Advertise = default,
             PeerPort = 1,
             Seeds = [.. seeds.Select(s => new Seed(SeedKind.Address, s.ToString()))],

@@ -145,7 +145,7 @@ public sealed class MembershipSpecs : IAsyncLifetime
     [Fact]
     public async Task Makes_one_of_two_islands_of_one_cluster()
     {
-        var (at, bt) = (ClusterHosts.FreeAddress(), ClusterHosts.FreeAddress());
+        var (at, bt) = (FreePort.Address(), FreePort.Address());
         // One that found itself the last of its cluster, and knocks where the others are not yet.
         var island = _hosts.Start("z", [at], memory: self => new ClusterMemory("test", "f00", [self]));
         await island.IsMemberOfAsync(1);
@@ -160,7 +160,7 @@ public sealed class MembershipSpecs : IAsyncLifetime
     [Fact]
     public async Task Starts_its_part_anew_when_a_node_listens_and_never_answers()
     {
-        var seed = ClusterHosts.FreeAddress();
+        var seed = FreePort.Address();
         var alone = _hosts.Start("a", [seed]);
         await Eventually.Async(async () => (await alone.SeenAsync()).Reason.Contains("nobody listens"), "it says so");
         Assert.Equal(1, alone.Incarnations);

@@ -34,7 +34,7 @@ public sealed class TemplateHolderSpecs
     {
         await using var hosts = new ClusterHosts();
         var alone = hosts.Start("alone", [], bootstrap: true);
-        var lost = hosts.Start("lost", [ClusterHosts.FreeAddress()]);
+        var lost = hosts.Start("lost", [FreePort.Address()]);
 
         await FoundAsync(lost, f => f is { Hosts.Count: 0, MoreToCome: true });
         await FoundAsync(lost, f => f is { Hosts.Count: 0, MoreToCome: false });
@@ -45,7 +45,7 @@ public sealed class TemplateHolderSpecs
     public async Task Expects_others_while_there_are_some_that_wait_for_a_cluster_too()
     {
         await using var hosts = new ClusterHosts();
-        var first = hosts.Start("first", [ClusterHosts.FreeAddress()]);
+        var first = hosts.Start("first", [FreePort.Address()]);
         var second = hosts.Start("second", [first.At]);
 
         await Eventually.Async(

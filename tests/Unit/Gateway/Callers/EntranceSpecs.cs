@@ -22,7 +22,7 @@ public sealed class EntranceSpecs : IAsyncLifetime
     private const string Drain = "/vmcache.v1.Admin/Drain", Status = "/vmcache.v1.Admin/GetStatus", Find = "/vmcache.cluster.v1.KeyPeer/Find", Kata = "/cache.CacheService/GetBaseVM";
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("vmc-in");
-    private readonly int _port = FreePort(), _unmarked = FreePort();
+    private readonly int _port = FreePort.Find(), _unmarked = FreePort.Find();
     private PrivateAuthority _authority = null!;
     private WebApplication _app = null!;
 
@@ -117,11 +117,4 @@ public sealed class EntranceSpecs : IAsyncLifetime
     }
 
     private static PeerTrust Trust(TlsFiles? files) => new(files, "tls", NullLogger.Instance, TimeProvider.System);
-
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
-    }
 }

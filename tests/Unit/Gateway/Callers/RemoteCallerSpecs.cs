@@ -19,7 +19,7 @@ public sealed class RemoteCallerSpecs : IDisposable
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("vmc-rc");
     private readonly PrivateAuthority _authority;
-    private readonly NodeAddress _at = FreeAddress();
+    private readonly NodeAddress _at = FreePort.Address();
 
     public RemoteCallerSpecs() => _authority = new PrivateAuthority(_directory.FullName);
 
@@ -119,12 +119,5 @@ public sealed class RemoteCallerSpecs : IDisposable
     {
         var files = _authority.Sign(name);
         return VmCacheClient.Open($"127.0.0.1:{_at.Port}", new ClientTls(files.Certificate, files.Key, files.Authority));
-    }
-
-    private static NodeAddress FreeAddress()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return new NodeAddress("127.0.0.1", ((IPEndPoint)probe.LocalEndpoint).Port);
     }
 }

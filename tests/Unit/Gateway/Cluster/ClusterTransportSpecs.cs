@@ -298,7 +298,7 @@ public sealed class ClusterTransportSpecs : IAsyncLifetime
 
     private Node Start(string? name, PrivateAuthority? authority = null, int connections = 1000, Handshakes? handshakes = null, NodeAddress? on = null)
     {
-        var at = on ?? FreeAddress();
+        var at = on ?? FreePort.Address();
         var log = new CapturedLog();
         var trust = new PeerTrust(name is null ? null : (authority ?? _authority).Sign(name), "vmcache.cluster.tls", log.CreateLogger("vmcached"), _time);
         trust.Reload();
@@ -315,7 +315,7 @@ public sealed class ClusterTransportSpecs : IAsyncLifetime
     /// <summary>As the version before this transport.</summary>
     private Node StartOlder(string? name)
     {
-        var at = FreeAddress();
+        var at = FreePort.Address();
         var config = $$"""
             akka.remote.dot-netty.tcp { hostname = "127.0.0.1", port = {{at.Port}}, enable-ssl = {{(name is null ? "off" : "on")}}, maximum-frame-size = 1000000b, batching.enabled = off }
             """;
@@ -337,13 +337,6 @@ public sealed class ClusterTransportSpecs : IAsyncLifetime
         Name = "c", Node = new NodeName("n0"), Listen = at, Advertise = at, PeerPort = 1, Seeds = [],
         AcceptablePause = TimeSpan.FromSeconds(1), SplitStableAfter = TimeSpan.FromSeconds(1), MaxClockSkew = TimeSpan.FromSeconds(1),
     };
-
-    private static NodeAddress FreeAddress()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return new NodeAddress("127.0.0.1", ((IPEndPoint)probe.LocalEndpoint).Port);
-    }
 
     private sealed record Node(ActorSystem System, NodeAddress At, string? Name, PeerTrust Trust, ConnectionGate Gate, CapturedLog Log)
     {

@@ -19,7 +19,7 @@ public sealed class NetworkListenersSpecs : IAsyncLifetime
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("vmc-nl");
     private readonly ManualTime _time = new();
     private readonly TaskCompletionSource _finish = new();
-    private readonly int _port = FreePort();
+    private readonly int _port = FreePort.Find();
     private PrivateAuthority _authority = null!;
     private PeerTrust _trust = null!;
     private int _rotations;
@@ -116,11 +116,4 @@ public sealed class NetworkListenersSpecs : IAsyncLifetime
     {
         BaseAddress = new Uri($"https://127.0.0.1:{_port}"), DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
     };
-
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
-    }
 }

@@ -25,7 +25,7 @@ public sealed class TemplatePeerServiceSpecs : IAsyncLifetime
     private static readonly TemplateDigest Digest = new(new string('a', 64));
     private static readonly TemplateOffer Offer = new(DateTimeOffset.UnixEpoch.AddYears(50), 8192, 4096, "m", 3, "s");
     private readonly FakeLender _lender = new() { Held = [Digest], Offering = _ => Offer };
-    private readonly (int Peer, int Gateway) _ports = (FreePort(), FreePort());
+    private readonly (int Peer, int Gateway) _ports = (FreePort.Find(), FreePort.Find());
     private readonly string _socket = Path.Combine(Path.GetTempPath(), $"vmt-{Guid.NewGuid():N}"[..20]);
     private WebApplication _app = null!;
     private GrpcChannel _channel = null!;
@@ -138,7 +138,7 @@ public sealed class TemplatePeerServiceSpecs : IAsyncLifetime
     [Fact]
     public async Task Says_that_a_node_is_not_reached()
     {
-        using var nowhere = GrpcChannel.ForAddress($"http://127.0.0.1:{FreePort()}");
+        using var nowhere = GrpcChannel.ForAddress($"http://127.0.0.1:{FreePort.Find()}");
 
         var fault = await Assert.ThrowsAsync<TemplatePeerException>(() => new NodeTemplates("gamma", nowhere).DescribeAsync(Digest, None));
 
@@ -169,12 +169,5 @@ public sealed class TemplatePeerServiceSpecs : IAsyncLifetime
         {
             return refusal.Message;
         }
-    }
-
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
     }
 }
