@@ -17,7 +17,7 @@ public sealed class BareClone(string directory, VmSpec spec)
         Directory.CreateDirectory(paths.Directory);
         Directory.CreateDirectory(paths.ClientDirectory);
         var start = new ProcessStartInfo(spec.Qemu) { RedirectStandardError = true };
-        foreach (var argument in QemuCommandLine.Build(spec, paths, id, VmSource.Clone)) start.ArgumentList.Add(argument.Replace("/proc/self/fd/3", template));
+        foreach (var argument in QemuCommandLine.Build(spec, paths, id, VmSource.Clone)) start.ArgumentList.Add(ByPath(argument, template, paths));
 
         var from = Stopwatch.GetTimestamp();
         using var qemu = Process.Start(start)!;
@@ -46,6 +46,11 @@ public sealed class BareClone(string directory, VmSpec spec)
             Directory.Delete(paths.ClientDirectory, recursive: true);
         }
     }
+
+    /// <summary>A script gives no descriptors.</summary>
+    private static string ByPath(string argument, string template, VmPaths paths) => argument.Replace("/proc/self/fd/3", template)
+        .Replace("id=supervisor,fd=4", $"id=supervisor,path={paths.Supervisor}").Replace("id=qmp,fd=5", $"id=qmp,path={paths.Qmp}")
+        .Replace("id=console0,fd=6", $"id=console0,path={paths.Console}").Replace("id=agent0,fd=7", $"id=agent0,path={paths.Agent}");
 
     private static async Task<QmpClient> ConnectAsync(string socket)
     {

@@ -19,7 +19,8 @@ public static class CloneBenchmark
         var directory = Directory.CreateDirectory($"/dev/shm/vmcclone-{Guid.NewGuid():N}"[..26]).FullName;
         try
         {
-            var options = new QemuHypervisorOptions { RunDirectory = $"{directory}/run", ClientDirectory = $"{directory}/client" };
+            using var users = Unprivileged.Users();
+            var options = new QemuHypervisorOptions { RunDirectory = $"{directory}/run", ClientDirectory = $"{directory}/client", Users = users };
             var clock = new LinuxHostClock();
             using var store = new TemplateStore($"{directory}/templates", options, new ThrowAwayVms(options, clock), clock, TimeProvider.System);
             var guests = new Guests(new QemuHypervisor(options, clock), store, Spec(dist));

@@ -41,6 +41,7 @@ public sealed class DaemonUnderTest : IAsyncDisposable
               endpoint = "{{directory}}/cache.sock"
               run-dir = "{{directory}}"
               grace-period = 600s
+              {{(configuration.Contains("fake-qemu") ? "vm-users = off" : "")}}
               pool-defaults.refill = boot
               {{configuration.Replace("{0}", directory)}}
             }

@@ -26,7 +26,8 @@ public static class TemplateBenchmark
         var directory = Directory.CreateDirectory($"/dev/shm/vmctempl-{Guid.NewGuid():N}"[..26]).FullName;
         try
         {
-            var options = new QemuHypervisorOptions { RunDirectory = $"{directory}/run", ClientDirectory = $"{directory}/client" };
+            using var users = Unprivileged.Users();
+            var options = new QemuHypervisorOptions { RunDirectory = $"{directory}/run", ClientDirectory = $"{directory}/client", Users = users };
             TemplateStore Store(string name) => new($"{directory}/{name}", options, new ThrowAwayVms(options, new LinuxHostClock()), new LinuxHostClock(), TimeProvider.System);
             var spec = CloneBenchmark.Spec(dist);
             var (boot, take) = (new Figures("made by a boot, until proved"), new Figures("taken from a peer, until proved"));

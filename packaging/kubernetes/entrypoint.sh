@@ -8,6 +8,8 @@ mkdir -p "$guest"
 for file in vmlinuz initrd.img; do
   if ! cmp -s "/usr/share/vmcache/guest/$file" "$guest/$file"; then
     cp "/usr/share/vmcache/guest/$file" "$guest/.$file.next"
+    # VMs run as users of their own.
+    chmod 644 "$guest/.$file.next"
     mv "$guest/.$file.next" "$guest/$file"
   fi
 done

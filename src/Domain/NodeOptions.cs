@@ -47,6 +47,12 @@ public sealed record NodeOptions
     /// <summary>Null: vmcache.v1 is not served on TCP.</summary>
     public GatewayOptions? Gateway { get; init; }
 
+    /// <summary>The control group in which each VM gets its own; null: none does.</summary>
+    public string? ControlGroup { get; init; }
+
+    /// <summary>Who VMs run as.</summary>
+    public VmUserOptions Users { get; init; } = new(null, "");
+
     /// <summary>At least one, names and endpoints unique.</summary>
     public required IReadOnlyList<PoolOptions> Pools { get; init; }
 }

@@ -12,7 +12,9 @@ using VmCacheCluster.Gateway.Pools;
 using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Gateway.Services;
 using VmCacheCluster.Hypervisor.Qemu;
+using VmCacheCluster.Hypervisor.Qemu.ControlGroups;
 using VmCacheCluster.Hypervisor.Qemu.Templates;
+using VmCacheCluster.Hypervisor.Qemu.Users;
 
 namespace VmCacheCluster.Gateway;
 
@@ -54,6 +56,7 @@ public static class Daemon
 
     private static void AddNode(IServiceCollection services, NodeOptions options, Func<VmPorts, VmPorts> through)
     {
+        var users = options.Users.Range is { } range ? new VmUsers(range, options.Users.SetPriv) : null;
         var qemu = new QemuHypervisorOptions
         {
             RunDirectory = options.RunDirectory,
@@ -61,6 +64,8 @@ public static class Daemon
             QuitDeadline = options.Stop.Quit,
             TerminateDeadline = options.Stop.Term,
             KillDeadline = options.Stop.Kill,
+            Users = users,
+            ControlGroups = options.ControlGroup is { } group ? ControlGroupTree.Open(group) : null,
         };
         var clock = new LinuxHostClock();
         var hypervisor = new QemuHypervisor(qemu, clock);
@@ -78,6 +83,7 @@ public static class Daemon
 
         services.AddSingleton(options);
         services.AddSingleton(rollouts);
+        services.AddSingleton(new VmIsolation(options.Users, users?.Problems ?? []));
         services.AddSingleton<ITemplateLender>(templates);
         services.AddSingleton<IThrowAwayVms>(throwAways);
         services.AddSingleton(cordon);

@@ -6,6 +6,7 @@ using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
 using VmCacheCluster.Hypervisor.Qemu.Records;
+using VmCacheCluster.Hypervisor.Qemu.Users;
 
 namespace VmCacheCluster.Hypervisor.Qemu;
 
@@ -50,6 +51,9 @@ public sealed class KvmProof(QemuHypervisorOptions options, ThrowAwayVms vms, IH
 
     /// <summary>It may be gone since KVM was proved.</summary>
     private string? WhyNoDevice() =>
+        options.Users is not null && File.Exists(options.KvmDevice) && !DeviceAccess.IsOpen(options.KvmDevice)
+            ? $"{options.KvmDevice} may be used by root alone, and VMs run as users of their own: chgrp kvm {options.KvmDevice} and chmod 660 {options.KvmDevice}, as udev does, "
+                + "or set vm-users = off" :
         !File.Exists(options.KvmDevice) ? $"{options.KvmDevice} is missing: the CPU has no virtualization, or the kernel module kvm is not loaded"
         : Native.Access(options.KvmDevice, Native.R_OK | Native.W_OK) != 0 ? $"{options.KvmDevice} may not be used by the daemon's user: add it to the group kvm"
         : null;

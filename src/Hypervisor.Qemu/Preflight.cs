@@ -1,5 +1,6 @@
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
+using VmCacheCluster.Hypervisor.Qemu.Users;
 using VmCacheCluster.Hypervisor.Qemu.Vm;
 
 namespace VmCacheCluster.Hypervisor.Qemu;
@@ -13,6 +14,7 @@ internal static class Preflight
         ?? Input("kernel", spec.Kernel)
         ?? (spec.Initrd is null ? null : Input("initrd", spec.Initrd))
         ?? (spec.Image is null ? null : Input("image", spec.Image))
+        ?? (options.Users is null || spec.Kata is not null ? null : ForItsUser(spec))
         ?? (spec.Kata is { } kata ? KataPreflight.Check(kata) : null)
         ?? (spec.HasVsock ? VsockContext.Problem() : null)
         ?? Shape(spec)
@@ -33,6 +35,21 @@ internal static class Preflight
         if (Native.Access(path, Native.R_OK) != 0)
             return new VmFailure(VmFailureKind.Host, $"the {what} {path} cannot be read", "give the daemon's user the right to read it");
         return new FileInfo(path).Length > 0 ? null : Wrong($"the {what} {path} is empty", "build or copy it again");
+    }
+
+    /// <summary>What the VM's own user, whom the host does not know, must be able to use.</summary>
+    private static VmFailure? ForItsUser(VmSpec spec)
+    {
+        const string alone = "VMs run as users of their own";
+        foreach (var (what, path) in new[] { ("kernel", spec.Kernel), ("initrd", spec.Initrd), ("image", spec.Image) })
+        {
+            if (path is not null && !Strangers.MayRead(path))
+                return new VmFailure(VmFailureKind.Host, $"the {what} {path} cannot be read by all users, and {alone}", $"chmod o+r {path}, or set vm-users = off");
+        }
+
+        return !ProgramKind.IsScript(spec.Qemu) && Strangers.WhyNotExecute(spec.Qemu) is { } barred
+            ? new VmFailure(VmFailureKind.Host, $"QEMU at {spec.Qemu} cannot be executed by all users, and {alone}", $"chmod o+x {barred}, or set vm-users = off")
+            : null;
     }
 
     private static VmFailure? Shape(VmSpec spec)

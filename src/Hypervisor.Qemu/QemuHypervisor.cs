@@ -41,6 +41,7 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
             monitor = await SupervisorMonitor.ConnectAsync(facts.Paths.Supervisor, options.CommandDeadline, cancel).ConfigureAwait(false);
             companions = Companions.Adopt(facts.Paths);
             GiveClientPid(found, facts);
+            if (facts.User is { } user) options.Users?.Reserve(user);
             return await QemuVm.ReopenAsync(facts, found.Size, options, process, monitor, Records(found, facts, state), companions, cancel).ConfigureAwait(false);
         }
         catch (Exception cause)
@@ -101,6 +102,7 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
         var paths = facts?.Paths ?? QemuPaths.For(options.RunDirectory, options.ClientDirectory, found.Id);
         using (var companions = MayHaveCompanions(facts) ? Companions.FindAll(paths) : Companions.Adopt(paths))
             await companions.EndAsync(options.KillDeadline).ConfigureAwait(false);
+        options.ControlGroups?.Find(found.Id)?.Remove();
         await VmDirectories.RemoveAsync(paths, options.RemoveDeadline).ConfigureAwait(false);
     }
 
@@ -127,6 +129,7 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
         var paths = now.Facts?.Paths ?? QemuPaths.For(options.RunDirectory, options.ClientDirectory, found.Id);
         using (var companions = MayHaveCompanions(now.Facts) ? Companions.FindAll(paths) : Companions.Adopt(paths))
             await companions.EndAsync(options.KillDeadline).ConfigureAwait(false);
+        options.ControlGroups?.Find(found.Id)?.Remove();
         await VmDirectories.RemoveAsync(paths, options.RemoveDeadline).ConfigureAwait(false);
     }
 

@@ -1,3 +1,6 @@
+using VmCacheCluster.Hypervisor.Qemu.ControlGroups;
+using VmCacheCluster.Hypervisor.Qemu.Users;
+
 namespace VmCacheCluster.Hypervisor.Qemu;
 
 /// <summary>Where VMs are kept, and how long each step may take.</summary>
@@ -32,6 +35,12 @@ public sealed record QemuHypervisorOptions
 
     /// <summary>For the removal of a VM's directories, until it is told that it takes long.</summary>
     public TimeSpan RemoveDeadline { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Who VMs run as; null: they run as we do.</summary>
+    public VmUsers? Users { get; init; }
+
+    /// <summary>Where each VM gets a control group; null: none has one.</summary>
+    public ControlGroupTree? ControlGroups { get; init; }
 
     /// <summary>What KVM is reached by.</summary>
     public string KvmDevice { get; init; } = "/dev/kvm";

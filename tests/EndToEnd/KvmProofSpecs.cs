@@ -57,7 +57,7 @@ public sealed class KvmProofSpecs
             case "$*" in *"-accel kvm"*)
               for word; do
                 shift
-                case "$word" in "{house.At("kernel")}") word="{house.At("under-kvm")}" ;; esac
+                case "$word" in /proc/self/fd/9) word="{house.At("under-kvm")}" ;; esac
                 set -- "$@" "$word"
               done
             esac

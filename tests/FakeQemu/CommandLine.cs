@@ -1,7 +1,10 @@
 namespace VmCacheCluster.Tests.FakeQemu;
 
-/// <summary>A character device: its kind (socket, ringbuf, ...) and, of a socket, its path.</summary>
-internal sealed record Chardev(string Id, string Kind, string? Path);
+/// <summary>A character device: its kind (socket, ringbuf, ...) and, of a socket, its path or the descriptor that it is.</summary>
+internal sealed record Chardev(string Id, string Kind, string? Path, int? Descriptor = null)
+{
+    public bool IsSocket => Kind == "socket" && (Path ?? (object?)Descriptor) is not null;
+}
 
 /// <summary>What of a QEMU command line means something to a fake; everything else is ignored.</summary>
 internal sealed class CommandLine
@@ -41,7 +44,7 @@ internal sealed class CommandLine
 
     /// <summary>Sockets that nobody behind them answers: consoles and the like.</summary>
     public IEnumerable<Chardev> MuteSockets =>
-        Chardevs.Where(c => c is { Kind: "socket", Path: not null } && c != Agent && !_monitorChardevs.Contains(c.Id));
+        Chardevs.Where(c => c.IsSocket && c != Agent && !_monitorChardevs.Contains(c.Id));
 
     /// <exception cref="UsageException">What QEMU would refuse, too.</exception>
     public static CommandLine Parse(string[] args)
@@ -76,7 +79,7 @@ internal sealed class CommandLine
                 break;
             case "chardev":
                 var id = keys["id"] ?? throw new UsageException($"-chardev {value}: Parameter 'id' is missing");
-                _chardevs[id] = new Chardev(id, keys.First, keys["path"]);
+                _chardevs[id] = new Chardev(id, keys.First, keys["path"], int.TryParse(keys["fd"], out var descriptor) ? descriptor : null);
                 break;
             case "mon" when keys["mode"] == "control":
                 _monitorChardevs.Add(keys["chardev"] ?? throw new UsageException($"-mon {value}: Parameter 'chardev' is missing"));

@@ -8,6 +8,13 @@ internal static class Sockets
     /// <exception cref="UsageException">The socket cannot be made.</exception>
     public static Socket Listen(Chardev chardev)
     {
+        if (chardev.Descriptor is { } descriptor)
+        {
+            var given = new Socket(new SafeSocketHandle(descriptor, ownsHandle: true));
+            given.Listen();
+            return given;
+        }
+
         var path = chardev.Path ?? throw new UsageException($"-chardev {chardev.Kind},id={chardev.Id}: no path");
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try

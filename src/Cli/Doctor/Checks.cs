@@ -18,6 +18,7 @@ internal static class Checks
     [
         Daemon(facts),
         .. facts.Daemon is null ? [] : facts.Daemon.Pools.SelectMany(p => new[] { Pool(p), Refill(p) }),
+        .. facts.Daemon is { } node ? [VmUsers(node)] : Array.Empty<Check>(),
         Socket(facts),
         Qemu(facts.Qemu),
         Kvm(facts.Kvm, facts.Daemon),
@@ -63,6 +64,12 @@ internal static class Checks
             ? new Check(name, Verdict.Warn, found, "do what the reason says; with refill = boot in the pool's configuration nothing is cloned")
             : new Check(name, Verdict.Ok, found);
     }
+
+    internal static Check VmUsers(NodeStatus node) =>
+        node.VmUsers.Length > 0 ? new Check("vm users", Verdict.Ok, $"each VM runs as a user of its own, of {node.VmUsers}")
+        : new Check("vm users", Verdict.Warn,
+            $"all VMs run as the daemon's user, and can reach each other's files{(node.VmUsersReason.Length > 0 ? $": {Table.OneLine(node.VmUsersReason)}" : "")}",
+            "let vmcached run as root with vm-users = auto");
 
     internal static Check Socket(HostFacts facts)
     {

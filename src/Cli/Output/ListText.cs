@@ -13,7 +13,7 @@ internal static class ListText
         }
 
         string[] heads = ["ID", "POOL", "STATE", "CPUS", "MEMORY", "EXPIRES", "SANDBOX"];
-        var table = new Table(wide ? [.. heads, "PID", "MADE-BY", "SERVED", "LABELS", "QMP"] : heads);
+        var table = new Table(wide ? [.. heads, "PID", "USER", "MADE-BY", "SERVED", "LABELS", "QMP"] : heads);
         foreach (var vm in list.Vms)
         {
             Table.Cell[] cells =
@@ -21,7 +21,7 @@ internal static class ListText
                 vm.Id, vm.Pool ?? "-", new(vm.State, StatusText.Paint(vm.State, style)), Number(vm.Cpus), Memory(vm.MemoryMiB),
                 Expiry(vm, now), vm.SandboxId ?? "-",
             ];
-            table.Add(wide ? [.. cells, Number(vm.Pid), vm.MadeBy ?? "-", vm.Served ?? "-", Labels(vm), vm.Qmp ?? "-"] : cells);
+            table.Add(wide ? [.. cells, Number(vm.Pid), User(vm), vm.MadeBy ?? "-", vm.Served ?? "-", Labels(vm), vm.Qmp ?? "-"] : cells);
         }
 
         return table.ToString();
@@ -34,6 +34,9 @@ internal static class ListText
         vm.Labels is { Count: > 0 } labels ? string.Join(",", labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => $"{l.Key}={l.Value}")) : "-";
 
     internal static string Number(long? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "-";
+
+    /// <summary>A number; of one that nobody has to look up its name.</summary>
+    internal static string User(VmView vm) => vm.User == 0 ? "root" : Number(vm.User);
 
     internal static string Memory(uint? mebibytes) => mebibytes is null ? "-" : $"{mebibytes} MiB";
 }

@@ -71,7 +71,7 @@ internal static class StatusText
         // There is hardly ever one, and then it is what matters.
         var hindered = vms.Any(v => v.Vm.Obstacle is not null);
         string[] last = hindered ? ["REASON"] : [];
-        var table = new Table(wide ? [.. heads, "PSS", "SERVED", "HOLDER", "EXPIRES", "LABELS", "QMP", "AGENT", "CONSOLE", .. last] : [.. heads, .. last]);
+        var table = new Table(wide ? [.. heads, "USER", "PSS", "SERVED", "HOLDER", "EXPIRES", "LABELS", "QMP", "AGENT", "CONSOLE", .. last] : [.. heads, .. last]);
         foreach (var (pool, vm) in vms)
         {
             Table.Cell[] cells =
@@ -82,7 +82,7 @@ internal static class StatusText
             Table.Cell reason = vm.Obstacle is { } obstacle ? new Table.Cell($"its end cannot be completed and is tried again: {obstacle}", style.Warn) : "-";
             Table.Cell[] end = hindered ? [reason] : [];
             table.Add(wide
-                ? [.. cells, vm.PssMiB is { } pss ? $"{pss.ToString("0", CultureInfo.InvariantCulture)} MiB" : "-", vm.Served ?? "-",
+                ? [.. cells, ListText.User(vm), vm.PssMiB is { } pss ? $"{pss.ToString("0", CultureInfo.InvariantCulture)} MiB" : "-", vm.Served ?? "-",
                     HeldText.Holder(vm, now), ListText.Expiry(vm, now), ListText.Labels(vm), vm.Qmp ?? "-", vm.Agent ?? "-", vm.Console ?? "-", .. end]
                 : [.. cells, .. end]);
         }

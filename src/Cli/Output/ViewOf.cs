@@ -65,7 +65,7 @@ internal static class ViewOf
             Set(vm.Qmp), Set(vm.Agent), Set(vm.Console), Set(vm.Share),
             Set(vm.Pool), Set(vm.SandboxId), At(vm.ExpiresAt), Labels(vm), vm.PssKib > 0 ? Math.Round(vm.PssKib / 1024.0, 1) : null,
             leased ? Words.Of(vm.HeldBy) : null, leased ? At(vm.HeldSince) : null, vm.HasClientConnected ? vm.ClientConnected : null,
-            Set(vm.Obstacle));
+            Set(vm.Obstacle), vm.HasUser ? vm.User : null);
     }
 
     private static Dictionary<string, string>? Labels(Vm vm) => vm.Labels.Count > 0 ? vm.Labels.ToDictionary() : null;

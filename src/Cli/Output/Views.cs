@@ -27,7 +27,7 @@ internal sealed record VmView(
     string Id, string State, long? Pid, uint? Cpus, uint? MemoryMiB, string? MadeBy,
     string? Served, bool? Confirmed, DateTimeOffset? ConfirmBefore, string? Qmp, string? Agent, string? Console, string? Share,
     string? Pool = null, string? SandboxId = null, DateTimeOffset? ExpiresAt = null, IReadOnlyDictionary<string, string>? Labels = null,
-    double? PssMiB = null, string? HeldBy = null, DateTimeOffset? HeldSince = null, bool? ClientConnected = null, string? Obstacle = null);
+    double? PssMiB = null, string? HeldBy = null, DateTimeOffset? HeldSince = null, bool? ClientConnected = null, string? Obstacle = null, uint? User = null);
 
 internal sealed record EventView(DateTimeOffset? At, string? Vm, string What);
 

@@ -35,4 +35,7 @@ public sealed record VmFacts(
 
     /// <summary>The process that multiplexes the connections to its agent; 0: none.</summary>
     public int ProxyPid { get; init; }
+
+    /// <summary>The user that its QEMU runs as; null: the daemon's.</summary>
+    public uint? User { get; init; }
 }

@@ -66,6 +66,8 @@ public static class ConfigurationLoader
             BootParallelism = section.Number("boot-parallelism", 1, 1024, "auto", Math.Max(2, host.Cores / 2)).Value,
             Memory = new MemoryLimits(section.MiBOf("memory-reserve", host.MemoryMiB).Value << 20, section.Share("memory-pressure", "off").Value),
             Proof = ProofOf(section, faults),
+            Users = new UsersReader(host, faults).Of(section),
+            ControlGroup = section.Path("control-group", mayBeEmpty: true).Value is { Length: > 0 } group ? group : null,
             Connections = new ConnectionLimits(
                 section.Number("max-connections", 1, 1_000_000).Value, section.Number("max-network-connections", 1, 1_000_000).Value),
             Stop = new StopDeadlines(

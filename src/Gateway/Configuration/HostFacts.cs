@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Users;
 
 namespace VmCacheCluster.Gateway.Configuration;
 
@@ -21,6 +22,15 @@ public sealed record HostFacts(int Cores, long MemoryMiB, string GuestDirectory,
     /// <summary>/dev/vhost-vsock is there, and this user may open it.</summary>
     public bool HasVsock { get; init; }
 
+    /// <summary>The daemon is root, and so may become other users.</summary>
+    public bool IsRoot { get; init; }
+
+    /// <summary>util-linux's setpriv; null: the host has none.</summary>
+    public string? SetPriv { get; init; }
+
+    /// <summary>What a range of users takes from others, for a person; null: nothing.</summary>
+    public Func<UserRange, string?> UsersTaken { get; init; } = _ => null;
+
     /// <summary>Where the embedded guest is looked for: beside the program, where build.sh leaves it, and where a package puts it.</summary>
     public static IReadOnlyList<string> GuestDirectories { get; } = [Path.Combine(AppContext.BaseDirectory, "guest"), "/usr/share/vmcache/guest"];
 
@@ -35,8 +45,16 @@ public sealed record HostFacts(int Cores, long MemoryMiB, string GuestDirectory,
             Name = Environment.MachineName,
             Address = FirstAddress(),
             HasVsock = MayOpen(VsockAddress.HostDevice),
+            IsRoot = Environment.IsPrivilegedProcess,
+            SetPriv = SetPrivOf(Environment.GetEnvironmentVariable("PATH") ?? ""),
+            UsersTaken = range => HostUsers.Has(range) ? HostUsers.Overlap(range) : "the daemon's user namespace (/proc/self/uid_map) does not have them",
         };
     }
+
+    /// <summary>The name may be BusyBox's, which changes no users.</summary>
+    private static string? SetPrivOf(string searchPath) => searchPath.Split(':', StringSplitOptions.RemoveEmptyEntries)
+        .Concat(["/usr/bin", "/bin"]).Select(d => Path.Combine(d, "setpriv"))
+        .FirstOrDefault(f => File.Exists(f) && new FileInfo(f).ResolveLinkTarget(returnFinalTarget: true)?.Name != "busybox");
 
     internal static bool MayOpen(string device)
     {

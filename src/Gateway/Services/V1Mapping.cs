@@ -2,6 +2,7 @@ using Google.Protobuf.WellKnownTypes;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Hypervisor.Qemu.Records;
 
 namespace VmCacheCluster.Gateway.Services;
 
@@ -42,6 +43,7 @@ public static class V1Mapping
 
         vm.Pid = facts.Process.Pid;
         vm.StartTime = facts.Process.StartTime;
+        vm.User = facts.User ?? Trust.Us;
         (vm.Qmp, vm.Agent, vm.Console, vm.Share) = (facts.Paths.Qmp, facts.Paths.Agent, facts.Paths.Console, facts.Paths.Share);
         return vm;
     }

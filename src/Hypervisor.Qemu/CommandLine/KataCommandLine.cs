@@ -1,5 +1,4 @@
 using VmCacheCluster.Domain;
-using VmCacheCluster.Hypervisor.Qemu.Processes;
 
 namespace VmCacheCluster.Hypervisor.Qemu.CommandLine;
 
@@ -160,7 +159,7 @@ internal static class KataCommandLine
         yield return "-object";
         var size = $"id=dimm1,size={spec.MemoryMiB}M";
         yield return source != VmSource.Boot
-            ? $"memory-backend-file,{size},mem-path=/proc/self/fd/{DetachedProcess.InheritedFile},share={(source == VmSource.Template ? "on" : "off")}"
+            ? $"memory-backend-file,{size},mem-path={GivenFile.Memory.Path()},share={(source == VmSource.Template ? "on" : "off")}"
             : (shape.HugePages ? $"memory-backend-file,{size},mem-path=/dev/hugepages"
                 : shape.MemoryDirectory.Length > 0 ? $"memory-backend-file,{size},mem-path={QemuCommandLine.Escape(shape.MemoryDirectory)}"
                 : $"memory-backend-ram,{size}")

@@ -72,7 +72,7 @@ internal sealed class KataDevices(KataShape shape, VmPaths paths)
 
     /// <summary>Where the agent is reached.</summary>
     public IReadOnlyList<string> Agent() => shape.Transport == AgentTransport.Vsock
-        ? ["-device", $"vhost-vsock-{Bus}{Modern},id=vsock-{ContextId},guest-cid={ContextId}"]
+        ? ["-device", $"vhost-vsock-{Bus}{Modern},vhostfd={(int)GivenFile.Vsock},id=vsock-{ContextId},guest-cid={ContextId}"]
         :
         [
             "-device", $"virtserialport,chardev={AgentChardev},id=channel0,name=agent.channel.0",

@@ -1,5 +1,4 @@
 using VmCacheCluster.Domain;
-using VmCacheCluster.Hypervisor.Qemu.Processes;
 
 namespace VmCacheCluster.Hypervisor.Qemu.CommandLine;
 
@@ -29,7 +28,7 @@ public static class QemuCommandLine
 
     private static IReadOnlyList<string> Own(VmSpec spec, VmPaths paths, VmId id, VmSource source) =>
     [
-        .. Identity(spec, id),
+        "-name", VmMarker.Of(spec.Pool, paths.Directory), "-uuid", id.Value,
         .. Machine(spec),
         .. Memory(spec, source),
         .. source == VmSource.Clone ? Incoming : Boot(spec),
@@ -37,12 +36,9 @@ public static class QemuCommandLine
         .. source != VmSource.Clone && spec.KernelParameters.Length > 0 ? ["-append", spec.KernelParameters] : Array.Empty<string>(),
         .. Devices(spec, paths),
         .. source == VmSource.Boot ? Array.Empty<string>() : Generation,
-        .. Monitors(paths),
-        .. Behaviour(spec, paths),
+        .. Monitors,
+        .. Behaviour(spec),
     ];
-
-    /// <summary>debug-threads names the threads: it is by their names that the vCPUs' CPU time is told from the rest.</summary>
-    private static string[] Identity(VmSpec spec, VmId id) => ["-name", $"vmcache-{spec.Pool},debug-threads=on", "-uuid", id.Value];
 
     private static string[] Machine(VmSpec spec) =>
     [
@@ -60,26 +56,24 @@ public static class QemuCommandLine
         "-m", spec.MemorySlots == 0 ? $"{spec.MemoryMiB}M" : $"{spec.MemoryMiB}M,slots={spec.MemorySlots},maxmem={spec.MaxMemoryMiB}M",
         "-object", source == VmSource.Boot
             ? $"memory-backend-ram,id=dimm1,size={spec.MemoryMiB}M"
-            : $"memory-backend-file,id=dimm1,size={spec.MemoryMiB}M,mem-path=/proc/self/fd/{DetachedProcess.InheritedFile},share={(source == VmSource.Template ? "on" : "off")}",
+            : $"memory-backend-file,id=dimm1,size={spec.MemoryMiB}M,mem-path={GivenFile.Memory.Path()},share={(source == VmSource.Template ? "on" : "off")}",
         "-numa", "node,memdev=dimm1",
     ];
 
     private static IEnumerable<string> Boot(VmSpec spec)
     {
         yield return "-kernel";
-        yield return spec.Kernel;
-        if (spec.Initrd is { } initrd)
-        {
-            yield return "-initrd";
-            yield return initrd;
-        }
+        yield return GivenFile.Kernel.Path();
+        if (spec.Initrd is null) yield break;
+        yield return "-initrd";
+        yield return GivenFile.Initrd.Path();
     }
 
     private static IEnumerable<string> Image(VmSpec spec)
     {
-        if (spec.Image is not { } image) yield break;
+        if (spec.Image is null) yield break;
         yield return "-drive";
-        yield return $"id=image,file={Escape(image)},format=raw,if=none,readonly=on";
+        yield return $"id=image,file={GivenFile.Image.Path()},format=raw,if=none,readonly=on";
         yield return "-device";
         yield return "virtio-blk-pci,drive=image";
     }
@@ -89,7 +83,7 @@ public static class QemuCommandLine
         "-object", $"rng-random,id=rng0,filename={Escape(spec.EntropySource)}",
         "-device", "virtio-rng-pci,rng=rng0",
         "-device", "virtio-serial-pci,id=serial-bus",
-        "-chardev", $"socket,id=console0,path={Escape(paths.Console)},server=on,wait=off",
+        "-chardev", Socket("console0", GivenFile.Console),
         "-device", "virtconsole,chardev=console0,id=console",
         .. Agent(spec, paths),
         "-chardev", $"ringbuf,id={SerialRing},size={SerialRingBytes}",
@@ -100,10 +94,10 @@ public static class QemuCommandLine
 
     /// <summary>Where the agent is reached: over vsock it has no port, for a port nobody uses would still be in every template.</summary>
     private static string[] Agent(VmSpec spec, VmPaths paths) => spec.HasVsock
-        ? ["-device", $"vhost-vsock-pci,id=vsock,guest-cid={VsockAddress.OwnContextId(paths)}"]
+        ? ["-device", $"vhost-vsock-pci,id=vsock,vhostfd={(int)GivenFile.Vsock},guest-cid={VsockAddress.OwnContextId(paths)}"]
         :
         [
-            "-chardev", $"socket,id=agent0,path={Escape(paths.Agent)},server=on,wait=off",
+            "-chardev", Socket("agent0", GivenFile.Agent),
             "-device", "virtserialport,chardev=agent0,id=agent,name=agent.channel.0",
         ];
 
@@ -124,21 +118,22 @@ public static class QemuCommandLine
         }
     }
 
-    private static string[] Monitors(VmPaths paths) =>
+    private static string[] Monitors =>
     [
-        "-qmp", $"unix:{Escape(paths.Supervisor)},server=on,wait=off",
-        "-qmp", $"unix:{Escape(paths.Qmp)},server=on,wait=off",
+        "-chardev", Socket("supervisor", GivenFile.Supervisor), "-mon", "chardev=supervisor,mode=control",
+        "-chardev", Socket("qmp", GivenFile.Qmp), "-mon", "chardev=qmp,mode=control",
     ];
+
+    private static string Socket(string id, GivenFile file) => $"socket,id={id},fd={(int)file},server=on,wait=off";
 
     /// <summary>
     /// -no-shutdown holds only until the VM is warm: so that the serial output of a boot that failed can be read.
     /// </summary>
-    private static IEnumerable<string> Behaviour(VmSpec spec, VmPaths paths) =>
+    private static IEnumerable<string> Behaviour(VmSpec spec) =>
     [
         "-rtc", "base=utc,driftfix=slew,clock=host",
         "-nodefaults", "-no-user-config", "-nographic", "-vga", "none",
         "-no-reboot", "-no-shutdown",
-        "-pidfile", QemuPaths.PidFile(paths),
         .. spec.Sandbox ? ["-sandbox", Seccomp] : Array.Empty<string>(),
     ];
 

@@ -18,10 +18,10 @@ internal static class ChildEnvironment
     ];
 
     /// <param name="own">The daemon's.</param>
-    /// <param name="variable">One more, as NAME=VALUE; null: none.</param>
+    /// <param name="more">Further ones, each as NAME=VALUE.</param>
     /// <returns>Each as NAME=VALUE.</returns>
-    public static IEnumerable<string> Of(IEnumerable<KeyValuePair<string, string>> own, string? variable)
+    public static IEnumerable<string> Of(IEnumerable<KeyValuePair<string, string>> own, IEnumerable<string> more)
         => own.Where(v => Passed.Contains(v.Key) || v.Key.StartsWith(Locale, StringComparison.Ordinal))
             .Select(v => $"{v.Key}={v.Value}")
-            .Concat(variable is null ? [] : [variable]);
+            .Concat(more);
 }

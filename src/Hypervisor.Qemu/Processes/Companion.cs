@@ -13,6 +13,9 @@ namespace VmCacheCluster.Hypervisor.Qemu.Processes;
 /// </summary>
 internal sealed class Companion : IDisposable
 {
+    /// <summary>The descriptor that it gets its file as.</summary>
+    public const int GivenNumber = 3;
+
     private const string Variable = "VMCACHE_COMPANION_OF";
     private const int MostBytes = 4096;
 
@@ -29,16 +32,21 @@ internal sealed class Companion : IDisposable
     public Task<string> Exited => _process.Exited;
 
     /// <summary>Starts it, and records it.</summary>
-    /// <param name="file">What it gets as <see cref="DetachedProcess.InheritedFile"/>.</param>
+    /// <param name="file">What it gets as <see cref="GivenNumber"/>.</param>
     /// <param name="lifetime">It ends then, also without us; null: it has no such deadline.</param>
+    /// <param name="runAs">See <see cref="ProgramStart.RunAs"/>.</param>
     /// <exception cref="NotExecutableException">It cannot be executed.</exception>
     /// <exception cref="IOException">The host lacks what it takes, or it cannot be recorded.</exception>
     public static Companion Start(
-        string name, string program, IReadOnlyList<string> arguments, VmPaths paths, SafeHandle? file = null, TimeSpan? lifetime = null)
+        string name, string program, IReadOnlyList<string> arguments, VmPaths paths, SafeHandle? file = null, TimeSpan? lifetime = null, IReadOnlyList<string>? runAs = null)
     {
-        var process = lifetime is { } most
-            ? QemuProcess.StartGuarded(program, arguments, Log(paths, name), most, file, variable: Mark(paths))
-            : QemuProcess.Start(program, arguments, Log(paths, name), file, variable: Mark(paths));
+        var start = new ProgramStart(program, arguments, Log(paths, name))
+        {
+            Files = file is null ? [] : [new GivenDescriptor(GivenNumber, file)],
+            Variables = [Mark(paths)],
+            RunAs = runAs ?? [],
+        };
+        var process = lifetime is { } most ? QemuProcess.StartGuarded(start, most) : QemuProcess.Start(start);
         try
         {
             File.WriteAllText(Record(paths, name), string.Create(CultureInfo.InvariantCulture, $"{process.Identity.Pid} {process.Identity.StartTime}\n"));

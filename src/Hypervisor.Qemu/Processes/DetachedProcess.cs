@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Processes;
 
@@ -10,8 +11,12 @@ namespace VmCacheCluster.Hypervisor.Qemu.Processes;
 /// </summary>
 internal static unsafe class DetachedProcess
 {
-    /// <summary>The descriptor that a program gets its file as.</summary>
-    public const int InheritedFile = 3;
+    private const int FirstGiven = 3;
+
+    /// <summary>Ours have larger numbers than the program's, so that none is overwritten before it is given.</summary>
+    private const int FirstOurs = 64;
+
+    private const int DuplicateCloseOnExec = 1030;
 
     // Larger than any of glibc's: posix_spawnattr_t has 336 bytes, posix_spawn_file_actions_t 80, sigset_t 128.
     private const int OpaqueSize = 512;
@@ -22,43 +27,78 @@ internal static unsafe class DetachedProcess
     private static readonly Lock Starting = new();
 
     /// <summary>Returns the program's pid.</summary>
-    /// <param name="file">An open file that it gets as <see cref="InheritedFile"/>; null: none.</param>
-    /// <param name="smallPages">It never gets huge pages: less memory for programs that touch little of what they ask for.</param>
-    /// <param name="variable">A variable of its environment beside those that we pass on, as NAME=VALUE; null: none.</param>
     /// <exception cref="NotExecutableException">It cannot be executed.</exception>
     /// <exception cref="IOException">The host lacks what it takes.</exception>
-    public static int Start(
-        string program, IReadOnlyList<string> arguments, string log, SafeHandle? file = null, bool smallPages = false,
-        string? variable = null)
+    public static int Start(ProgramStart start)
     {
+        var program = start.Program;
         var actions = stackalloc byte[OpaqueSize];
         var attributes = stackalloc byte[OpaqueSize];
-        var held = false;
-        // While it is held nobody can close it, and its number cannot become another file's.
-        file?.DangerousAddRef(ref held);
         Check(Native.SpawnActionsInit(actions), program);
         Check(Native.SpawnAttributesInit(attributes), program);
+        List<SafeFileHandle> given = [];
         try
         {
-            const int readOnly = 0, writeCreateTruncateAppend = 1 | 0x40 | 0x200 | 0x400;
-            const uint ownerOnly = 0x180;
-            Check(Native.SpawnActionsOpen(actions, 0, "/dev/null", readOnly, 0), program);
-            Check(Native.SpawnActionsOpen(actions, 1, log, writeCreateTruncateAppend, ownerOnly), program);
+            Check(Native.SpawnActionsOpen(actions, 0, "/dev/null", Native.O_RDONLY, 0), program);
+            // Opened here: where the program runs, nothing may be written.
+            given.Add(OpenLog(start.Log));
+            Check(Native.SpawnActionsDup(actions, (int)given[^1].DangerousGetHandle(), 1), program);
             Check(Native.SpawnActionsDup(actions, 1, 2), program);
-            if (file is not null) Check(Native.SpawnActionsDup(actions, (int)file.DangerousGetHandle(), InheritedFile), program);
-            Check(Native.SpawnActionsCloseFrom(actions, file is null ? InheritedFile : InheritedFile + 1), program);
+            Give(actions, start, given);
             DetachSignals(attributes, program);
+            var (action, attribute) = ((nint)actions, (nint)attributes);
             lock (Starting)
             {
-                using var small = smallPages ? new SmallPages() : null;
-                return Spawn(program, arguments, variable, actions, attributes);
+                using var small = start.SmallPages ? new SmallPages() : null;
+                return start.Confinement is { } confinement
+                    ? confinement.Run(!start.IsWrapper, () => Spawn(start, (byte*)action, (byte*)attribute))
+                    : Spawn(start, actions, attributes);
             }
         }
         finally
         {
-            if (held) file!.DangerousRelease();
+            given.ForEach(file => file.Dispose());
             _ = Native.SpawnActionsDestroy(actions);
             _ = Native.SpawnAttributesDestroy(attributes);
+        }
+    }
+
+    /// <summary>All that are not given are closed.</summary>
+    /// <param name="given">Gets what has to be closed after the start.</param>
+    private static void Give(byte* actions, ProgramStart start, List<SafeFileHandle> given)
+    {
+        var next = FirstGiven;
+        foreach (var (number, file) in start.Files.OrderBy(f => f.Number))
+        {
+            for (; next < number; next++) Check(Native.SpawnActionsClose(actions, next), start.Program);
+            given.Add(Duplicate(file));
+            Check(Native.SpawnActionsDup(actions, (int)given[^1].DangerousGetHandle(), number), start.Program);
+            next = number + 1;
+        }
+
+        Check(Native.SpawnActionsCloseFrom(actions, next), start.Program);
+    }
+
+    private static SafeFileHandle OpenLog(string path)
+    {
+        const int writeCreateTruncateAppend = 1 | 0x40 | 0x200 | 0x400, ownerOnly = 0x180;
+        var log = new SafeFileHandle(Native.OpenNew(path, writeCreateTruncateAppend | Native.O_CLOEXEC, ownerOnly), ownsHandle: true);
+        return log.IsInvalid ? throw Refused($"cannot open {path}", Marshal.GetLastPInvokeError()) : log;
+    }
+
+    private static SafeFileHandle Duplicate(SafeHandle file)
+    {
+        var held = false;
+        // While it is held nobody can close it, and its number cannot become another file's.
+        file.DangerousAddRef(ref held);
+        try
+        {
+            var ours = Native.FileControl((int)file.DangerousGetHandle(), DuplicateCloseOnExec, FirstOurs);
+            return ours < 0 ? throw Refused("a descriptor cannot be given", Marshal.GetLastPInvokeError()) : new SafeFileHandle(ours, ownsHandle: true);
+        }
+        finally
+        {
+            file.DangerousRelease();
         }
     }
 
@@ -92,15 +132,18 @@ internal static unsafe class DetachedProcess
         Check(Native.SpawnAttributesFlags(attributes, setDefault | setMask | setSession), program);
     }
 
-    private static int Spawn(string program, IReadOnlyList<string> arguments, string? variable, byte* actions, byte* attributes)
+    private static int Spawn(ProgramStart start, byte* actions, byte* attributes)
     {
-        using var argv = new StringVector([program, .. arguments]);
-        using var environment = new StringVector(ChildEnvironment.Of(
-            Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().Select(entry => KeyValuePair.Create((string)entry.Key, (string?)entry.Value ?? "")), variable));
+        using var argv = new StringVector([start.Program, .. start.Arguments]);
+        var own = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .Select(entry => KeyValuePair.Create((string)entry.Key, (string?)entry.Value ?? ""));
+        using var environment = new StringVector(ChildEnvironment.Of(own, start.Variables));
         int pid;
-        Check(Native.Spawn(&pid, program, actions, attributes, argv.Pointer, environment.Pointer), program);
+        Check(Native.Spawn(&pid, start.Program, actions, attributes, argv.Pointer, environment.Pointer), start.Program);
         return pid;
     }
+
+    private static IOException Refused(string what, int error) => new($"{what}: {Marshal.GetPInvokeErrorMessage(error)}", error);
 
     private static void Check(int error, string program)
     {

@@ -15,9 +15,7 @@ internal static class Guard
     /// What <see cref="Program"/> is given. It ends as the guarded program does, and with status 137 at the deadline. In the foreground it kills
     /// that alone, and not itself before it.
     /// </summary>
-    public static IReadOnlyList<string> Arguments(string program, IReadOnlyList<string> arguments, TimeSpan lifetime) =>
-    [
-        "timeout", "--foreground", "--signal=KILL", string.Create(CultureInfo.InvariantCulture, $"{lifetime.TotalSeconds:0.###}s"),
-        "setpriv", "--pdeathsig", "KILL", program, .. arguments,
-    ];
+    /// <param name="command">Begins with a setpriv that asks for SIGKILL when its parent ends.</param>
+    public static IReadOnlyList<string> Arguments(IReadOnlyList<string> command, TimeSpan lifetime) =>
+        ["timeout", "--foreground", "--signal=KILL", string.Create(CultureInfo.InvariantCulture, $"{lifetime.TotalSeconds:0.###}s"), .. command];
 }

@@ -17,6 +17,7 @@ internal static unsafe partial class Native
     public const int SIGSTOP = 19;
     public const short POLLIN = 1;
     public const int PRIO_PROCESS = 0;
+    public const int O_RDONLY = 0, O_RDWR = 2, O_CLOEXEC = 0x80000;
     public const int X_OK = 1, W_OK = 2, R_OK = 4;
 
     [StructLayout(LayoutKind.Sequential)]
@@ -64,6 +65,18 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "inotify_rm_watch", SetLastError = true)]
     public static partial int NotifyRemove(int notify, int watch);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int OpenNew(string path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "unshare", SetLastError = true)]
+    public static partial int Unshare(int flags);
+
+    [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
+    public static partial int EnterNamespace(int fd, int kind);
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     public static partial nint Read(int fd, byte* buffer, nuint count);
@@ -126,6 +139,10 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_adddup2")]
     public static partial int SpawnActionsDup(byte* actions, int fd, int newFd);
+
+    /// <summary>One that is not open is as good.</summary>
+    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addclose")]
+    public static partial int SpawnActionsClose(byte* actions, int fd);
 
     [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addclosefrom_np")]
     public static partial int SpawnActionsCloseFrom(byte* actions, int fd);

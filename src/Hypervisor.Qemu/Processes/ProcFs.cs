@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Hypervisor.Qemu.CommandLine;
+using VmCacheCluster.Hypervisor.Qemu.Records;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Processes;
 
@@ -14,6 +16,52 @@ internal static class ProcFs
         try
         {
             return ParseStartTime(File.ReadAllText($"/proc/{pid}/stat"));
+        }
+        catch (Exception fault) when ((fault is IOException or UnauthorizedAccessException) && !HostFailures.IsShortage(fault))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The processes that this one has started and that have not ended.</summary>
+    public static IEnumerable<int> ChildrenOf(int parent)
+    {
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && ParentOf(pid) == parent)
+                yield return pid;
+    }
+
+    private static int? ParentOf(int pid)
+    {
+        try
+        {
+            var stat = File.ReadAllText($"/proc/{pid}/stat");
+            const int parent = 1;
+            return int.Parse(stat[(stat.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[parent], CultureInfo.InvariantCulture);
+        }
+        catch (Exception fault) when ((fault is IOException or UnauthorizedAccessException) && !HostFailures.IsShortage(fault))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The users that have processes.</summary>
+    public static HashSet<uint> Users()
+    {
+        var users = new HashSet<uint>();
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+            if (char.IsAsciiDigit(directory["/proc/".Length]) && Trust.OwnerOf(directory) is { } user) users.Add(user);
+        return users;
+    }
+
+    /// <summary>The user that a process runs as; null: it is gone.</summary>
+    public static uint? UserOf(int pid)
+    {
+        try
+        {
+            // Real, effective, saved, of the file system. The owner of the directory in /proc is root where a program may not be read.
+            var line = File.ReadLines($"/proc/{pid}/status").FirstOrDefault(l => l.StartsWith("Uid:", StringComparison.Ordinal));
+            return line?.Split('\t') is [_, _, var effective, ..] && uint.TryParse(effective, NumberStyles.None, CultureInfo.InvariantCulture, out var user) ? user : null;
         }
         catch (Exception fault) when ((fault is IOException or UnauthorizedAccessException) && !HostFailures.IsShortage(fault))
         {
@@ -42,8 +90,8 @@ internal static class ProcFs
     public static bool HasArgument(int pid, string argument) => Arguments(pid).Contains(argument);
 
     /// <summary>
-    /// The processes whose arguments are those of a VM's QEMU: its id as -uuid, and as -pidfile the file "pid" in the VM's directory. That
-    /// one of them merely names a VM (a grep, an editor) makes no process a VM.
+    /// The processes whose arguments are those of a VM's QEMU: its id as -uuid, and its <see cref="VmMarker"/>. That one of them merely names
+    /// a VM (a grep, an editor) makes no process a VM.
     /// </summary>
     /// <param name="root">The directory in which the VMs' directories are.</param>
     public static IEnumerable<(VmId Id, int Pid)> Qemus(string root)
@@ -52,7 +100,7 @@ internal static class ProcFs
             if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
                 && Arguments(pid) is var arguments
                 && Following(arguments, "-uuid") is { } uuid && VmId.TryParse(uuid, out var id)
-                && Following(arguments, "-pidfile") == Path.Combine(root, id.Value, "pid"))
+                && VmMarker.IsOf(option => Following(arguments, option), Path.Combine(root, id.Value)))
                 yield return (id, pid);
     }
 
@@ -69,8 +117,7 @@ internal static class ProcFs
     public static bool IsQemu(int pid, VmId id)
     {
         var arguments = Arguments(pid);
-        return Following(arguments, "-uuid") == id.Value
-            && Following(arguments, "-pidfile")?.EndsWith($"/{id}/pid", StringComparison.Ordinal) == true;
+        return Following(arguments, "-uuid") == id.Value && VmMarker.IsOf(option => Following(arguments, option), id);
     }
 
     private static string? Following(string[] arguments, string option) =>

@@ -44,38 +44,38 @@ internal sealed class QemuProcess : IDisposable
     /// <summary>Starts QEMU and takes hold of it.</summary>
     /// <exception cref="NotExecutableException">It cannot be executed.</exception>
     /// <exception cref="IOException">The host lacks what it takes; nothing of it runs.</exception>
-    /// <param name="memory">The file that its guest's memory is; null: it has memory of its own.</param>
-    /// <param name="smallPages">See <see cref="SmallPages"/>.</param>
-    public static QemuProcess Start(
-        string program, IReadOnlyList<string> arguments, string log, SafeHandle? memory = null, bool smallPages = false,
-        VmPriority priority = VmPriority.Normal, string? variable = null) =>
-        Spawn(program, arguments, log, memory, smallPages, priority, variable);
+    public static QemuProcess Start(ProgramStart start)
+    {
+        CheckExecutable(start);
+        return Spawn(start.Direct(), isGuard: false);
+    }
 
     /// <summary>
     /// Starts a program that ends at its deadline also without us. What is had is its <see cref="Guard"/>, until <see cref="Guarded"/>.
     /// </summary>
     /// <exception cref="IOException">As <see cref="Start"/>.</exception>
-    public static QemuProcess StartGuarded(
-        string program, IReadOnlyList<string> arguments, string log, TimeSpan lifetime, SafeHandle? memory = null, bool smallPages = false,
-        VmPriority priority = VmPriority.Normal, string? variable = null)
+    public static QemuProcess StartGuarded(ProgramStart start, TimeSpan lifetime)
     {
-        // Else the guard would say so, to nobody but its log.
-        if (Native.Access(program, Native.X_OK) != 0)
-            throw new NotExecutableException($"cannot execute {program}: {Marshal.GetLastPInvokeErrorMessage()}", Marshal.GetLastPInvokeError());
-        return Spawn(Guard.Program, Guard.Arguments(program, arguments, lifetime), log, memory, smallPages, priority, variable, isGuard: true);
+        CheckExecutable(start);
+        return Spawn(start.Guarded(lifetime), isGuard: true);
     }
 
-    private static QemuProcess Spawn(
-        string program, IReadOnlyList<string> arguments, string log, SafeHandle? memory, bool smallPages, VmPriority priority,
-        string? variable, bool isGuard = false)
+    /// <summary>Else a guard or setpriv would say so, to nobody but the log.</summary>
+    private static void CheckExecutable(ProgramStart start)
     {
-        var pid = DetachedProcess.Start(program, arguments, log, memory, smallPages, variable);
+        if (Native.Access(start.Program, Native.X_OK) != 0)
+            throw new NotExecutableException($"cannot execute {start.Program}: {Marshal.GetLastPInvokeErrorMessage()}", Marshal.GetLastPInvokeError());
+    }
+
+    private static QemuProcess Spawn(ProgramStart start, bool isGuard)
+    {
+        var pid = DetachedProcess.Start(start);
         PidFd? process = null;
         try
         {
-            if (priority == VmPriority.Background) ProcessPriority.Lower(pid);
+            if (start.Priority == VmPriority.Background) ProcessPriority.Lower(pid);
             // Until its exit is taken even a dead child keeps its pid: this is the process that was just started.
-            process = PidFd.Open(pid) ?? throw new IOException($"process {pid} of {program} was gone at once");
+            process = PidFd.Open(pid) ?? throw new IOException($"process {pid} of {start.Program} was gone at once");
             return new QemuProcess(process, new ProcessIdentity(pid, ProcFs.StartTime(pid) ?? 0), isGuard);
         }
         catch
@@ -86,11 +86,17 @@ internal sealed class QemuProcess : IDisposable
         }
     }
 
-    /// <summary>Takes hold of the QEMU that this guard has started, and gives it this; null when it is not provably this VM's QEMU.</summary>
-    public QemuProcess? Guarded(VmId id, int pid) =>
-        ProcFs.OpenQemu(id, pid, startTime: null) is { } process
-            ? Held(process, () => new ProcessIdentity(pid, ProcFs.StartTime(pid) ?? 0), this)
-            : null;
+    /// <summary>Takes hold of the QEMU that this guard has started, and gives it this; null when it has none.</summary>
+    public QemuProcess? Guarded(VmId id)
+    {
+        foreach (var pid in ProcFs.ChildrenOf(Identity.Pid))
+        {
+            if (ProcFs.OpenQemu(id, pid, startTime: null) is { } process
+                && Held(process, () => new ProcessIdentity(pid, ProcFs.StartTime(pid) ?? 0), this) is { } held) return held;
+        }
+
+        return null;
+    }
 
     /// <summary>Takes hold of a running one; null when it is not provably this VM's QEMU.</summary>
     public static QemuProcess? Adopt(VmId id, ProcessIdentity identity) =>

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
@@ -15,8 +13,6 @@ internal sealed record Inspection(FoundVm Found, bool Reapable);
 /// </summary>
 internal sealed class VmFinder(QemuHypervisorOptions options)
 {
-    private const int MostOfPidFile = 64;
-
     /// <summary>One entry a directory whose name is a VM's id (others are not ours), and one for each QEMU that lost its own.</summary>
     /// <exception cref="VmFailedException">It cannot be looked at now.</exception>
     public List<FoundVm> Find()
@@ -114,19 +110,7 @@ internal sealed class VmFinder(QemuHypervisorOptions options)
         return null;
     }
 
-    /// <summary>The QEMU that wrote this VM's pid file; null when there is none.</summary>
-    private static ProcessIdentity? OfPidFile(VmId id, VmPaths paths)
-    {
-        try
-        {
-            var text = Encoding.ASCII.GetString(RecordBytes.Read(QemuPaths.PidFile(paths), MostOfPidFile)).Trim();
-            return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && ProcFs.IsQemu(pid, id)
-                ? Running(id, [pid])
-                : null;
-        }
-        catch (Exception fault) when (!HostFailures.IsShortage(fault))
-        {
-            return null;
-        }
-    }
+    /// <summary>The QEMU that this VM's pid file names; null when there is none.</summary>
+    private static ProcessIdentity? OfPidFile(VmId id, VmPaths paths) =>
+        PidFile.Read(paths) is { } pid && ProcFs.IsQemu(pid, id) ? Running(id, [pid]) : null;
 }

@@ -17,18 +17,23 @@ internal sealed record VmRecord(
 
     public int ProxyPid { get; init; }
 
+    /// <summary>Null: the daemon's.</summary>
+    public uint? User { get; init; }
+
     public static VmRecord From(VmFacts facts, VmSize size) => new(
         CurrentVersion, facts.Id.Value, facts.Process.Pid, facts.Process.StartTime, facts.MadeBy, facts.Paths, SpecRecord.From(facts.Spec))
     {
         Size = size,
         FileServerPid = facts.FileServerPid,
         ProxyPid = facts.ProxyPid,
+        User = facts.User,
     };
 
     public VmFacts ToFacts(VmId id) => new(id, Spec.ToSpec(), Paths, new ProcessIdentity(Pid, StartTime), MadeBy)
     {
         FileServerPid = FileServerPid,
         ProxyPid = ProxyPid,
+        User = User,
     };
 }
 

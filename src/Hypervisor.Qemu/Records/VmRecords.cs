@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu.Vm;
 
@@ -127,8 +125,7 @@ internal sealed class VmRecords(VmFacts facts, VmSize size, StateFile state, VmM
         var lost = Lost().Select(Path.GetFileName).OfType<string>().ToList();
         VmDirectories.Restore(facts.Paths);
         if (!File.Exists(QemuPaths.Record(facts.Paths))) VmRecordFile.Write(facts, _size);
-        if (!File.Exists(QemuPaths.PidFile(facts.Paths)))
-            AtomicFile.Write(QemuPaths.PidFile(facts.Paths), Encoding.ASCII.GetBytes(facts.Process.Pid.ToString(CultureInfo.InvariantCulture) + "\n"));
+        if (!File.Exists(QemuPaths.PidFile(facts.Paths))) PidFile.Write(facts);
         if (_lease is { } lease && !File.Exists(QemuPaths.Lease(facts.Paths))) LeaseFile.Write(facts.Paths, lease);
         if (!_state.IsAt(QemuPaths.State(facts.Paths)))
         {

@@ -1,5 +1,6 @@
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
+using VmCacheCluster.Hypervisor.Qemu.Users;
 
 namespace VmCacheCluster.Hypervisor.Qemu.Vm;
 
@@ -11,11 +12,11 @@ internal static class KataProxy
     /// <summary>QEMU's end of the agent's channel is there already.</summary>
     /// <exception cref="VmFailedException">It cannot be started.</exception>
     /// <param name="lifetime">See <see cref="Companion.Start"/>.</param>
-    public static Companion Start(KataShape shape, VmPaths paths, VmId id, TimeSpan? lifetime)
+    public static Companion Start(KataShape shape, VmPaths paths, VmId id, TimeSpan? lifetime, VmUsers? users)
     {
         try
         {
-            return Companion.Start(Companions.Proxy, shape.ProxyPath, Arguments(shape, paths, id), paths, lifetime: lifetime);
+            return Companion.Start(Companions.Proxy, shape.ProxyPath, Arguments(shape, paths, id), paths, lifetime: lifetime, runAs: users?.BeforeCompanion);
         }
         catch (NotExecutableException fault)
         {

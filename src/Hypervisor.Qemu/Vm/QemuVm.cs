@@ -26,6 +26,7 @@ internal sealed class QemuVm : IVm
     private readonly Companions _companions;
     private readonly Fitness _fitness;
     private readonly AgentPort _agentPort;
+    private readonly VmGroup _group;
     // A VM makes few events; if its owner sleeps all the same, the latest count, Exited above all.
     private readonly Channel<VmEvent> _events = Channel.CreateBounded<VmEvent>(
         new BoundedChannelOptions(256) { FullMode = BoundedChannelFullMode.DropOldest, SingleWriter = true });
@@ -51,6 +52,7 @@ internal sealed class QemuVm : IVm
         _companions = companions;
         _fitness = new Fitness(facts, process, monitor, _run);
         _agentPort = new AgentPort(facts, monitor, companions);
+        _group = new VmGroup(facts, options.ControlGroups?.Find(facts.Id));
     }
 
     public VmFacts Facts { get; }
@@ -178,13 +180,18 @@ internal sealed class QemuVm : IVm
 
     public async Task<HotPlug> AddCpusAsync(int count, CancellationToken cancel)
     {
+        _group.Grow(Size with { Cpus = Size.Cpus + count });
         var plug = await _plugger.AddCpusAsync(count, cancel).ConfigureAwait(false);
         _guestCpu.Forget();
         return plug;
     }
 
-    public Task<HotPlug> AddMemoryAsync(int mebibytes, int blockMiB, CancellationToken cancel) =>
-        _plugger.AddMemoryAsync(HotPlugCommands.WholeBlocks(mebibytes, blockMiB), cancel);
+    public Task<HotPlug> AddMemoryAsync(int mebibytes, int blockMiB, CancellationToken cancel)
+    {
+        var whole = HotPlugCommands.WholeBlocks(mebibytes, blockMiB);
+        _group.Grow(Size with { MemoryMiB = Size.MemoryMiB + whole });
+        return _plugger.AddMemoryAsync(whole, cancel);
+    }
 
     public async Task SaveAsync(string stateFile, CancellationToken cancel)
     {
@@ -233,6 +240,7 @@ internal sealed class QemuVm : IVm
     public Task RecordAsync(VmMark mark, CancellationToken cancel)
     {
         _agentPort.Marked(mark, Condition);
+        _group.Marked(mark, Size);
         return _records.RecordAsync(mark, cancel);
     }
 
@@ -320,7 +328,9 @@ internal sealed class QemuVm : IVm
         }
         await _companions.EndAsync(_options.KillDeadline).ConfigureAwait(false);
         _records.End();
+        await Task.Run(_group.Remove, CancellationToken.None).ConfigureAwait(false);
         await VmDirectories.RemoveAsync(Facts.Paths, _options.RemoveDeadline).ConfigureAwait(false);
+        _options.Users?.Return(Facts.User);
     }
 
     private async Task QuitAsync(CancellationToken cancel)
@@ -373,7 +383,7 @@ internal sealed class QemuVm : IVm
         try
         {
             var exit = await _process.Exited.WaitAsync(_letGo.Token).ConfigureAwait(false);
-            var how = _endedFor ?? (_run.GuestEnd is { } why ? $"{exit}, for {why}" : exit);
+            var how = _group.WhyEnded() ?? _endedFor ?? (_run.GuestEnd is { } why ? $"{exit}, for {why}" : exit);
             var log = LogTail.Read(QemuPaths.Log(Facts.Paths));
             _run.Fail(QemuMessages.Exited(how, log));
             Publish(new VmEvent.Exited(how, log));

@@ -17,11 +17,12 @@ internal sealed class SupervisorMonitor(QmpClient qmp) : IAsyncDisposable
 
     public bool IsOpen => !qmp.Closed.IsCompleted;
 
-    public static async Task<SupervisorMonitor> ConnectAsync(string path, TimeSpan commandDeadline, CancellationToken cancel)
+    /// <param name="greeting">How long it may take to greet; null: the usual time.</param>
+    public static async Task<SupervisorMonitor> ConnectAsync(string path, TimeSpan commandDeadline, CancellationToken cancel, TimeSpan? greeting = null)
     {
         try
         {
-            var options = new QmpOptions { CommandDeadline = commandDeadline };
+            var options = new QmpOptions { CommandDeadline = commandDeadline, GreetingDeadline = greeting ?? QmpOptions.Default.GreetingDeadline };
             return new SupervisorMonitor(await QmpClient.ConnectUnixAsync(path, options, cancel).ConfigureAwait(false));
         }
         catch (QmpException fault)

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
 
@@ -13,34 +12,13 @@ internal static class VirtioFsServer
     /// <param name="lifetime">See <see cref="Companion.Start"/>.</param>
     public static Companion Start(KataShape shape, VmPaths paths, TimeSpan? lifetime)
     {
-        using var listener = Listen(paths);
-        return Companion.Start(Companions.VirtioFs, shape.VirtioFsDaemon, Arguments(shape, paths), paths, listener.SafeHandle, lifetime);
-    }
-
-    private static Socket Listen(VmPaths paths)
-    {
-        Socket? listener = null;
-        try
-        {
-            listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            // .NET removes the name that it bound when it lets go of the socket.
-            var bound = QemuPaths.VirtioFs(paths) + "~";
-            listener.Bind(new UnixDomainSocketEndPoint(bound));
-            listener.Listen(1);
-            File.Move(bound, QemuPaths.VirtioFs(paths));
-            return listener;
-        }
-        catch (Exception fault) when (fault is IOException or SocketException or UnauthorizedAccessException)
-        {
-            listener?.Dispose();
-            var message = $"cannot listen on {QemuPaths.VirtioFs(paths)}: {fault.Message}";
-            throw fault is SocketException { NativeErrorCode: var error } ? new IOException(message, error) : new IOException(message, fault.HResult);
-        }
+        using var listener = ListeningSocket.Listen(QemuPaths.VirtioFs(paths));
+        return Companion.Start(Companions.VirtioFs, shape.VirtioFsDaemon, Arguments(shape, paths), paths, listener, lifetime);
     }
 
     internal static IReadOnlyList<string> Arguments(KataShape shape, VmPaths paths) =>
     [
-        $"--cache={shape.VirtioFsCache}", $"--shared-dir={paths.Share}", $"--fd={DetachedProcess.InheritedFile}",
+        $"--cache={shape.VirtioFsCache}", $"--shared-dir={paths.Share}", $"--fd={Companion.GivenNumber}",
         .. KataShape.Lines(shape.VirtioFsArguments),
     ];
 }

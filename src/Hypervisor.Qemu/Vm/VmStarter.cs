@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using System.Globalization;
+using Microsoft.Win32.SafeHandles;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu.CommandLine;
@@ -45,10 +45,8 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         if (QemuPaths.Fault(options.RunDirectory, options.ClientDirectory) is { } fault)
             throw new VmFailedException(new VmFailure(VmFailureKind.Configuration, fault, "choose another directory"));
         var paths = QemuPaths.For(options.RunDirectory, options.ClientDirectory, id, spec.Kata is not null);
-        if (spec.HasVsock) paths = paths with { Agent = VsockAddress.Of(VsockContext.Choose()) };
         if (Path.Exists(paths.Directory) || Path.Exists(paths.ClientDirectory))
             throw new VmFailedException(new VmFailure(VmFailureKind.Internal, $"there are files of a VM {id} already"));
-        if (spec.Kata is { ProxyPath.Length: > 0 }) paths = paths with { Agent = QemuPaths.Proxy(paths) };
         // Everything up to the monitor is system calls of microseconds and a fork: not for the caller's thread.
         return await Task.Run(() => StartAsync(id, spec, origin, paths, cancel), cancel).ConfigureAwait(false);
     }
@@ -56,30 +54,47 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
     private async Task<QemuVm> StartAsync(VmId id, VmSpec spec, Origin origin, VmPaths paths, CancellationToken cancel)
     {
         if (DescriptorRoom.Problem() is { } problem) throw new VmFailedException(problem);
+        SafeFileHandle? vsock = null;
+        uint? user = null;
+        if (spec.HasVsock)
+        {
+            (vsock, var contextId) = VsockContext.Choose();
+            paths = paths with { Agent = VsockAddress.Of(contextId) };
+        }
+
+        if (spec.Kata is { ProxyPath.Length: > 0 }) paths = paths with { Agent = QemuPaths.Proxy(paths) };
         StateFile? state = null;
         QemuProcess? process = null;
         SupervisorMonitor? monitor = null;
         List<Companion> companions = [];
+        var joining = Task.CompletedTask;
         try
         {
             VmDirectories.Create(paths);
             var mark = new VmMark(VmOwnership.Making, HandOutPath.None, Served.Unknown, clock.Now);
             state = OnHost($"cannot write {QemuPaths.State(paths)}", () => StateFile.Create(QemuPaths.State(paths), mark));
             if (spec.Kata is { Share: SharedFileSystem.VirtioFs } shape) companions.Add(Serve(shape, paths, origin.Lifetime));
-            process = Launch(spec, origin, paths, id);
+            if (spec.Kata is null) user = options.Users?.Take();
+            process = Launch(spec, origin, paths, id, vsock, user);
             var facts = new VmFacts(id, spec, paths, process.Identity, origin.Source == VmSource.Clone ? MadeBy.Clone : MadeBy.Boot)
             {
                 FileServerPid = companions.FirstOrDefault()?.Pid ?? 0,
+                User = user,
             };
             Record(facts);
+            // Beside QEMU's start, which it does not delay. A guard is not its VM.
+            if (origin.Lifetime is null) joining = JoinGroupAsync(facts);
             monitor = await ConnectAsync(facts, process, cancel).ConfigureAwait(false);
             if (origin.Lifetime is not null)
             {
                 process = await GuardedAsync(facts, process).ConfigureAwait(false);
                 facts = facts with { Process = process.Identity };
                 Record(facts);
+                joining = JoinGroupAsync(facts);
             }
 
+            await joining.ConfigureAwait(false);
+            CheckUser(facts);
             if (spec.Kata is not null && origin.Lifetime is null)
             {
                 OnHost($"cannot write {QemuPaths.ClientPidFile(paths)}", () =>
@@ -92,7 +107,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             if (origin.State is { } saved) await StateLoader.LoadAsync(monitor, process, saved, QemuPaths.Log(paths), cancel).ConfigureAwait(false);
             if (spec.Kata is { ProxyPath.Length: > 0 } proxied)
             {
-                companions.Add(KataProxy.Start(proxied, paths, id, origin.Lifetime));
+                companions.Add(KataProxy.Start(proxied, paths, id, origin.Lifetime, options.Users));
                 await KataProxy.ListensAsync(companions[^1], proxied, paths, options, cancel).ConfigureAwait(false);
                 facts = facts with { ProxyPid = companions[^1].Pid };
                 Record(facts);
@@ -103,9 +118,12 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         }
         catch (Exception cause)
         {
+            vsock?.Dispose();
+            await joining.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             var all = new Companions(paths, companions);
             var refused = cause is VmFailedException ? await all.WhyRefusedAsync().ConfigureAwait(false) : null;
-            var left = await UndoAsync(paths, state, process, monitor, all).ConfigureAwait(false);
+            var left = await UndoAsync(id, paths, state, process, monitor, all).ConfigureAwait(false);
+            if (left is null) options.Users?.Return(user);
             if (refused is null && left is null && cause is VmFailedException) throw;
             throw new VmFailedException(refused ?? FailureOf("the VM cannot be started", cause), cause) { Left = left };
         }
@@ -123,15 +141,19 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         _ => new VmFailure(VmFailureKind.Internal, $"{what}: {cause.GetType().Name}: {cause.Message}"),
     };
 
-    private static QemuProcess Launch(VmSpec spec, Origin origin, VmPaths paths, VmId id)
+    private QemuProcess Launch(VmSpec spec, Origin origin, VmPaths paths, VmId id, SafeFileHandle? vsock, uint? user)
     {
         try
         {
-            var (arguments, log) = (QemuCommandLine.Build(spec, paths, id, origin.Source), QemuPaths.Log(paths));
-            var (memory, smallPages) = (origin.Memory?.Handle, origin.Source == VmSource.Clone);
-            return origin.Lifetime is { } lifetime
-                ? QemuProcess.StartGuarded(spec.Qemu, arguments, log, lifetime, memory, smallPages, origin.Priority)
-                : QemuProcess.Start(spec.Qemu, arguments, log, memory, smallPages, origin.Priority);
+            using var files = OpenFiles.Open(spec, paths, origin.Source, origin.Memory, vsock);
+            var start = new ProgramStart(spec.Qemu, QemuCommandLine.Build(spec, paths, id, origin.Source), QemuPaths.Log(paths))
+            {
+                Files = files.Descriptors, SmallPages = origin.Source == VmSource.Clone, Priority = origin.Priority,
+                RunAs = user is { } own ? options.Users!.Before(own) : spec.Kata is { } shape && options.Users is { } users ? users.Before(shape) : [],
+                IsWrapper = options.Users is not null && ProgramKind.IsScript(spec.Qemu),
+                Confinement = user is null ? null : options.Users!.Confinement,
+            };
+            return origin.Lifetime is { } lifetime ? QemuProcess.StartGuarded(start, lifetime) : QemuProcess.Start(start);
         }
         catch (IOException fault)
         {
@@ -139,21 +161,37 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         }
     }
 
+    /// <summary>A QEMU of Kata's shape writes its pid itself.</summary>
     private static void Record(VmFacts facts) => OnHost($"cannot write {QemuPaths.Record(facts.Paths)}", () =>
     {
         VmRecordFile.Write(facts, new VmSize(facts.Spec.Cpus, facts.Spec.MemoryMiB));
+        if (facts.Spec.Kata is null) PidFile.Write(facts);
         return true;
     });
 
-    /// <summary>What was started is the guard; QEMU, whose monitor has greeted, has written its pid.</summary>
+    private Task JoinGroupAsync(VmFacts facts) => options.ControlGroups is not { } groups ? Task.CompletedTask
+        : Task.Run(() => OnHost("the VM cannot be given a control group", () =>
+        {
+            var bounds = VmBounds.Of(facts.Spec, new VmSize(facts.Spec.Cpus, facts.Spec.MemoryMiB), ownPlugs: facts.Spec.Kata is not null);
+            groups.Make(facts.Id, bounds).Join(facts.Process.Pid);
+            return true;
+        }));
+
+    /// <summary>A wrapper decides how its QEMU runs.</summary>
+    private static void CheckUser(VmFacts facts)
+    {
+        if (facts.User is not { } user || OnHost("QEMU's user cannot be read", () => ProcFs.UserOf(facts.Process.Pid)) is not { } actual || actual == user) return;
+        throw new VmFailedException(new VmFailure(VmFailureKind.Configuration,
+            $"{facts.Spec.Qemu} runs QEMU as user {actual}, and this VM's is {user}",
+            $"let it begin QEMU's command with ${ProgramStart.RunAsVariable}: exec ${ProgramStart.RunAsVariable} qemu-system-x86_64 \"$@\"; or set vm-users = off"));
+    }
+
+    /// <summary>What was started is the guard; QEMU's monitor has greeted.</summary>
     private static async Task<QemuProcess> GuardedAsync(VmFacts facts, QemuProcess guard)
     {
-        var text = OnHost($"cannot read {QemuPaths.PidFile(facts.Paths)}", () => File.ReadAllText(QemuPaths.PidFile(facts.Paths)).Trim());
-        var found = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
-            ? OnHost("QEMU cannot be held", () => guard.Guarded(facts.Id, pid)) : null;
-        if (found is not null) return found;
+        if (OnHost("QEMU cannot be held", () => guard.Guarded(facts.Id)) is { } found) return found;
         if (await guard.HasExitedWithinAsync(Soon, CancellationToken.None).ConfigureAwait(false)) throw NotStarted(facts, await guard.Exited.ConfigureAwait(false));
-        throw new VmFailedException(new VmFailure(VmFailureKind.Start, $"QEMU's pid file says '{text}', which is no process of its VM",
+        throw new VmFailedException(new VmFailure(VmFailureKind.Start, "the pool's qemu answers and runs as no process of its own",
             "check that the pool's qemu is a QEMU that stays in the foreground"));
     }
 
@@ -170,7 +208,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         }
     }
 
-    /// <summary>The socket appears when QEMU has come up, a tenth of a second after its start.</summary>
+    /// <summary>QEMU greets when it has come up, a tenth of a second after its start. A VM of Kata's shape has no socket before.</summary>
     private async Task<SupervisorMonitor> ConnectAsync(VmFacts facts, QemuProcess process, CancellationToken cancel)
     {
         var begun = Stopwatch.StartNew();
@@ -187,7 +225,8 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
                     if (File.Exists(facts.Paths.Supervisor))
                     {
                         last ??= "it is silent";
-                        return await SupervisorMonitor.ConnectAsync(facts.Paths.Supervisor, options.CommandDeadline, deadline.Token).ConfigureAwait(false);
+                        if (await GreetedAsync(facts, process, deadline.Token).ConfigureAwait(false) is { } monitor) return monitor;
+                        continue;
                     }
                 }
                 catch (VmFailedException fault) when (fault.InnerException is QmpDisconnectedException)
@@ -207,17 +246,30 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         }
     }
 
+    /// <summary>Null: QEMU has ended. What it started may hold its socket open, on which nobody answers.</summary>
+    private async Task<SupervisorMonitor?> GreetedAsync(VmFacts facts, QemuProcess process, CancellationToken cancel)
+    {
+        using var given = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var greeting = SupervisorMonitor.ConnectAsync(facts.Paths.Supervisor, options.CommandDeadline, given.Token, Timeout.InfiniteTimeSpan);
+        if (await Task.WhenAny(greeting, process.Exited).ConfigureAwait(false) == greeting) return await greeting.ConfigureAwait(false);
+        await given.CancelAsync().ConfigureAwait(false);
+        await ((Task)greeting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (greeting.IsCompletedSuccessfully) await (await greeting.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
+        return null;
+    }
+
     private static VmFailedException NotStarted(VmFacts facts, string how) =>
         new(QemuMessages.NotStarted(facts.Spec.Qemu, how, LogTail.Read(QemuPaths.Log(facts.Paths))));
 
     /// <returns>Why something is left; null: nothing is.</returns>
-    private async Task<VmFailure?> UndoAsync(VmPaths paths, StateFile? state, QemuProcess? process, SupervisorMonitor? monitor, Companions companions)
+    private async Task<VmFailure?> UndoAsync(VmId id, VmPaths paths, StateFile? state, QemuProcess? process, SupervisorMonitor? monitor, Companions companions)
     {
         try
         {
             if (monitor is not null) await monitor.DisposeAsync().ConfigureAwait(false);
             if (process is not null) await process.EndAsync(TimeSpan.Zero, options.KillDeadline, CancellationToken.None).ConfigureAwait(false);
             await companions.EndAsync(options.KillDeadline).ConfigureAwait(false);
+            options.ControlGroups?.Find(id)?.Remove();
             await VmDirectories.RemoveAsync(paths, options.RemoveDeadline).ConfigureAwait(false);
             return null;
         }

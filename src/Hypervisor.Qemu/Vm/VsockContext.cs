@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
 
@@ -10,7 +11,7 @@ internal static partial class VsockContext
     private const string Device = VsockAddress.HostDevice;
     private const string Remedy = "modprobe vhost_vsock, give the daemon's user the right to read and write it, or set agent-transport to serial";
     private const uint First = 3;
-    private const int Tries = 64, ReadWriteCloseOnExec = 2 | 0x80000;
+    private const int Tries = 64;
     private const nuint SetGuestCid = 0x4008af60;
 
     /// <summary>Why this host makes no VM whose agent is reached over vsock, be it from another host's template; null: it can.</summary>
@@ -21,31 +22,23 @@ internal static partial class VsockContext
             ? new VmFailure(VmFailureKind.Host, $"the guests' agents are to be reached over vsock, and {device} may not be used by the daemon's user", Remedy)
         : null;
 
+    /// <returns>The device, which has the context id until it is closed: nobody can take that before QEMU, which gets it open.</returns>
     /// <exception cref="VmFailedException">The host has no vsock, or none of its ids is free.</exception>
-    public static unsafe uint Choose()
+    public static unsafe (SafeFileHandle Device, uint ContextId) Choose()
     {
-        var device = Open(Device, ReadWriteCloseOnExec);
-        if (device < 0)
+        var device = new SafeFileHandle(Native.Open(Device, Native.O_RDWR | Native.O_CLOEXEC), ownsHandle: true);
+        if (device.IsInvalid)
             throw new VmFailedException(new VmFailure(VmFailureKind.Host, $"cannot open {Device}: {Marshal.GetLastPInvokeErrorMessage()}", Remedy));
-        try
+        for (var i = 0; i < Tries; i++)
         {
-            for (var i = 0; i < Tries; i++)
-            {
-                var cid = (ulong)Random.Shared.NextInt64(First, uint.MaxValue);
-                // It is free again when the device is closed; that QEMU is not the one to take it next is next to impossible.
-                if (Control(device, SetGuestCid, &cid) == 0) return (uint)cid;
-            }
+            var cid = (ulong)Random.Shared.NextInt64(First, uint.MaxValue);
+            if (Control((int)device.DangerousGetHandle(), SetGuestCid, &cid) == 0) return (device, (uint)cid);
+        }
 
-            throw new VmFailedException(new VmFailure(VmFailureKind.Host, $"{Device} takes no context id: {Marshal.GetLastPInvokeErrorMessage()}"));
-        }
-        finally
-        {
-            _ = Native.Close(device);
-        }
+        var why = Marshal.GetLastPInvokeErrorMessage();
+        device.Dispose();
+        throw new VmFailedException(new VmFailure(VmFailureKind.Host, $"{Device} takes no context id: {why}"));
     }
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Open(string path, int flags);
 
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     private static unsafe partial int Control(int descriptor, nuint request, ulong* argument);

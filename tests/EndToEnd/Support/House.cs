@@ -62,17 +62,21 @@ internal sealed class House : IAsyncDisposable
     public DaemonProcess Start(string settings, params string[] flags) => StartAt(Endpoint, settings, flags);
 
     /// <summary>Starts a daemon that may have so many descriptors.</summary>
-    public DaemonProcess StartWithFiles(int files, string settings)
+    public DaemonProcess StartWithFiles(int files, string settings) => StartUnder(["prlimit", $"--nofile={files}"], settings);
+
+    /// <summary>Starts a daemon by another program.</summary>
+    /// <param name="command">That program and its arguments; it becomes the daemon.</param>
+    public DaemonProcess StartUnder(IReadOnlyList<string> command, string settings)
     {
-        var config = Write($"{_daemons.Count}.conf", $"vmcache {{\nstate-dir = \"{At("state")}\"\n{settings}\n}}\n");
-        var daemon = DaemonProcess.StartProgram("prlimit", Endpoint, Patience, [$"--nofile={files}", Dist.Daemon, .. Flags(config, Endpoint, [])]);
+        var config = Write($"{_daemons.Count}.conf", Configuration(settings));
+        var daemon = DaemonProcess.StartProgram(command[0], Endpoint, Patience, [.. command.Skip(1), Dist.Daemon, .. Flags(config, Endpoint, [])]);
         _daemons.Add(daemon);
         return daemon;
     }
 
     public DaemonProcess StartAt(string endpoint, string settings, params string[] flags)
     {
-        var config = Write($"{_daemons.Count}.conf", $"vmcache {{\nstate-dir = \"{At("state")}\"\n{settings}\n}}\n");
+        var config = Write($"{_daemons.Count}.conf", Configuration(settings));
         var all = Flags(config, endpoint, flags);
         var daemon = Namespace is null ? DaemonProcess.Start(endpoint, Patience, all) : DaemonProcess.StartIn(Namespace, endpoint, Patience, all);
         _daemons.Add(daemon);
@@ -83,17 +87,20 @@ internal sealed class House : IAsyncDisposable
     /// <param name="present">False: without /dev/kvm, until it appears.</param>
     public DaemonProcess StartWithKvm(string settings, bool present = true)
     {
-        var config = Write($"{_daemons.Count}.conf", $"vmcache {{\nstate-dir = \"{At("state")}\"\n{settings}\n}}\n");
+        var config = Write($"{_daemons.Count}.conf", Configuration(settings));
         string[] all = [.. KvmStandIn.Before(At($"dev{_daemons.Count}"), present), Dist.Daemon, .. Flags(config, Endpoint, [])];
         var daemon = DaemonProcess.StartProgram(all[0], Endpoint, Patience, all[1..]);
         _daemons.Add(daemon);
         return daemon;
     }
 
+    /// <summary>Fakes do on the host what a guest does, for which they need the tests' own user.</summary>
+    private string Configuration(string settings) => $"vmcache {{\nstate-dir = \"{At("state")}\"\nvm-users = off\n{settings}\n}}\n";
+
     /// <summary>Starts a daemon that kills itself at a step, such as "after:Record:Reserved".</summary>
     public DaemonProcess StartDoomed(string settings, string step)
     {
-        var config = Write($"{_daemons.Count}.conf", $"vmcache {{\nstate-dir = \"{At("state")}\"\n{settings}\n}}\n");
+        var config = Write($"{_daemons.Count}.conf", Configuration(settings));
         var daemon = DaemonProcess.StartProgram(CrashDaemon, Endpoint, Patience, step, config, Endpoint, RunDirectory);
         _daemons.Add(daemon);
         return daemon;
@@ -131,6 +138,7 @@ internal sealed class House : IAsyncDisposable
     {
         var guest = Path.GetDirectoryName(Dist.Guest);
         return $$"""
+            vm-users = auto
             grace-period = 60s
             boot-timeout = 180s
             pool-defaults {

@@ -1,6 +1,7 @@
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu;
+using VmCacheCluster.Hypervisor.Qemu.Users;
 using VmCacheCluster.Tests.TestSupport;
 using Xunit;
 
@@ -15,11 +16,18 @@ public sealed class HypervisorHouse : IAsyncDisposable
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("vmq");
 
     public HypervisorHouse()
+        : this(null)
+    {
+    }
+
+    /// <param name="users">Who its VMs run as; null: as the test does.</param>
+    public HypervisorHouse(VmUsers? users)
     {
         Options = new QemuHypervisorOptions
         {
             RunDirectory = Path.Combine(_root.FullName, "run"),
             ClientDirectory = Path.Combine(_root.FullName, "client"),
+            Users = users,
         };
         Hypervisor = Another();
         ThrowAways = new ThrowAwayVms(Options, new LinuxHostClock());

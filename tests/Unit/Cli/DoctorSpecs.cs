@@ -14,7 +14,7 @@ public sealed class DoctorSpecs
     private static readonly HostFacts Sound = new()
     {
         Endpoint = "/run/vmcache/cache.sock",
-        Daemon = new NodeStatus { Pid = 17, Version = "0.1.0" },
+        Daemon = new NodeStatus { Pid = 17, Version = "0.1.0", VmUsers = "2000000000-2000065535" },
         Qemu = new QemuFacts("/usr/bin/qemu-system-x86_64", true, "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)", ""),
         Kvm = new DeviceFacts("/dev/kvm", true, ""),
         VhostVsock = new DeviceFacts("/dev/vhost-vsock", false, ""),
@@ -27,6 +27,15 @@ public sealed class DoctorSpecs
 
     [Fact]
     public void Finds_all_well_on_a_sound_host() => Assert.All(Checks.All(Sound), c => Assert.Equal(Verdict.Ok, c.Verdict));
+
+    [Fact]
+    public void Says_why_vms_are_not_kept_apart()
+    {
+        var check = Checks.VmUsers(new NodeStatus { VmUsersReason = "the host has no setpriv: install util-linux" });
+
+        Assert.Equal(Verdict.Warn, check.Verdict);
+        Assert.EndsWith("can reach each other's files: the host has no setpriv: install util-linux", check.Found, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Says_what_to_do_about_every_finding_that_is_not_ok()

@@ -12,7 +12,7 @@ public sealed class ChildEnvironmentSpecs
             ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C", ["TZ"] = "UTC", ["AWS_SECRET_ACCESS_KEY"] = "s", ["LD_PRELOAD"] = "/tmp/x.so", ["VMCACHE_TOKEN"] = "t", ["path"] = "x",
         };
 
-        Assert.Equal(["PATH=/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"], ChildEnvironment.Of(own, null));
-        Assert.Equal(["A=b=c"], ChildEnvironment.Of([], "A=b=c"));
+        Assert.Equal(["PATH=/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"], ChildEnvironment.Of(own, []));
+        Assert.Equal(["A=b=c"], ChildEnvironment.Of([], ["A=b=c"]));
     }
 }

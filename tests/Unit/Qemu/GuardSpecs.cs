@@ -1,5 +1,6 @@
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
+using VmCacheCluster.Hypervisor.Qemu.Users;
 using VmCacheCluster.Tests.TestSupport;
 using Xunit;
 
@@ -38,7 +39,7 @@ public sealed class GuardSpecs : IAsyncLifetime
     [InlineData("kill -SEGV $$", "was killed by signal 11 (SIGSEGV)")]
     public async Task Tells_how_its_program_ended(string script, string how)
     {
-        using var process = QemuProcess.StartGuarded("/bin/sh", ["-c", script], Log, Long);
+        using var process = QemuProcess.StartGuarded(new ProgramStart("/bin/sh", ["-c", script], Log), Long);
 
         Assert.Equal(how, await process.Exited.WaitAsync(Patience));
     }
@@ -76,7 +77,7 @@ public sealed class GuardSpecs : IAsyncLifetime
     {
         using var guard = Start(Long);
         var program = await ProgramAsync(guard);
-        using var process = guard.Guarded(_id, program)!;
+        using var process = guard.Guarded(_id)!;
         Assert.Equal(program, process.Identity.Pid);
 
         await process.EndAsync(TimeSpan.Zero, Patience, CancellationToken.None);
@@ -97,12 +98,29 @@ public sealed class GuardSpecs : IAsyncLifetime
         Assert.Empty(Left());
     }
 
+    /// <summary>The kernel forgets what a program has asked for when it becomes another user.</summary>
+    [SkippableFact]
+    public async Task Takes_a_program_of_another_user_with_it_when_it_is_killed()
+    {
+        Skip.IfNot(Environment.IsPrivilegedProcess, "root alone starts programs as other users");
+        using var users = new VmUsers(UserRange.Default, "/usr/bin/setpriv");
+        var user = users.Take();
+        using var guard = QemuProcess.StartGuarded(
+            new ProgramStart("/usr/bin/tail", ["-f", "/dev/null", _id.Value], Log) { RunAs = users.Before(user), Confinement = users.Confinement }, Long);
+        var program = await ProgramAsync(guard);
+        Assert.Equal(user, ProcFs.UserOf(program));
+
+        Processes.Signal(guard.Identity.Pid, Processes.Sigkill);
+
+        await Eventually.Async(() => Left().Count == 0, "nothing is left");
+    }
+
     [Fact]
     public void Says_what_cannot_be_executed() => Assert.Equal(
         "cannot execute /nowhere/qemu: No such file or directory",
-        Assert.ThrowsAny<IOException>(() => QemuProcess.StartGuarded("/nowhere/qemu", [], Log, Long)).Message);
+        Assert.ThrowsAny<IOException>(() => QemuProcess.StartGuarded(new ProgramStart("/nowhere/qemu", [], Log), Long)).Message);
 
-    private QemuProcess Start(TimeSpan lifetime) => QemuProcess.StartGuarded("/usr/bin/tail", ["-f", "/dev/null", _id.Value], Log, lifetime);
+    private QemuProcess Start(TimeSpan lifetime) => QemuProcess.StartGuarded(new ProgramStart("/usr/bin/tail", ["-f", "/dev/null", _id.Value], Log), lifetime);
 
     private IReadOnlyList<int> Left() => Processes.Naming(_id.Value);
 

@@ -23,7 +23,7 @@ public sealed class ProcessSpecs
     {
         var directory = Directory.CreateTempSubdirectory("proc");
         var log = Path.Combine(directory.FullName, "log");
-        using var process = QemuProcess.Start("/bin/sh", ["-c", script], log);
+        using var process = QemuProcess.Start(new ProgramStart("/bin/sh", ["-c", script], log));
 
         Assert.Equal(how, await process.Exited.WaitAsync(Patience));
         Assert.Equal(said, LogTail.Read(log));
@@ -36,7 +36,7 @@ public sealed class ProcessSpecs
     {
         var directory = Directory.CreateTempSubdirectory("proc");
         var log = Path.Combine(directory.FullName, "log");
-        using var process = QemuProcess.Start("/bin/cat", ["/proc/self/stat", "-"], log);
+        using var process = QemuProcess.Start(new ProgramStart("/bin/cat", ["/proc/self/stat", "-"], log));
 
         Assert.Equal("exited with status 0", await process.Exited.WaitAsync(Patience));
 
@@ -52,7 +52,7 @@ public sealed class ProcessSpecs
         var directory = Directory.CreateTempSubdirectory("proc");
         var log = Path.Combine(directory.FullName, "log");
         var held = Duplicate(0);
-        using var process = QemuProcess.Start("/bin/ls", ["/proc/self/fd"], log);
+        using var process = QemuProcess.Start(new ProgramStart("/bin/ls", ["/proc/self/fd"], log));
 
         await process.Exited.WaitAsync(Patience);
 
@@ -70,7 +70,7 @@ public sealed class ProcessSpecs
     {
         var directory = Directory.CreateTempSubdirectory("proc");
         var log = Path.Combine(directory.FullName, "log");
-        using var process = QemuProcess.Start("/bin/grep", ["THP_enabled", "/proc/self/status"], log, smallPages: smallPages);
+        using var process = QemuProcess.Start(new ProgramStart("/bin/grep", ["THP_enabled", "/proc/self/status"], log) { SmallPages = smallPages });
 
         Assert.Equal("exited with status 0", await process.Exited.WaitAsync(Patience));
 
@@ -81,7 +81,7 @@ public sealed class ProcessSpecs
 
     [Fact]
     public void Says_what_cannot_be_executed() =>
-        Assert.Contains("/nowhere/qemu", Assert.ThrowsAny<IOException>(() => QemuProcess.Start("/nowhere/qemu", [], "/dev/null")).Message, StringComparison.Ordinal);
+        Assert.Contains("/nowhere/qemu", Assert.ThrowsAny<IOException>(() => QemuProcess.Start(new ProgramStart("/nowhere/qemu", [], "/dev/null"))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Keeps_the_last_lines_of_a_log_without_control_characters()

@@ -169,7 +169,7 @@ public sealed class QemuHypervisorFindSpecs : IDisposable
     [Fact]
     public async Task Takes_no_process_for_a_vm_that_merely_names_it()
     {
-        using var process = QemuProcess.Start("/usr/bin/tail", ["-f", "/dev/null", _id.Value, Path.Combine(_paths.Directory, "pid")], "/dev/null");
+        using var process = QemuProcess.Start(new ProgramStart("/usr/bin/tail", ["-f", "/dev/null", _id.Value, Path.Combine(_paths.Directory, "pid")], "/dev/null"));
         await Eventually.Async(() => Processes.Naming(_id.Value).Count == 1, "it has its arguments");
 
         Assert.Empty(await _hypervisor.FindAsync(None));
@@ -203,7 +203,7 @@ public sealed class QemuHypervisorFindSpecs : IDisposable
     private async Task<QemuProcess> StandInAsync()
     {
         var pidFile = Path.Combine(_paths.Directory, "pid");
-        var process = QemuProcess.Start("/usr/bin/perl", ["-e", "sleep 1000", "--", "-uuid", _id.Value, "-pidfile", pidFile], "/dev/null");
+        var process = QemuProcess.Start(new ProgramStart("/usr/bin/perl", ["-e", "sleep 1000", "--", "-uuid", _id.Value, "-pidfile", pidFile], "/dev/null"));
         // The kernel lets go of whoever starts a program just before that has its arguments.
         await Eventually.Async(() => Processes.Naming(pidFile).Count == 1, "it has its arguments");
         return process;

@@ -156,7 +156,7 @@ public sealed class RecordFixtureSpecs : IDisposable
         var id = new VmId(Path.GetFileName(from));
         var to = Path.Combine(QemuPaths.VmRoot(Run), id.Value);
         Directory.CreateDirectory(to);
-        var process = QemuProcess.Start("/usr/bin/perl", ["-e", "sleep 1000", "--", "-uuid", id.Value, "-pidfile", Path.Combine(to, "pid")], "/dev/null");
+        var process = QemuProcess.Start(new ProgramStart("/usr/bin/perl", ["-e", "sleep 1000", "--", "-uuid", id.Value, "-pidfile", Path.Combine(to, "pid")], "/dev/null"));
         _processes.Add(process);
         // The kernel lets go of whoever starts a program just before that has its arguments.
         await Eventually.Async(() => Processes.Naming(to).Count == 1, "it has its arguments");

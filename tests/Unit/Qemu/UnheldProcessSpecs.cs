@@ -20,7 +20,7 @@ public sealed class UnheldProcessSpecs : IDisposable
     public UnheldProcessSpecs()
     {
         // What it takes is there before descriptors run out.
-        using var process = QemuProcess.Start("/bin/true", [], "/dev/null");
+        using var process = QemuProcess.Start(new ProgramStart("/bin/true", [], "/dev/null"));
     }
 
     public void Dispose()
@@ -32,7 +32,7 @@ public sealed class UnheldProcessSpecs : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Ends_it_when_there_is_no_descriptor_for_it(bool guarded)
+    public void Starts_nothing_when_there_is_no_descriptor(bool guarded)
     {
         var fault = OwnDescriptors.Fault(() =>
         {
@@ -40,9 +40,10 @@ public sealed class UnheldProcessSpecs : IDisposable
             Start(guarded);
         });
 
-        await AssertGoneAsync(fault);
-        Assert.True(HostFailures.IsShortage(fault!), $"{fault}");
-        Assert.Contains("LimitNOFILE", HostFailures.From("QEMU cannot be started", fault!).Remedy, StringComparison.Ordinal);
+        Assert.IsType<IOException>(fault);
+        Assert.Empty(Processes.Naming(_id.Value));
+        Assert.True(HostFailures.IsShortage(fault), $"{fault}");
+        Assert.Contains("LimitNOFILE", HostFailures.From("QEMU cannot be started", fault).Remedy, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -76,7 +77,7 @@ public sealed class UnheldProcessSpecs : IDisposable
     [Fact]
     public void Tells_a_program_that_cannot_run_from_a_host_that_lacks_something()
     {
-        static IOException Fault(string program, string log) => Assert.ThrowsAny<IOException>(() => QemuProcess.Start(program, [], log));
+        static IOException Fault(string program, string log) => Assert.ThrowsAny<IOException>(() => QemuProcess.Start(new ProgramStart(program, [], log)));
 
         Assert.Equal(VmFailureKind.Configuration, HostFailures.OfStart("", Fault("/nowhere/qemu", "/dev/null"), "x").Kind);
         Assert.Equal(VmFailureKind.Configuration, HostFailures.OfStart("", Fault(_root.FullName, "/dev/null"), "x").Kind);
@@ -130,8 +131,8 @@ public sealed class UnheldProcessSpecs : IDisposable
     {
         string[] arguments = ["-f", "/dev/null", _id.Value];
         using var process = guarded
-            ? QemuProcess.StartGuarded("/usr/bin/tail", arguments, "/dev/null", Long)
-            : QemuProcess.Start("/usr/bin/tail", arguments, "/dev/null");
+            ? QemuProcess.StartGuarded(new ProgramStart("/usr/bin/tail", arguments, "/dev/null"), Long)
+            : QemuProcess.Start(new ProgramStart("/usr/bin/tail", arguments, "/dev/null"));
     }
 
     private async Task AssertGoneAsync(Exception? fault)
