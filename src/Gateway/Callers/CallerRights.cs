@@ -22,13 +22,13 @@ public static class CallerRights
     public static void UseCallerRights(this IApplicationBuilder app, NodeOptions options) => app.Use(async (context, next) =>
     {
         var caller = Caller.Recognise(context, options);
+        context.Features.Set(caller);
         if (Refusal(caller, context.Request.Path.Value ?? "") is { } refusal)
         {
             CallChecks.Refuse(context.Response, refusal);
             return;
         }
 
-        context.Features.Set(caller);
         await next();
     });
 

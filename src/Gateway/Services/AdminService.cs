@@ -5,6 +5,7 @@ using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Audit;
 using VmCacheCluster.Gateway.Cluster;
 using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Gateway.Pools;
@@ -16,7 +17,7 @@ namespace VmCacheCluster.Gateway.Services;
 [BindServiceMethod(typeof(CheckedBinding), nameof(CheckedBinding.BindService))]
 public sealed class AdminService(
     IRequiredActor<GatewayActor> gateway, NodeOptions options, StartTime start, ClusterQueries cluster, NodeRoutes nodes, PoolCalls pools, CordonMark cordon,
-    EndpointTroubles troubles, NetworkTrust trust, ConnectionGates? gates = null) : Admin.AdminBase
+    EndpointTroubles troubles, NetworkTrust trust, VmIsolation isolation, ConnectionGates? gates = null) : Admin.AdminBase
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
@@ -36,6 +37,8 @@ public sealed class AdminService(
             TemplateDirectory = options.TemplateDirectory,
             Version = Version,
             StartedAt = Timestamp.FromDateTimeOffset(start.At),
+            VmUsers = isolation.Users.Range?.ToString() ?? "",
+            VmUsersReason = isolation.Users.Reason,
         };
         status.Pools.AddRange(node.Pools.Select(p => V1Mapping.ToPool(p, options.Endpoint)));
         if (HeldByKata(status).Any()) await Task.Run(() => AddClients(status), context.CancellationToken);
@@ -43,6 +46,7 @@ public sealed class AdminService(
         if (node.Trouble is { } trouble) status.Problems.Add(trouble);
         status.Problems.AddRange(troubles.Now);
         status.Problems.AddRange(trust.All.Select(t => t.Problem).OfType<string>());
+        status.Problems.AddRange(isolation.Problems);
         if (pools.Problem is { Length: > 0 } problem) status.Problems.Add(problem);
         if (gates is not null) AddUsage(status, gates);
         if (request.Memory) await Task.Run(() => AddMemory(status), context.CancellationToken);
@@ -74,6 +78,7 @@ public sealed class AdminService(
     public override async Task<ReapResponse> Reap(ReapRequest request, ServerCallContext context)
     {
         var id = CallIds.Vm(request.Id);
+        AuditEntry.Concerns(context, $"quarantined VM {id}");
         var answer = await Edge.AskAsync(gateway.ActorRef, new ReapVm(id), DrainTimeout, $"the end of quarantined VM {id}", context);
         return answer is VmReaped ? new ReapResponse() : throw GrpcErrors.From((VmRefused)answer);
     }
@@ -87,20 +92,35 @@ public sealed class AdminService(
 
     public override Task<ClusterStatus> GetCluster(GetClusterRequest request, ServerCallContext context) => cluster.StatusAsync(context);
 
-    public override Task<ApplyPoolsResponse> ApplyPools(ApplyPoolsRequest request, ServerCallContext context) => pools.ApplyAsync(request, context);
+    public override async Task<ApplyPoolsResponse> ApplyPools(ApplyPoolsRequest request, ServerCallContext context)
+    {
+        var response = await pools.ApplyAsync(request, context);
+        AuditEntry.Concerns(context, $"pools {string.Join(", ", response.Changes.Select(c => c.Pool))}{(request.DryRun ? ", a dry run" : "")}");
+        return response;
+    }
 
-    public override Task<DeletePoolResponse> DeletePool(DeletePoolRequest request, ServerCallContext context) => pools.DeleteAsync(request, context);
+    public override Task<DeletePoolResponse> DeletePool(DeletePoolRequest request, ServerCallContext context)
+    {
+        AuditEntry.Concerns(context, $"pool {request.Pool}");
+        return pools.DeleteAsync(request, context);
+    }
 
     public override Task<GetPoolsResponse> GetPools(GetPoolsRequest request, ServerCallContext context) => Task.FromResult(pools.Get(request));
 
     public override Task<DrainResponse> Drain(DrainRequest request, ServerCallContext context)
-        => nodes.AskAsync(request.Node, () => DrainHereAsync(context), (peer, call) => peer.DrainAsync(request, call), context);
+        => nodes.AskAsync(Told(request.Node, context), () => DrainHereAsync(context), (peer, call) => peer.DrainAsync(request, call), context);
 
     public override Task<CordonResponse> Cordon(CordonRequest request, ServerCallContext context)
-        => nodes.AskAsync(request.Node, () => CordonHereAsync(true, new CordonResponse(), context), (peer, call) => peer.CordonAsync(request, call), context);
+        => nodes.AskAsync(Told(request.Node, context), () => CordonHereAsync(true, new CordonResponse(), context), (peer, call) => peer.CordonAsync(request, call), context);
 
     public override Task<UncordonResponse> Uncordon(UncordonRequest request, ServerCallContext context)
-        => nodes.AskAsync(request.Node, () => CordonHereAsync(false, new UncordonResponse(), context), (peer, call) => peer.UncordonAsync(request, call), context);
+        => nodes.AskAsync(Told(request.Node, context), () => CordonHereAsync(false, new UncordonResponse(), context), (peer, call) => peer.UncordonAsync(request, call), context);
+
+    private static string Told(string node, ServerCallContext context)
+    {
+        AuditEntry.Concerns(context, node.Length > 0 ? $"host {node}" : "this host");
+        return node;
+    }
 
     private async Task<T> CordonHereAsync<T>(bool on, T done, ServerCallContext context)
     {

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Gateway.Audit;
 using VmCacheCluster.Gateway.Callers;
 using VmCacheCluster.Gateway.Cluster;
 using VmCacheCluster.Gateway.Endpoints;
@@ -26,6 +27,7 @@ public static class GrpcServices
         services.AddSingleton(new PoolsFile(options.StateDirectory));
         services.TryAddSingleton<RolloutEnds>();
         services.TryAddSingleton(new EndpointTroubles());
+        services.TryAddSingleton(new VmIsolation(options.Users, []));
         services.TryAddSingleton(new CordonMark(options.StateDirectory));
         services.AddSingleton<PoolDirectory>();
         services.AddHostedService(provider => provider.GetRequiredService<PoolDirectory>());
@@ -46,6 +48,7 @@ public static class GrpcServices
 
     public static void MapVmCacheServices(this WebApplication app)
     {
+        app.UseAudit();
         app.UseCallerRights(app.Services.GetRequiredService<NodeOptions>());
         app.UseCallChecks();
         app.MapGrpcService<KataCacheService>();

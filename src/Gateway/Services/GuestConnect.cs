@@ -4,6 +4,7 @@ using Google.Protobuf;
 using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Contracts.V1;
+using VmCacheCluster.Gateway.Audit;
 using VmCacheCluster.Gateway.Callers;
 using VmCacheCluster.Gateway.Cluster;
 
@@ -28,6 +29,7 @@ public sealed class GuestConnect(IRequiredActor<GatewayActor> gateway, LeaseRout
         try
         {
             var start = await StartAsync(input, ending.Token);
+            AuditEntry.Begins(context, $"socket {start.To} of VM {start.Id}");
             // The monitor is QEMU's own: it opens files of the host and reads all of the VM's memory.
             if (start.To == VmSocket.Qmp) Caller.Of(context).Demand(Domain.Right.Operate, "Connect to a VM's monitor (QMP)");
             if (await routes.ToAsync(start.Id, context) is { } host)

@@ -5,6 +5,7 @@ using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
+using VmCacheCluster.Gateway.Audit;
 using VmCacheCluster.Gateway.Cluster;
 
 namespace VmCacheCluster.Gateway.Services;
@@ -23,6 +24,7 @@ public sealed class GuestExec(IRequiredActor<GatewayActor> gateway, LeaseRoutes 
         try
         {
             var start = await StartAsync(input, ending.Token);
+            AuditEntry.Begins(context, $"a program in VM {start.Id}");
             if (await routes.ToAsync(start.Id, context) is { } host)
             {
                 await StreamRelay.RunAsync(input, output, host, (peer, options) => peer.Exec(options), context, ending.Token);

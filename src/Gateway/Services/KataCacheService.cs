@@ -4,6 +4,7 @@ using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using VmCacheCluster.Actors.Gateway;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Audit;
 using VmCacheCluster.Kata;
 using VmCacheCluster.Kata.Wire;
 
@@ -30,6 +31,7 @@ public sealed class KataCacheService(
         var aborted = context.GetHttpContext().RequestAborted;
         var pool = pools.Of(context).Name;
         var granted = await acquirer.AcquireAsync(pool, HandOutPath.Kata, context.Deadline, aborted);
+        AuditEntry.Concerns(context, $"VM {granted.Facts.Id} of pool {pool}");
         return GrpcVmFormat.Write(granted.Facts, configs.TargetOf(pool));
     }
 

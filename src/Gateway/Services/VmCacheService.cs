@@ -1,6 +1,7 @@
 using Grpc.Core;
 using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Audit;
 using VmCacheCluster.Gateway.Callers;
 using VmCacheCluster.Gateway.Cluster;
 
@@ -15,8 +16,13 @@ public sealed class VmCacheService(
     /// <summary>A request with all that a late binding may hold, and one that holds too much and is to be told so.</summary>
     public const int LargestMessage = 8 << 20;
 
-    public override Task<AcquireResponse> Acquire(AcquireRequest request, ServerCallContext context) 
-        => placement.AcquireAsync(CallerKeys.Owned(request, context), context);
+    public override async Task<AcquireResponse> Acquire(AcquireRequest request, ServerCallContext context)
+    {
+        AuditEntry.Concerns(context, $"pool {(request.Pool.Length > 0 ? request.Pool : PoolName.Default.Value)}");
+        var response = await placement.AcquireAsync(CallerKeys.Owned(request, context), context);
+        AuditEntry.Concerns(context, $"VM {response.Vm.Id} of pool {response.Vm.Pool}");
+        return response;
+    }
 
     public override async Task<Lease> Renew(RenewRequest request, ServerCallContext context)
         => await routes.ToAsync(request.Id, context) is { } host
@@ -25,6 +31,7 @@ public sealed class VmCacheService(
 
     public override async Task<ReleaseResponse> Release(ReleaseRequest request, ServerCallContext context)
     {
+        AuditEntry.Concerns(context, $"VM {request.Id}");
         // A VM without a lease is Kata's, or nobody's: there is no token to prove whose.
         if (request.Token.Length == 0) Caller.Of(context).Demand(Right.Operate, "Release without a token");
         return await routes.ToAsync(request.Id, context) is { } host
