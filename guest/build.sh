@@ -68,7 +68,7 @@ unpack() {
   if [[ ! -d $directory ]]; then
     say "downloading $1 $2" >&2
     mkdir "$download"
-    if ! (cd "$download" && apt-get -qq download "$1=$2") >"$work/log" 2>&1; then
+    if ! (cd "$download" && apt-get -qq -o APT::Get::AllowUnauthenticated=false -o Acquire::AllowInsecureRepositories=false download "$1=$2") >"$work/log" 2>&1; then
       cat "$work/log" >&2
       die "cannot download $1 $2. No network, or the package lists are old: run 'apt-get update' (as root) and try again."
     fi
@@ -97,6 +97,7 @@ size=$(stat -c %s "$work/initrd.img")
 # The stamp goes last and the old one first: an interrupted build is never taken for a finished one.
 rm -f "$out/stamp"
 cp "$kernel_dir"/boot/vmlinuz-* "$work/vmlinuz"
+chmod 644 "$work/vmlinuz" "$work/initrd.img" # VMs run as users of their own
 mv "$work/vmlinuz" "$work/initrd.img" "$out/"
 printf '%s\n' "$stamp" >"$out/stamp"
 say "done: $out (kernel ${kernel#* }, initramfs $((size / 1024)) KiB)"

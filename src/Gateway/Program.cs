@@ -5,6 +5,7 @@ using VmCacheCluster.Gateway;
 using VmCacheCluster.Gateway.Configuration;
 using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Gateway.Pools;
+using VmCacheCluster.Hypervisor.Qemu.ControlGroups;
 
 return DescriptorLimit.SufficesForUsage() ? await ReadAsync(args) : DescriptorLimit.ExitCode;
 
@@ -17,6 +18,7 @@ static Task<int> StartAsync(CommandLineValues values)
 
 static async Task<int> RunAsync(CommandLineValues values)
 {
+    CoreDumps.Forbid();
     var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
         .ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "");
     var host = HostFacts.Read();
@@ -38,6 +40,10 @@ static async Task<int> RunAsync(CommandLineValues values)
     catch (EndpointRefusedException refused)
     {
         return Refuse(refused.Message, 75);
+    }
+    catch (ControlGroupException unusable)
+    {
+        return Refuse(unusable.Message, DescriptorLimit.ExitCode);
     }
     catch (IOException io)
     {

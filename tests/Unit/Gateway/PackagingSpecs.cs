@@ -81,6 +81,26 @@ public sealed class PackagingSpecs : IDisposable
         Assert.Contains("\nRuntimeDirectoryPreserve=yes\n", unit, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Keeps_capabilities_only_for_a_reason_and_has_no_mount_namespace()
+    {
+        var lines = Text("packaging/systemd/vmcached.service").Split('\n');
+        var kept = lines.Where(l => l.StartsWith("CapabilityBoundingSet=", StringComparison.Ordinal)).SelectMany(l => l.Split('=')[1].Split(' ')).ToList();
+        var told = lines.Where(l => l.StartsWith("#   ", StringComparison.Ordinal) && l.Contains(": ", StringComparison.Ordinal))
+            .SelectMany(l => l[4..].Split(": ")[0].Split(' ')).Select(name => "CAP_" + name).ToList();
+
+        Assert.NotEmpty(kept);
+        Assert.Equal(told.Order(StringComparer.Ordinal), kept.Order(StringComparer.Ordinal));
+        // What systemd.exec(5) says of mount namespaces.
+        string[] mounting =
+        [
+            "ProtectSystem", "ProtectHome", "ProtectKernelModules", "ProtectKernelLogs", "ProtectKernelTunables", "ProtectControlGroups", "ProtectProc", "ProcSubset",
+            "PrivateTmp", "PrivateDevices", "PrivateMounts", "PrivateUsers", "ReadOnlyPaths", "ReadWritePaths", "InaccessiblePaths", "NoExecPaths", "BindPaths",
+            "BindReadOnlyPaths", "TemporaryFileSystem", "RootDirectory", "RootImage", "MountFlags", "MountAPIVFS", "LogNamespace", "DynamicUser", "PrivateIPC",
+        ];
+        Assert.DoesNotContain(lines, line => mounting.Any(m => line.StartsWith(m + "=", StringComparison.Ordinal)));
+    }
+
     /// <summary>The files of certificates are each host's own: here they are some.</summary>
     private NodeOptions Options(string file, Dictionary<string, string>? environment = null)
     {
