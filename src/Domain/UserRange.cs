@@ -6,13 +6,13 @@ namespace VmCacheCluster.Domain;
 public readonly record struct UserRange(uint First, uint Last)
 {
     /// <summary>Numbers that systemd's table of users leaves to nobody (1879048192 to 2147483647).</summary>
-    public static readonly UserRange Default = new(2_000_000_000, 2_000_065_535);
+    public static readonly UserRange Default = new(2_100_000_000, 2_100_065_535);
 
     public int Count => (int)Math.Min(Last - First + 1L, int.MaxValue);
 
     public bool Contains(uint user) => user >= First && user <= Last;
 
-    /// <param name="text">Such as 2000000000-2000065535.</param>
+    /// <param name="text">Such as 2100000000-2100065535.</param>
     /// <param name="fault">What is wrong with it.</param>
     public static bool TryParse(string text, out UserRange range, out string fault)
     {

@@ -19,7 +19,7 @@ public sealed class KvmProof(QemuHypervisorOptions options, ThrowAwayVms vms, IH
 
     /// <inheritdoc/>
     public AcceleratorVerdict? Remembered(VmSpec spec) =>
-        _file.Find(Key(spec)) is { } known && (known.Accelerator != Accelerator.Kvm || WhyNoDevice() is null) ? known : null;
+        _file.Find(Key(spec)) is { } known && (known.Accelerator != Accelerator.Kvm || WhyNoDevice(spec) is null) ? known : null;
 
     /// <inheritdoc/>
     public void ForgetRefusals() => _file.ForgetRefusals();
@@ -27,7 +27,7 @@ public sealed class KvmProof(QemuHypervisorOptions options, ThrowAwayVms vms, IH
     /// <inheritdoc/>
     public async Task<AcceleratorVerdict> ProveAsync(VmSpec spec, ProofLimits limits, CancellationToken cancel)
     {
-        if (WhyNoDevice() is { } missing) return NoDevice(missing);
+        if (WhyNoDevice(spec) is { } missing) return NoDevice(missing);
         var key = Key(spec);
         // Another pool may have the same guest.
         if (_file.Find(key) is { } known) return known;
@@ -50,12 +50,13 @@ public sealed class KvmProof(QemuHypervisorOptions options, ThrowAwayVms vms, IH
     }
 
     /// <summary>It may be gone since KVM was proved.</summary>
-    private string? WhyNoDevice() =>
-        options.Users is not null && File.Exists(options.KvmDevice) && !DeviceAccess.IsOpen(options.KvmDevice)
-            ? $"{options.KvmDevice} may be used by root alone, and VMs run as users of their own: chgrp kvm {options.KvmDevice} and chmod 660 {options.KvmDevice}, as udev does, "
-                + "or set vm-users = off" :
+    private string? WhyNoDevice(VmSpec spec) =>
         !File.Exists(options.KvmDevice) ? $"{options.KvmDevice} is missing: the CPU has no virtualization, or the kernel module kvm is not loaded"
         : Native.Access(options.KvmDevice, Native.R_OK | Native.W_OK) != 0 ? $"{options.KvmDevice} may not be used by the daemon's user: add it to the group kvm"
+        // A VM of Kata's shape is root.
+        : options.Users is not null && spec.Kata is null && !DeviceAccess.IsOpen(options.KvmDevice)
+            ? $"{options.KvmDevice} may be used by root alone, and VMs run as users of their own: chgrp kvm {options.KvmDevice} and chmod 660 {options.KvmDevice}, "
+                + "as udev does, or set vm-users = off"
         : null;
 
     private async Task<AcceleratorVerdict> RefusedAsync(VmSpec spec, string key, VmFailure refusal, ProofLimits limits, CancellationToken cancel)

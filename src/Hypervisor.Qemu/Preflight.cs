@@ -47,6 +47,8 @@ internal static class Preflight
                 return new VmFailure(VmFailureKind.Host, $"the {what} {path} cannot be read by all users, and {alone}", $"chmod o+r {path}, or set vm-users = off");
         }
 
+        if (Path.Exists(spec.EntropySource) && !Strangers.MayRead(spec.EntropySource))
+            return new VmFailure(VmFailureKind.Host, $"the entropy source {spec.EntropySource} cannot be read by all users, and {alone}", "set entropy-source to /dev/urandom, or vm-users to off");
         return !ProgramKind.IsScript(spec.Qemu) && Strangers.WhyNotExecute(spec.Qemu) is { } barred
             ? new VmFailure(VmFailureKind.Host, $"QEMU at {spec.Qemu} cannot be executed by all users, and {alone}", $"chmod o+x {barred}, or set vm-users = off")
             : null;

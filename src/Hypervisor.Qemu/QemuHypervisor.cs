@@ -104,6 +104,7 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
             await companions.EndAsync(options.KillDeadline).ConfigureAwait(false);
         options.ControlGroups?.Find(found.Id)?.Remove();
         await VmDirectories.RemoveAsync(paths, options.RemoveDeadline).ConfigureAwait(false);
+        options.Users?.Return(facts?.User);
     }
 
     /// <summary>Only then it is worth a look at each process: a VM without a record was interrupted in its start.</summary>
@@ -131,6 +132,7 @@ public sealed class QemuHypervisor(QemuHypervisorOptions options, IHostClock clo
             await companions.EndAsync(options.KillDeadline).ConfigureAwait(false);
         options.ControlGroups?.Find(found.Id)?.Remove();
         await VmDirectories.RemoveAsync(paths, options.RemoveDeadline).ConfigureAwait(false);
+        options.Users?.Return(now.Facts?.User);
     }
 
     private static StateFile OpenState(VmFacts facts)

@@ -17,12 +17,19 @@ public static partial class AuditLog
         app.Use(async (context, next) =>
         {
             var path = context.Request.Path.Value ?? "";
-            if (AuditedCalls.Contains(path, refused: false))
+            if (AuditedCalls.Contains(path))
                 context.Features.Set(new AuditEntry(subject => Tell(log, context, path, subject, "begun")));
-            await next();
-            var status = StatusOf(context.Response);
-            if (AuditedCalls.Contains(path, refused: status is StatusCode.PermissionDenied or StatusCode.Unauthenticated))
-                Tell(log, context, path, context.Features.Get<AuditEntry>()?.Subject ?? "", status == StatusCode.OK ? "done" : $"refused, {CodeOf(status)}");
+            try
+            {
+                await next();
+            }
+            finally
+            {
+                var status = StatusOf(context.Response);
+                // A refusal for want of a right is worth a line, whatever was called.
+                if (AuditedCalls.Contains(path) || context.Features.Get<RefusedCall>() is not null)
+                    Tell(log, context, path, context.Features.Get<AuditEntry>()?.Subject ?? "", VerdictOf(status));
+            }
         });
     }
 
@@ -30,8 +37,11 @@ public static partial class AuditLog
     {
         if (!log.IsEnabled(LogLevel.Information)) return;
         var right = context.Features.Get<Caller>() is { By: Entrance.Callers } ? $" by {CallerRights.Needed(path).ToString().ToLowerInvariant()}" : "";
-        Line(log, path[(path.LastIndexOf('/') + 1)..], CallerText.Of(context), right, subject.Length > 0 ? $": {subject}" : "", verdict);
+        Line(log, MethodOf(path), CallerText.Of(context), right, subject.Length > 0 ? $": {subject}" : "", verdict);
     }
+
+    /// <summary>A path that is no method's is its caller's text, which might look like another line's.</summary>
+    private static string MethodOf(string path) => AuditedCalls.Knows(path) ? path[(path.LastIndexOf('/') + 1)..] : "a call of no method here";
 
     /// <summary>A call without a status was broken off.</summary>
     private static StatusCode StatusOf(HttpResponse response)
@@ -41,10 +51,11 @@ public static partial class AuditLog
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var code) ? (StatusCode)code : StatusCode.Cancelled;
     }
 
-    private static string CodeOf(StatusCode status) => status switch
+    private static string VerdictOf(StatusCode status) => status switch
     {
-        StatusCode.Cancelled => "the caller has left",
-        _ => status.ToString(),
+        StatusCode.OK => "done",
+        StatusCode.Cancelled => "broken off",
+        _ => $"refused, {status}",
     };
 
     [LoggerMessage(EventId = 1, Level = LogLevel.Information, Message = "{Method} from {Caller}{Right}{Subject}: {Verdict}")]

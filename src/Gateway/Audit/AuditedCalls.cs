@@ -19,8 +19,7 @@ public static class AuditedCalls
         "/vmcache.v1.Admin/GetStatus", "/vmcache.v1.Admin/GetPools", "/vmcache.v1.Admin/GetCluster",
     ];
 
-    /// <summary>A refusal of any call is worth a line.</summary>
-    public static bool Contains(string path, bool refused) => refused ? !path.StartsWith("/vmcache.cluster.v1.", StringComparison.Ordinal) : Audited.Contains(path);
+    public static bool Contains(string path) => Audited.Contains(path);
 
     /// <summary>Whether it was decided of the method if its calls are audited.</summary>
     internal static bool Knows(string path) => Audited.Contains(path) || Unaudited.Contains(path);

@@ -25,6 +25,7 @@ public static class CallerRights
         context.Features.Set(caller);
         if (Refusal(caller, context.Request.Path.Value ?? "") is { } refusal)
         {
+            context.Features.Set(RefusedCall.Instance);
             CallChecks.Refuse(context.Response, refusal);
             return;
         }

@@ -25,6 +25,9 @@ public sealed record HostFacts(int Cores, long MemoryMiB, string GuestDirectory,
     /// <summary>The daemon is root, and so may become other users.</summary>
     public bool IsRoot { get; init; }
 
+    /// <summary>What root lacks to run VMs as other users and to end them, such as CAP_SETUID; null: nothing.</summary>
+    public string? MissingCapability { get; init; }
+
     /// <summary>util-linux's setpriv; null: the host has none.</summary>
     public string? SetPriv { get; init; }
 
@@ -46,9 +49,19 @@ public sealed record HostFacts(int Cores, long MemoryMiB, string GuestDirectory,
             Address = FirstAddress(),
             HasVsock = MayOpen(VsockAddress.HostDevice),
             IsRoot = Environment.IsPrivilegedProcess,
+            MissingCapability = MissingOf(File.ReadLines("/proc/self/status")),
             SetPriv = SetPrivOf(Environment.GetEnvironmentVariable("PATH") ?? ""),
             UsersTaken = range => HostUsers.Has(range) ? HostUsers.Overlap(range) : "the daemon's user namespace (/proc/self/uid_map) does not have them",
         };
+    }
+
+    /// <param name="status">Lines of /proc/self/status.</param>
+    internal static string? MissingOf(IEnumerable<string> status)
+    {
+        var effective = status.FirstOrDefault(line => line.StartsWith("CapEff:", StringComparison.Ordinal))?.Split(':')[1].Trim();
+        var held = ulong.TryParse(effective, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var bits) ? bits : 0;
+        (int Bit, string Name)[] needed = [(5, "CAP_KILL"), (6, "CAP_SETGID"), (7, "CAP_SETUID"), (8, "CAP_SETPCAP")];
+        return needed.Where(c => (held >> c.Bit & 1) == 0).Select(c => c.Name).FirstOrDefault();
     }
 
     /// <summary>The name may be BusyBox's, which changes no users.</summary>

@@ -20,6 +20,9 @@ public sealed class ControlGroupTree
     {
         try
         {
+            if (!File.Exists(Path.Combine(Path.GetDirectoryName(directory) ?? "/", "cgroup.controllers"))) throw new IOException("it is in no control group of version 2");
+            if (File.ReadLines("/proc/self/cgroup").Any(line => line.StartsWith("0::", StringComparison.Ordinal) && directory.EndsWith(line["0::".Length..], StringComparison.Ordinal) && line.Length > "0::/".Length))
+                throw new IOException("the daemon itself is in it: name one that is for VMs alone");
             Directory.CreateDirectory(directory);
             if (!File.Exists(Path.Combine(directory, "cgroup.controllers"))) throw new IOException("it is no control group of version 2");
             KeepHolder(directory);

@@ -6,8 +6,9 @@ using Microsoft.Win32.SafeHandles;
 namespace VmCacheCluster.Hypervisor.Qemu.Processes;
 
 /// <summary>
-/// Where VMs' processes run: in a network namespace without a network, and where nothing of the host's file systems may be written (Landlock). A
-/// thread's namespaces and rules are its children's: a program is started by a thread that goes there and ends. Safe for use by many threads.
+/// Where VMs' processes run: in a network namespace without a network, without a right to make sockets, and where nothing of the host's
+/// file systems may be written (Landlock). A thread's namespaces and rules are its children's: a program is started by a thread that goes there and
+/// ends. Safe for use by many threads.
 /// </summary>
 internal sealed class Confinement : IDisposable
 {
@@ -38,14 +39,16 @@ internal sealed class Confinement : IDisposable
     }
 
     /// <summary>Runs what starts a program there.</summary>
-    /// <param name="readOnly">False: file systems stay as they are.</param>
+    /// <param name="restricted">False: in the network namespace alone.</param>
     /// <exception cref="IOException">We cannot go there, or as <paramref name="start"/>.</exception>
-    public int Run(bool readOnly, Func<int> start) => OnThread(() =>
+    public int Run(bool restricted, Func<int> start) => OnThread(() =>
     {
         if (_network is not null && Native.EnterNamespace((int)_network.DangerousGetHandle(), NetworkNamespace) != 0)
             throw new IOException($"the VMs' network namespace cannot be entered: {Error()}");
+        if (!restricted) return start();
         // A device may have appeared since the last time.
-        if (readOnly) WriteRules.Apply(_writable);
+        WriteRules.Apply(_writable);
+        SocketRules.Apply();
         return start();
     });
 

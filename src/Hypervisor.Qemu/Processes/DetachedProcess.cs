@@ -45,6 +45,8 @@ internal static unsafe class DetachedProcess
             Check(Native.SpawnActionsDup(actions, (int)given[^1].DangerousGetHandle(), 1), program);
             Check(Native.SpawnActionsDup(actions, 1, 2), program);
             Give(actions, start, given);
+            // A program may read what is below its directory, whoever may not get there.
+            Check(Native.SpawnActionsChangeDirectory(actions, "/"), program);
             DetachSignals(attributes, program);
             var (action, attribute) = ((nint)actions, (nint)attributes);
             lock (Starting)

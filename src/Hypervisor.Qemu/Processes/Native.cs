@@ -17,6 +17,7 @@ internal static unsafe partial class Native
     public const int SIGSTOP = 19;
     public const short POLLIN = 1;
     public const int PRIO_PROCESS = 0;
+    public const int PR_SET_SECCOMP = 22, PR_SET_NO_NEW_PRIVS = 38;
     public const int O_RDONLY = 0, O_RDWR = 2, O_CLOEXEC = 0x80000;
     public const int X_OK = 1, W_OK = 2, R_OK = 4;
 
@@ -140,6 +141,9 @@ internal static unsafe partial class Native
     [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_adddup2")]
     public static partial int SpawnActionsDup(byte* actions, int fd, int newFd);
 
+    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addchdir_np", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int SpawnActionsChangeDirectory(byte* actions, string path);
+
     /// <summary>One that is not open is as good.</summary>
     [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addclose")]
     public static partial int SpawnActionsClose(byte* actions, int fd);
@@ -162,7 +166,7 @@ internal static unsafe partial class Native
     [LibraryImport("libc", EntryPoint = "posix_spawnattr_setsigdefault")]
     public static partial int SpawnAttributesDefault(byte* attributes, byte* set);
 
-    [LibraryImport("libc", EntryPoint = "prctl")]
+    [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
     public static partial int ProcessControl(int option, nuint argument, nuint third, nuint fourth, nuint fifth);
 
     [LibraryImport("libc", EntryPoint = "sigemptyset")]

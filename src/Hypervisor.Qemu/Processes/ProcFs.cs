@@ -45,6 +45,9 @@ internal static class ProcFs
         }
     }
 
+    /// <summary>CAP_SYS_ADMIN, which no VM keeps.</summary>
+    private const int SysAdmin = 21;
+
     /// <summary>The users that have processes.</summary>
     public static HashSet<uint> Users()
     {
@@ -55,13 +58,21 @@ internal static class ProcFs
     }
 
     /// <summary>The user that a process runs as; null: it is gone.</summary>
-    public static uint? UserOf(int pid)
+    public static uint? UserOf(int pid) => RightsOf(pid)?.User;
+
+    /// <summary>The user that a process runs as, and whether root's capabilities are out of its reach; null: it is gone.</summary>
+    public static (uint User, bool IsCut)? RightsOf(int pid)
     {
         try
         {
+            var status = File.ReadAllLines($"/proc/{pid}/status");
             // Real, effective, saved, of the file system. The owner of the directory in /proc is root where a program may not be read.
-            var line = File.ReadLines($"/proc/{pid}/status").FirstOrDefault(l => l.StartsWith("Uid:", StringComparison.Ordinal));
-            return line?.Split('\t') is [_, _, var effective, ..] && uint.TryParse(effective, NumberStyles.None, CultureInfo.InvariantCulture, out var user) ? user : null;
+            return Field("Uid:") is [_, var effective, ..] && uint.TryParse(effective, NumberStyles.None, CultureInfo.InvariantCulture, out var user)
+                ? (user, Field("CapBnd:") is [var most] && ulong.TryParse(most, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var bits) && (bits >> SysAdmin & 1) == 0)
+                : null;
+
+            string[] Field(string name) =>
+                status.FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))?[name.Length..].Split('\t', StringSplitOptions.RemoveEmptyEntries) ?? [];
         }
         catch (Exception fault) when ((fault is IOException or UnauthorizedAccessException) && !HostFailures.IsShortage(fault))
         {
@@ -94,13 +105,15 @@ internal static class ProcFs
     /// a VM (a grep, an editor) makes no process a VM.
     /// </summary>
     /// <param name="root">The directory in which the VMs' directories are.</param>
-    public static IEnumerable<(VmId Id, int Pid)> Qemus(string root)
+    /// <param name="isOurs">Whether a user's processes may be VMs of ours: anybody may give a program such arguments.</param>
+    public static IEnumerable<(VmId Id, int Pid)> Qemus(string root, Func<uint, bool> isOurs)
     {
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
             if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
                 && Arguments(pid) is var arguments
                 && Following(arguments, "-uuid") is { } uuid && VmId.TryParse(uuid, out var id)
-                && VmMarker.IsOf(option => Following(arguments, option), Path.Combine(root, id.Value)))
+                && VmMarker.IsOf(option => Following(arguments, option), Path.Combine(root, id.Value))
+                && UserOf(pid) is { } user && isOurs(user))
                 yield return (id, pid);
     }
 

@@ -41,7 +41,7 @@ internal sealed record ProgramStart(string Program, IReadOnlyList<string> Argume
         // The kernel forgets it when a program becomes another user.
         IReadOnlyList<string> ends = ["--pdeathsig", "KILL"], runAs = RunAs.Count > 0 ? [.. RunAs, .. ends] : [];
         var words = runAs.Count > 0 && !IsWrapper ? runAs : ["setpriv", .. ends];
-        var guard = this with { Program = Guard.Program, Arguments = Guard.Arguments([.. words, Program, .. Arguments], lifetime), RunAs = [], IsWrapper = false };
+        var guard = this with { Program = Guard.Program, Arguments = Guard.Arguments([.. words, Program, .. Arguments], lifetime), RunAs = [] };
         return IsWrapper ? guard with { Variables = [.. Variables, $"{RunAsVariable}={string.Join(' ', runAs)}"] } : guard;
     }
 }

@@ -32,7 +32,7 @@ internal sealed class VmFinder(QemuHypervisorOptions options)
             }
 
             // Taken after the names: a VM that is ended meanwhile is found with its directory, or not at all.
-            var qemus = ProcFs.Qemus(root).ToLookup(q => q.Id, q => q.Pid);
+            var qemus = ProcFs.Qemus(root, IsOurs).ToLookup(q => q.Id, q => q.Pid);
             var found = names.Select(id => Inspect(id, qemus[id]).Found).ToList();
             found.AddRange(qemus.Where(q => !names.Contains(q.Key)).Select(q => Inspect(q.Key, q).Found).Where(astray => astray.Alive));
             return found;
@@ -43,12 +43,15 @@ internal sealed class VmFinder(QemuHypervisorOptions options)
         }
     }
 
+    /// <summary>The range may have been another one when a VM was started: then its record tells.</summary>
+    private bool IsOurs(uint user) => user == Trust.Us || UserRange.Default.Contains(user) || options.Users?.Range.Contains(user) == true;
+
     /// <exception cref="VmFailedException">It cannot be looked at now.</exception>
     public Inspection Inspect(VmId id)
     {
         try
         {
-            return Inspect(id, ProcFs.Qemus(QemuPaths.VmRoot(options.RunDirectory)).Where(q => q.Id == id).Select(q => q.Pid));
+            return Inspect(id, ProcFs.Qemus(QemuPaths.VmRoot(options.RunDirectory), IsOurs).Where(q => q.Id == id).Select(q => q.Pid));
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or OutOfMemoryException)
         {

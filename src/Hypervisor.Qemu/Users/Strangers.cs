@@ -9,8 +9,9 @@ internal static class Strangers
     /// <returns>The directory or file that keeps it from being executed; null: nothing does.</returns>
     public static string? WhyNotExecute(string path)
     {
-        for (var at = Path.GetFullPath(Target(path)); at is not null; at = Path.GetDirectoryName(at))
-            if (!Has(at, UnixFileMode.OtherExecute)) return at;
+        foreach (var way in new[] { path, Target(path) })
+            for (var at = Path.GetFullPath(way); at is not null; at = Path.GetDirectoryName(at))
+                if (!Has(at, UnixFileMode.OtherExecute)) return at;
         return null;
     }
 

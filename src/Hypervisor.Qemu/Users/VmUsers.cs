@@ -14,6 +14,8 @@ public sealed class VmUsers(UserRange range, string setPriv, string kvmDevice = 
     private readonly Lock _gate = new();
     private readonly HashSet<uint> _taken = [];
 
+    public UserRange Range => range;
+
     /// <summary>What the host does not do to keep VMs apart, for a person.</summary>
     public IReadOnlyList<string> Problems => Confinement.Problems;
 
@@ -52,13 +54,13 @@ public sealed class VmUsers(UserRange range, string setPriv, string kvmDevice = 
 
     /// <summary>The program and its first arguments that make another program run as this user, with no right beside those of its own and no way to
     /// get any.</summary>
-    internal IReadOnlyList<string> Before(uint user)
+    internal IReadOnlyList<string> Before(uint user, Accelerator accelerator)
     {
         var number = user.ToString(CultureInfo.InvariantCulture);
         return
         [
             setPriv, "--reuid", number, "--regid", number,
-            .. DeviceAccess.Group(kvmDevice) is { } kvm ? ["--groups", $"{kvm}"] : new[] { "--clear-groups" },
+            .. accelerator == Accelerator.Kvm && DeviceAccess.Group(kvmDevice) is { } kvm ? ["--groups", $"{kvm}"] : new[] { "--clear-groups" },
             .. Capabilities.None, NoNewPrivileges,
         ];
     }

@@ -82,17 +82,18 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
                 User = user,
             };
             Record(facts);
-            // Beside QEMU's start, which it does not delay. A guard is not its VM.
-            if (origin.Lifetime is null) joining = JoinGroupAsync(facts);
+            // Beside QEMU's start, which it does not delay. A guard is not its VM, and a wrapper may go to a group of its own before.
+            var atOnce = origin.Lifetime is null && !ProgramKind.IsScript(spec.Qemu);
+            if (atOnce) joining = JoinGroupAsync(facts);
             monitor = await ConnectAsync(facts, process, cancel).ConfigureAwait(false);
             if (origin.Lifetime is not null)
             {
                 process = await GuardedAsync(facts, process).ConfigureAwait(false);
                 facts = facts with { Process = process.Identity };
                 Record(facts);
-                joining = JoinGroupAsync(facts);
             }
 
+            if (!atOnce) joining = JoinGroupAsync(facts);
             await joining.ConfigureAwait(false);
             CheckUser(facts);
             if (spec.Kata is not null && origin.Lifetime is null)
@@ -149,7 +150,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             var start = new ProgramStart(spec.Qemu, QemuCommandLine.Build(spec, paths, id, origin.Source), QemuPaths.Log(paths))
             {
                 Files = files.Descriptors, SmallPages = origin.Source == VmSource.Clone, Priority = origin.Priority,
-                RunAs = user is { } own ? options.Users!.Before(own) : spec.Kata is { } shape && options.Users is { } users ? users.Before(shape) : [],
+                RunAs = user is { } own ? options.Users!.Before(own, spec.Accelerator) : spec.Kata is { } shape && options.Users is { } users ? users.Before(shape) : [],
                 IsWrapper = options.Users is not null && ProgramKind.IsScript(spec.Qemu),
                 Confinement = user is null ? null : options.Users!.Confinement,
             };
@@ -178,11 +179,12 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         }));
 
     /// <summary>A wrapper decides how its QEMU runs.</summary>
-    private static void CheckUser(VmFacts facts)
+    private void CheckUser(VmFacts facts)
     {
-        if (facts.User is not { } user || OnHost("QEMU's user cannot be read", () => ProcFs.UserOf(facts.Process.Pid)) is not { } actual || actual == user) return;
+        if (options.Users is null || OnHost("QEMU's user cannot be read", () => ProcFs.RightsOf(facts.Process.Pid)) is not var (user, cut)) return;
+        if (user == (facts.User ?? Trust.Us) && cut) return;
         throw new VmFailedException(new VmFailure(VmFailureKind.Configuration,
-            $"{facts.Spec.Qemu} runs QEMU as user {actual}, and this VM's is {user}",
+            $"{facts.Spec.Qemu} runs QEMU as user {user}{(cut ? "" : " with all rights")}, and this VM's is {facts.User ?? Trust.Us} without",
             $"let it begin QEMU's command with ${ProgramStart.RunAsVariable}: exec ${ProgramStart.RunAsVariable} qemu-system-x86_64 \"$@\"; or set vm-users = off"));
     }
 

@@ -15,7 +15,7 @@ internal static class KvmStandIn
         for name in null zero full random urandom tty; do : >"$dev/$name"; mount --bind "/dev/$name" "$dev/$name"; done
         mkdir "$dev/shm"
         mount --bind /dev/shm "$dev/shm"
-        [ "$present" = False ] || : >"$dev/kvm"
+        [ "$present" = False ] || { : >"$dev/kvm"; chmod 666 "$dev/kvm"; }
         mount --rbind "$dev" /dev
         exec "$@"
         """;
@@ -27,7 +27,12 @@ internal static class KvmStandIn
 
     /// <summary>The host's /dev/kvm appears.</summary>
     /// <param name="pid">Of a program that was started so.</param>
-    public static void Appear(int pid) => File.WriteAllText($"/proc/{pid}/root/dev/kvm", "");
+    public static void Appear(int pid)
+    {
+        var device = $"/proc/{pid}/root/dev/kvm";
+        File.WriteAllText(device, "");
+        File.SetUnixFileMode(device, (UnixFileMode)0b110_110_110);
+    }
 
     /// <returns>Why there can be none here; null: there can.</returns>
     public static Task<string?> WhyNotAsync() => HostTool.RunAsync("unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt");

@@ -71,7 +71,7 @@ internal sealed class ThrowAway(House house, Moment moment, bool real = false)
               case "$word" in kvm) word=tcg ;; host) word=max ;; esac
               set -- "$@" "$word"
             done
-            exec "{(real ? "/usr/bin/qemu-system-x86_64" : Dist.FakeQemu)}" "$@"
+            exec $VMCACHE_RUN_AS "{(real ? "/usr/bin/qemu-system-x86_64" : Dist.FakeQemu)}" "$@"
 
             """);
     }

@@ -14,7 +14,7 @@ public sealed class DoctorSpecs
     private static readonly HostFacts Sound = new()
     {
         Endpoint = "/run/vmcache/cache.sock",
-        Daemon = new NodeStatus { Pid = 17, Version = "0.1.0", VmUsers = "2000000000-2000065535" },
+        Daemon = new NodeStatus { Pid = 17, Version = "0.1.0", VmUsers = "2100000000-2100065535" },
         Qemu = new QemuFacts("/usr/bin/qemu-system-x86_64", true, "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)", ""),
         Kvm = new DeviceFacts("/dev/kvm", true, ""),
         VhostVsock = new DeviceFacts("/dev/vhost-vsock", false, ""),

@@ -29,7 +29,8 @@ public sealed class VmUsersSpecs : IDisposable
     {
         { "user", "a daemon that is not root cannot run VMs as other users" },
         { "setpriv", "the host has no setpriv: install util-linux" },
-        { "taken", "the users 2000000000-2000065535 are taken: user alice has number 2000000100" },
+        { "capability", "the daemon lacks CAP_KILL: give it back" },
+        { "taken", "the users 2100000000-2100065535 are taken: user alice has number 2100000100" },
     };
 
     [Theory]
@@ -45,7 +46,7 @@ public sealed class VmUsersSpecs : IDisposable
     [Theory]
     [InlineData("user", "a daemon that is not root cannot run VMs as other users")]
     [InlineData("setpriv", "the host has no setpriv")]
-    [InlineData("taken", "the users 300000-301000 are taken: user alice has number 2000000100")]
+    [InlineData("taken", "the users 300000-301000 are taken: user alice has number 2100000100")]
     [InlineData("", "its end, 5, is before its beginning", "7-5")]
     [InlineData("", "it is no range of user numbers", "nobody")]
     public void Is_refused_when_it_is_asked_for_and_cannot_be(string hindrance, string why, string range = "300000-301000")
@@ -56,11 +57,20 @@ public sealed class VmUsersSpecs : IDisposable
         Assert.NotEmpty(fault.Remedy);
     }
 
+    [Theory]
+    [InlineData("CapEff:\t000001ffffffffff", null)]
+    [InlineData("CapEff:\t00000000000001e0", null)]
+    [InlineData("CapEff:\t00000000000001c0", "CAP_KILL")]
+    [InlineData("CapEff:\t0000000000000160", "CAP_SETUID")]
+    [InlineData("CapInh:\t000001ffffffffff", "CAP_KILL")]
+    public void Takes_capabilities_that_root_may_lack(string line, string? missing) => Assert.Equal(missing, HostFacts.MissingOf(["Name:\tx", line]));
+
     private static HostFacts Hindered(string by) => by switch
     {
         "user" => Root with { IsRoot = false },
         "setpriv" => Root with { SetPriv = null },
-        "taken" => Root with { UsersTaken = _ => "user alice has number 2000000100" },
+        "capability" => Root with { MissingCapability = "CAP_KILL" },
+        "taken" => Root with { UsersTaken = _ => "user alice has number 2100000100" },
         _ => Root,
     };
 

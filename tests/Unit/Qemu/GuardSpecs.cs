@@ -106,7 +106,7 @@ public sealed class GuardSpecs : IAsyncLifetime
         using var users = new VmUsers(UserRange.Default, "/usr/bin/setpriv");
         var user = users.Take();
         using var guard = QemuProcess.StartGuarded(
-            new ProgramStart("/usr/bin/tail", ["-f", "/dev/null", _id.Value], Log) { RunAs = users.Before(user), Confinement = users.Confinement }, Long);
+            new ProgramStart("/usr/bin/tail", ["-f", "/dev/null", _id.Value], Log) { RunAs = users.Before(user, Accelerator.Tcg), Confinement = users.Confinement }, Long);
         var program = await ProgramAsync(guard);
         Assert.Equal(user, ProcFs.UserOf(program));
 

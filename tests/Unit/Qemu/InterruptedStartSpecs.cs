@@ -49,6 +49,22 @@ public sealed class InterruptedStartSpecs : IDisposable
         Assert.False(Path.Exists(_paths.Directory));
     }
 
+    [SkippableTheory]
+    [InlineData(2_100_000_007, true)]
+    [InlineData(1_000_007, false)]
+    public async Task Knows_a_qemu_of_a_vms_user_and_no_strangers_process(uint user, bool found)
+    {
+        Skip.IfNot(Environment.IsPrivilegedProcess, "root alone starts programs as other users");
+        string[] arguments = ["-e", "sleep 3600", "--", "-uuid", _id.Value, "-name", $"vmcache-default:{_paths.Directory},debug-threads=on"];
+        using var process = QemuProcess.Start(new ProgramStart("/usr/bin/perl", arguments, "/dev/null")
+        {
+            RunAs = ["/usr/bin/setpriv", "--reuid", $"{user}", "--regid", $"{user}", "--clear-groups"],
+        });
+        await Eventually.Async(() => Processes.Naming(_id.Value).Count == 1 && ProcFs.UserOf(process.Identity.Pid) == user, "it has its arguments");
+
+        Assert.Equal(found ? FoundProcess.Alive : FoundProcess.Gone, Assert.Single(await _hypervisor.FindAsync(None)).Process);
+    }
+
     [Theory]
     [InlineData(null)]
     [InlineData(3600)]

@@ -13,13 +13,13 @@ public sealed class HostUsersSpecs : IDisposable
     public void Dispose() => _root.Delete(recursive: true);
 
     [Theory]
-    [InlineData("passwd", "alice:x:2000000100:100::/home/alice:/bin/sh", "user alice of ROOT/etc/passwd has number 2000000100")]
-    [InlineData("group", "crew:x:2000065535:", "group crew of ROOT/etc/group has number 2000065535")]
-    [InlineData("subuid", "bob:1999990000:65536", "ROOT/etc/subuid gives bob the numbers 1999990000 to 2000055535")]
-    [InlineData("subgid", "bob:2000065535:1", "ROOT/etc/subgid gives bob the numbers 2000065535 to 2000065535")]
-    [InlineData("passwd", "alice:x:1999999999:100::/home/alice:/bin/sh", null)]
-    [InlineData("subuid", "bob:1999990000:10000", null)]
-    [InlineData("subuid", "bob:2000065536:65536", null)]
+    [InlineData("passwd", "alice:x:2100000100:100::/home/alice:/bin/sh", "user alice of ROOT/etc/passwd has number 2100000100")]
+    [InlineData("group", "crew:x:2100065535:", "group crew of ROOT/etc/group has number 2100065535")]
+    [InlineData("subuid", "bob:2099990000:65536", "ROOT/etc/subuid gives bob the numbers 2099990000 to 2100055535")]
+    [InlineData("subgid", "bob:2100065535:1", "ROOT/etc/subgid gives bob the numbers 2100065535 to 2100065535")]
+    [InlineData("passwd", "alice:x:2099999999:100::/home/alice:/bin/sh", null)]
+    [InlineData("subuid", "bob:2099990000:10000", null)]
+    [InlineData("subuid", "bob:2100065536:65536", null)]
     [InlineData("passwd", "no line of a user", null)]
     [InlineData("passwd", "alice:x:many:100::/home/alice:/bin/sh", null)]
     public void Tells_who_has_a_user_of_the_range(string file, string line, string? told)
@@ -32,8 +32,8 @@ public sealed class HostUsersSpecs : IDisposable
     [Theory]
     [InlineData("         0          0 4294967295", true)]
     [InlineData("         0     100000      65536", false)]
-    [InlineData("0 100000 65536\n2000000000 300000 65536", true)]
-    [InlineData("0 100000 65536\n2000000000 300000 65535", false)]
+    [InlineData("0 100000 65536\n2100000000 300000 65536", true)]
+    [InlineData("0 100000 65536\n2100000000 300000 65535", false)]
     [InlineData("", false)]
     public void Knows_what_users_its_namespace_has(string map, bool has)
     {

@@ -9,7 +9,7 @@ public sealed class VmUsersSpecs
     [Fact]
     public void Gives_each_vm_another_user_and_one_again_when_it_is_returned()
     {
-        var range = new UserRange(2_000_000_000, 2_000_000_009);
+        var range = new UserRange(1_300_000_000, 1_300_000_009);
         using var users = new VmUsers(range, "/usr/bin/setpriv");
 
         var taken = Enumerable.Range(0, 10).Select(_ => users.Take()).ToHashSet();
@@ -18,18 +18,18 @@ public sealed class VmUsersSpecs
         Assert.All(taken, user => Assert.True(range.Contains(user)));
         var none = Assert.Throws<VmFailedException>(() => users.Take());
         Assert.Equal(VmFailureKind.Host, none.Failure.Kind);
-        Assert.Contains("all 10 users of vm-users (2000000000-2000000009) are in use", none.Failure.Message, StringComparison.Ordinal);
-        users.Return(2_000_000_004);
-        Assert.Equal(2_000_000_004u, users.Take());
+        Assert.Contains("all 10 users of vm-users (1300000000-1300000009) are in use", none.Failure.Message, StringComparison.Ordinal);
+        users.Return(1_300_000_004);
+        Assert.Equal(1_300_000_004u, users.Take());
     }
 
     [Fact]
     public void Gives_none_that_an_adopted_vm_has()
     {
-        using var users = new VmUsers(new UserRange(2_000_000_000, 2_000_000_001), "/usr/bin/setpriv");
-        users.Reserve(2_000_000_000);
+        using var users = new VmUsers(new UserRange(1_300_000_000, 1_300_000_001), "/usr/bin/setpriv");
+        users.Reserve(1_300_000_000);
 
-        Assert.Equal(2_000_000_001u, users.Take());
+        Assert.Equal(1_300_000_001u, users.Take());
     }
 
     /// <summary>Another daemon's VM, or a person.</summary>
