@@ -70,10 +70,11 @@ internal static unsafe class DetachedProcess
     private static void Give(byte* actions, ProgramStart start, List<SafeFileHandle> given)
     {
         var next = FirstGiven;
+        var ours = start.Files.Select(f => f.Number + 1).Append(FirstOurs).Max();
         foreach (var (number, file) in start.Files.OrderBy(f => f.Number))
         {
             for (; next < number; next++) Check(Native.SpawnActionsClose(actions, next), start.Program);
-            given.Add(Duplicate(file));
+            given.Add(Duplicate(file, ours));
             Check(Native.SpawnActionsDup(actions, (int)given[^1].DangerousGetHandle(), number), start.Program);
             next = number + 1;
         }
@@ -88,15 +89,15 @@ internal static unsafe class DetachedProcess
         return log.IsInvalid ? throw Refused($"cannot open {path}", Marshal.GetLastPInvokeError()) : log;
     }
 
-    private static SafeFileHandle Duplicate(SafeHandle file)
+    private static SafeFileHandle Duplicate(SafeHandle file, int atLeast)
     {
         var held = false;
         // While it is held nobody can close it, and its number cannot become another file's.
         file.DangerousAddRef(ref held);
         try
         {
-            var ours = Native.FileControl((int)file.DangerousGetHandle(), DuplicateCloseOnExec, FirstOurs);
-            return ours < 0 ? throw Refused("a descriptor cannot be given", Marshal.GetLastPInvokeError()) : new SafeFileHandle(ours, ownsHandle: true);
+            var copy = Native.FileControl((int)file.DangerousGetHandle(), DuplicateCloseOnExec, atLeast);
+            return copy < 0 ? throw Refused("a descriptor cannot be given", Marshal.GetLastPInvokeError()) : new SafeFileHandle(copy, ownsHandle: true);
         }
         finally
         {
