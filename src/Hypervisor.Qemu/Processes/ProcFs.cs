@@ -24,11 +24,12 @@ internal static class ProcFs
     }
 
     /// <summary>The processes that this one has started and that have not ended.</summary>
-    public static IEnumerable<int> ChildrenOf(int parent)
+    public static IEnumerable<int> ChildrenOf(int parent) => Pids().Where(pid => ParentOf(pid) == parent);
+
+    private static IEnumerable<int> Pids()
     {
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
-            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && ParentOf(pid) == parent)
-                yield return pid;
+            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)) yield return pid;
     }
 
     private static int? ParentOf(int pid)
@@ -49,13 +50,7 @@ internal static class ProcFs
     private const int SysAdmin = 21;
 
     /// <summary>The users that have processes.</summary>
-    public static HashSet<uint> Users()
-    {
-        var users = new HashSet<uint>();
-        foreach (var directory in Directory.EnumerateDirectories("/proc"))
-            if (char.IsAsciiDigit(directory["/proc/".Length]) && Trust.OwnerOf(directory) is { } user) users.Add(user);
-        return users;
-    }
+    public static HashSet<uint> Users() => [.. Pids().Select(pid => Trust.OwnerOf($"/proc/{pid}")).OfType<uint>()];
 
     /// <summary>The user that a process runs as; null: it is gone.</summary>
     public static uint? UserOf(int pid) => RightsOf(pid)?.User;
@@ -108,9 +103,8 @@ internal static class ProcFs
     /// <param name="isOurs">Whether a user's processes may be VMs of ours: anybody may give a program such arguments.</param>
     public static IEnumerable<(VmId Id, int Pid)> Qemus(string root, Func<uint, bool> isOurs)
     {
-        foreach (var directory in Directory.EnumerateDirectories("/proc"))
-            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
-                && Arguments(pid) is var arguments
+        foreach (var pid in Pids())
+            if (Arguments(pid) is var arguments
                 && Following(arguments, "-uuid") is { } uuid && VmId.TryParse(uuid, out var id)
                 && VmMarker.IsOf(option => Following(arguments, option), Path.Combine(root, id.Value))
                 && UserOf(pid) is { } user && isOurs(user))
@@ -120,9 +114,8 @@ internal static class ProcFs
     /// <summary>The processes that were started with this in their environment, NAME=VALUE, as far as we may look.</summary>
     public static IEnumerable<ProcessIdentity> WithVariable(string variable)
     {
-        foreach (var directory in Directory.EnumerateDirectories("/proc"))
-            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
-                && StartTime(pid) is { } start && Strings(pid, "environ").Contains(variable))
+        foreach (var pid in Pids())
+            if (StartTime(pid) is { } start && Strings(pid, "environ").Contains(variable))
                 yield return new ProcessIdentity(pid, start);
     }
 
