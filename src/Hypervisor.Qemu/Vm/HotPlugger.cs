@@ -8,7 +8,7 @@ namespace VmCacheCluster.Hypervisor.Qemu.Vm;
 /// Plugs vCPUs and memory into a VM. What QEMU says that the VM has counts, not what was asked for: a command that was not
 /// answered may have been carried out all the same.
 /// </summary>
-internal sealed class HotPlugger(SupervisorMonitor monitor, VmFacts facts, VmRecords records)
+internal sealed class HotPlugger(SupervisorMonitor monitor, VmFacts facts, VmRecords records, VmGroup group)
 {
     private readonly Lock _gate = new();
     private readonly VmSpec _spec = facts.Spec;
@@ -32,6 +32,7 @@ internal sealed class HotPlugger(SupervisorMonitor monitor, VmFacts facts, VmRec
         if (before + count > _spec.MaxCpus) return new HotPlug(count, 0, TooManyCpus(before, count));
         try
         {
+            group.Grow(Size with { Cpus = before + count });
             var slots = HotPlugCommands.FreeCpuSlots(await monitor.ExecuteAsync(HotPlugCommands.CpuSlots, null, cancel).ConfigureAwait(false));
             var free = slots.Take(count).ToList();
             foreach (var slot in free)
@@ -55,6 +56,7 @@ internal sealed class HotPlugger(SupervisorMonitor monitor, VmFacts facts, VmRec
         if (_spec.MemorySlots == 0 || before + mebibytes > _spec.MaxMemoryMiB) return new HotPlug(mebibytes, 0, TooMuchMemory(before, mebibytes));
         try
         {
+            group.Grow(Size with { MemoryMiB = before + mebibytes });
             await AddDimmAsync(mebibytes, cancel).ConfigureAwait(false);
             Resize(Size with { MemoryMiB = before + mebibytes });
             return new HotPlug(mebibytes, mebibytes, null);

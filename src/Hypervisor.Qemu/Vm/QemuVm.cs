@@ -46,13 +46,13 @@ internal sealed class QemuVm : IVm
         _process = process;
         _monitor = monitor;
         _records = records;
-        _plugger = new HotPlugger(monitor, facts, records);
         _saver = new StateSaver(monitor);
         _guestCpu = new GuestCpuTime(facts.Process.Pid);
         _companions = companions;
         _fitness = new Fitness(facts, process, monitor, _run);
         _agentPort = new AgentPort(facts, monitor, companions);
         _group = new VmGroup(facts, options.ControlGroups?.Find(facts.Id));
+        _plugger = new HotPlugger(monitor, facts, records, _group);
     }
 
     public VmFacts Facts { get; }
@@ -180,18 +180,13 @@ internal sealed class QemuVm : IVm
 
     public async Task<HotPlug> AddCpusAsync(int count, CancellationToken cancel)
     {
-        _group.Grow(Size with { Cpus = Size.Cpus + count });
         var plug = await _plugger.AddCpusAsync(count, cancel).ConfigureAwait(false);
         _guestCpu.Forget();
         return plug;
     }
 
-    public Task<HotPlug> AddMemoryAsync(int mebibytes, int blockMiB, CancellationToken cancel)
-    {
-        var whole = HotPlugCommands.WholeBlocks(mebibytes, blockMiB);
-        _group.Grow(Size with { MemoryMiB = Size.MemoryMiB + whole });
-        return _plugger.AddMemoryAsync(whole, cancel);
-    }
+    public Task<HotPlug> AddMemoryAsync(int mebibytes, int blockMiB, CancellationToken cancel) =>
+        _plugger.AddMemoryAsync(HotPlugCommands.WholeBlocks(mebibytes, blockMiB), cancel);
 
     public async Task SaveAsync(string stateFile, CancellationToken cancel)
     {

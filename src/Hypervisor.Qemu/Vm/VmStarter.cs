@@ -75,7 +75,8 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             state = OnHost($"cannot write {QemuPaths.State(paths)}", () => StateFile.Create(QemuPaths.State(paths), mark));
             if (spec.Kata is { Share: SharedFileSystem.VirtioFs } shape) companions.Add(Serve(shape, paths, origin.Lifetime));
             if (spec.Kata is null) user = options.Users?.Take();
-            process = Launch(spec, origin, paths, id, vsock, user);
+            var isWrapper = ProgramKind.IsScript(spec.Qemu);
+            process = Launch(spec, isWrapper, origin, paths, id, vsock, user);
             var facts = new VmFacts(id, spec, paths, process.Identity, origin.Source == VmSource.Clone ? MadeBy.Clone : MadeBy.Boot)
             {
                 FileServerPid = companions.FirstOrDefault()?.Pid ?? 0,
@@ -83,7 +84,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             };
             Record(facts);
             // Beside QEMU's start, which it does not delay. A guard is not its VM, and a wrapper may go to a group of its own before.
-            var atOnce = origin.Lifetime is null && !ProgramKind.IsScript(spec.Qemu);
+            var atOnce = origin.Lifetime is null && !isWrapper;
             if (atOnce) joining = JoinGroupAsync(facts);
             monitor = await ConnectAsync(facts, process, cancel).ConfigureAwait(false);
             if (origin.Lifetime is not null)
@@ -142,7 +143,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
         _ => new VmFailure(VmFailureKind.Internal, $"{what}: {cause.GetType().Name}: {cause.Message}"),
     };
 
-    private QemuProcess Launch(VmSpec spec, Origin origin, VmPaths paths, VmId id, SafeFileHandle? vsock, uint? user)
+    private QemuProcess Launch(VmSpec spec, bool isWrapper, Origin origin, VmPaths paths, VmId id, SafeFileHandle? vsock, uint? user)
     {
         try
         {
@@ -151,7 +152,7 @@ internal sealed class VmStarter(QemuHypervisorOptions options, IHostClock clock)
             {
                 Files = files.Descriptors, SmallPages = origin.Source == VmSource.Clone, Priority = origin.Priority,
                 RunAs = user is { } own ? options.Users!.Before(own, spec.Accelerator) : spec.Kata is { } shape && options.Users is { } users ? users.Before(shape) : [],
-                IsWrapper = options.Users is not null && ProgramKind.IsScript(spec.Qemu),
+                IsWrapper = isWrapper && options.Users is not null,
                 Confinement = user is null ? null : options.Users!.Confinement,
             };
             return origin.Lifetime is { } lifetime ? QemuProcess.StartGuarded(start, lifetime) : QemuProcess.Start(start);
