@@ -39,8 +39,10 @@ public sealed class PrivateAuthority : IDisposable
     /// <param name="use">Its only extended key usage, an OID; null: it has none.</param>
     /// <param name="issuerAt">A URL of the authority's certificate.</param>
     /// <param name="subject">Null: the name as common name.</param>
+    /// <param name="padding">Bytes of an extension that nobody knows.</param>
     public TlsFiles Sign(
-        string name, TimeSpan? from = null, TimeSpan? until = null, bool chain = false, string? use = null, string? issuerAt = null, X500DistinguishedName? subject = null)
+        string name, TimeSpan? from = null, TimeSpan? until = null, bool chain = false, string? use = null, string? issuerAt = null, X500DistinguishedName? subject = null,
+        int padding = 0)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = subject is null ? Request(name, key, authority: false) : new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
@@ -50,6 +52,7 @@ public sealed class PrivateAuthority : IDisposable
         request.CertificateExtensions.Add(names.Build());
         if (use is not null) request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(use)], critical: false));
         if (issuerAt is not null) request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension(null, [issuerAt]));
+        if (padding > 0) request.CertificateExtensions.Add(new X509Extension("1.3.6.1.4.1.99999.1", new byte[padding], critical: false));
         var now = DateTimeOffset.UtcNow;
         using var signed = request.Create(_own, now + (from ?? TimeSpan.FromDays(-1)), now + (until ?? TimeSpan.FromDays(60)), [_serial++]);
         var files = new TlsFiles(Path.Combine(_directory, $"{name}.crt"), Path.Combine(_directory, $"{name}.key"), Certificate);

@@ -1,4 +1,5 @@
 using System.Net;
+using VmCacheCluster.Gateway.Endpoints;
 
 namespace VmCacheCluster.Gateway.Cluster;
 
@@ -21,7 +22,7 @@ public sealed class Handshakes(int most = 64, int mostOfOne = 16, TimeSpan? limi
     /// <returns>A place, which disposing it gives back; null: there is none left.</returns>
     public IDisposable? TryBegin(EndPoint? peer)
     {
-        var address = (peer as IPEndPoint)?.Address ?? IPAddress.None;
+        var address = SourceAddress.Of(peer) ?? IPAddress.None;
         lock (_gate)
         {
             var own = _of.GetValueOrDefault(address);

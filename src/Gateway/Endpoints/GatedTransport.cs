@@ -32,10 +32,11 @@ internal sealed class GatedTransport(SocketTransportFactory sockets, ConnectionG
         {
             while (await inner.AcceptAsync(cancel) is { } connection)
             {
-                if (gate.TryEnter())
+                var source = EndPoint is UnixDomainSocketEndPoint ? null : SourceAddress.Of(connection.RemoteEndPoint);
+                if (gate.TryEnter(source))
                 {
                     if (EndPoint is UnixDomainSocketEndPoint) connection.Transport = new RequestTransport(connection.Transport);
-                    return new GatedConnection(connection, gate);
+                    return new GatedConnection(connection, gate, source);
                 }
 
                 // Over TCP there would be TLS to speak first.

@@ -25,4 +25,18 @@ public sealed class HandshakesSpecs
         Assert.NotNull(handshakes.TryBegin(Two));
         Assert.Null(handshakes.TryBegin(One));
     }
+
+    /// <summary>A host has the 2^64 addresses of such a network to itself.</summary>
+    [Theory]
+    [InlineData("2001:db8::1", "2001:db8::2:3", false)]
+    [InlineData("2001:db8:0:1::1", "2001:db8::1", true)]
+    [InlineData("::ffff:10.0.0.1", "::ffff:10.0.0.2", true)]
+    [InlineData("::ffff:10.0.0.1", "10.0.0.1", false)]
+    public void Counts_the_addresses_of_one_network_of_ipv6_together(string one, string other, bool apart)
+    {
+        var handshakes = new Handshakes(most: 3, mostOfOne: 1);
+
+        Assert.NotNull(handshakes.TryBegin(new IPEndPoint(IPAddress.Parse(one), 1)));
+        Assert.Equal(apart, handshakes.TryBegin(new IPEndPoint(IPAddress.Parse(other), 1)) is not null);
+    }
 }

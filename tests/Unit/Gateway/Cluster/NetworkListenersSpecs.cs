@@ -1,5 +1,9 @@
+using System.Globalization;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -10,12 +14,15 @@ using VmCacheCluster.Domain;
 using VmCacheCluster.Gateway.Cluster;
 using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Tests.TestSupport;
+using VmCacheCluster.Tests.Unit.Gateway.Endpoints.Http2;
 using VmCacheCluster.Tests.Unit.Gateway.Services;
 
 namespace VmCacheCluster.Tests.Unit.Gateway.Cluster;
 
 public sealed class NetworkListenersSpecs : IAsyncLifetime
 {
+    private const int Places = 60;
+
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("vmc-nl");
     private readonly ManualTime _time = new();
     private readonly TaskCompletionSource _finish = new();
@@ -39,7 +46,7 @@ public sealed class NetworkListenersSpecs : IAsyncLifetime
         _trust = new PeerTrust(options.Gateway.Tls, "vmcache.gateway.tls", NullLogger.Instance, _time);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.Services.AddGatedConnections(new ConnectionLimits(1000, 1000));
+        builder.Services.AddGatedConnections(new ConnectionLimits(Places, Places));
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => NetworkListeners.ListenOn(kestrel, options, new NetworkTrust(_trust, _trust)));
         _app = builder.Build();
         _app.Run(async context =>
@@ -79,19 +86,14 @@ public sealed class NetworkListenersSpecs : IAsyncLifetime
         await Eventually.Async(() => gate.Open == 0, "none is left", () => $"{gate.Open}");
     }
 
+    /// <summary>All of one address: what a stranger has.</summary>
     [Fact]
     public async Task Serves_others_while_a_stranger_holds_handshakes_open()
     {
         List<Socket> held = [];
         try
         {
-            for (var i = 0; i < 200; i++)
-            {
-                var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-                held.Add(socket);
-                socket.Bind(new IPEndPoint(IPAddress.Parse("127.0.0.9"), 0));
-                await socket.ConnectAsync(IPAddress.Loopback, _port);
-            }
+            for (var i = 0; i < 2_000; i++) held.Add(await StrangeAsync());
 
             using var client = Client();
             Assert.Equal("done", await client.GetStringAsync(new Uri("/", UriKind.Relative)));
@@ -103,6 +105,102 @@ public sealed class NetworkListenersSpecs : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task Serves_others_while_a_caller_opens_as_many_connections_as_it_can()
+    {
+        var gate = _app.Services.GetRequiredService<ConnectionGates>().Network.Single();
+        List<SslStream> held = [];
+        try
+        {
+            for (var i = 0; i < Places; i++)
+            {
+                var tls = new SslStream(new NetworkStream(await StrangeAsync(), ownsSocket: true));
+                held.Add(tls);
+                try
+                {
+                    var options = Identity("greedy").ClientOptions("n0", problem => throw new InvalidOperationException(problem));
+                    options.ApplicationProtocols = [SslApplicationProtocol.Http2];
+                    await tls.AuthenticateAsClientAsync(options);
+                }
+                catch (IOException)
+                {
+                    // Closed at once.
+                }
+            }
+
+            Assert.Equal(Places / 2, gate.Open);
+            using var client = Client();
+            Assert.Equal("done", await client.GetStringAsync(new Uri("/", UriKind.Relative)));
+        }
+        finally
+        {
+            held.ForEach(s => s.Dispose());
+        }
+    }
+
+    public static TheoryData<string> Monsters => ["16 kB", "300 kB", "100 deep", "100 deep, of the authority"];
+
+    /// <summary>What a certificate says is read before it is known who has signed it.</summary>
+    [Theory]
+    [MemberData(nameof(Monsters))]
+    public async Task Serves_others_when_certificates_are_large_or_their_chains_long(string monster)
+    {
+        using var strangers = new PrivateAuthority(_directory.FullName, "another authority");
+        var ours = monster.EndsWith("of the authority", StringComparison.Ordinal);
+        var (shown, key, above) = Monster(monster, ours ? _authority : strangers);
+        using var own = X509Certificate2.CreateFromPemFile(shown, key);
+        for (var i = 0; i < 20; i++)
+        {
+            await using var tls = new SslStream(new NetworkStream(await StrangeAsync(), ownsSocket: true));
+            try
+            {
+                await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
+                {
+                    TargetHost = "n0", ApplicationProtocols = [SslApplicationProtocol.Http2], ClientCertificateContext = SslStreamCertificateContext.Create(own, above, offline: true),
+                    RemoteCertificateValidationCallback = (_, _, _, _) => true,
+                });
+                // In TLS 1.3 the server's verdict comes after the client's part. Whoever is trusted is not hung up on.
+                await tls.WriteAsync(Frames.Preface);
+                Assert.Equal(ours ? 1 : 0, await tls.ReadAsync(new byte[1]).AsTask().WaitAsync(Eventually.Patience));
+            }
+            catch (Exception refused) when (refused is IOException or AuthenticationException)
+            {
+                Assert.False(ours, $"{refused}");
+            }
+        }
+
+        using var client = Client();
+        Assert.Equal("done", await client.GetStringAsync(new Uri("/", UriKind.Relative)));
+    }
+
+    private (string Certificate, string Key, X509Certificate2Collection Above) Monster(string monster, PrivateAuthority signer)
+    {
+        X509Certificate2Collection above = [];
+        if (monster.EndsWith("kB", StringComparison.Ordinal))
+        {
+            var large = signer.Sign("large", padding: int.Parse(monster.Split(' ')[0], CultureInfo.InvariantCulture) << 10);
+            return (large.Certificate, large.Key, above);
+        }
+
+        for (var i = 0; i < 100; i++)
+        {
+            signer = signer.Subordinate($"number {i}");
+            above.Insert(0, X509CertificateLoader.LoadCertificateFromFile(signer.Certificate));
+        }
+
+        var leaf = signer.Sign("deep");
+        return (leaf.Certificate, leaf.Key, above);
+    }
+
+    /// <summary>From an address that no other caller has.</summary>
+    private async Task<Socket> StrangeAsync()
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Parse("127.0.0.9"), 0));
+        await socket.ConnectAsync(IPAddress.Loopback, _port);
+        return socket;
+    }
+
     private void Rotate()
     {
         var before = _trust.Current;
@@ -112,8 +210,10 @@ public sealed class NetworkListenersSpecs : IAsyncLifetime
         Assert.NotSame(before, _trust.Current);
     }
 
-    private HttpClient Client() => new(new SocketsHttpHandler { SslOptions = TlsIdentity.Load(_authority.Sign("caller")).ClientOptions("n0", problem => throw new InvalidOperationException(problem)) })
+    private HttpClient Client() => new(new SocketsHttpHandler { SslOptions = Identity("caller").ClientOptions("n0", problem => throw new InvalidOperationException(problem)) })
     {
         BaseAddress = new Uri($"https://127.0.0.1:{_port}"), DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
     };
+
+    private TlsIdentity Identity(string name) => TlsIdentity.Load(_authority.Sign(name));
 }
