@@ -103,6 +103,32 @@ public sealed class WireSpecs : IAsyncLifetime
     public void Leaves_a_host_of_an_unknown_condition_alone()
         => Assert.Equal(HostState.Draining, Reports.Read(new HostReport { Node = "n", Peer = "h:1", Condition = (HostCondition)99 })!.State);
 
+    /// <summary>A member may lie about itself; what the others work out from it has to make sense all the same.</summary>
+    [Theory]
+    [InlineData(int.MaxValue, double.PositiveInfinity, 1_000_000, 1e6)]
+    [InlineData(int.MinValue, double.NegativeInfinity, 0, 0)]
+    [InlineData(-1, double.NaN, 0, 0)]
+    public void Bounds_what_a_host_says_of_itself(int number, double demand, int count, double callers)
+    {
+        var lie = new PoolReport
+        {
+            Pool = "default", Warm = number, Warming = number, Leased = number, Target = number, Waiting = number, Room = number, RefillMilliseconds = number,
+            CallersPerMinute = demand, Shared = true,
+        };
+
+        var read = Reports.Read(new HostReport { Node = "n", Peer = "h:1", MemoryBytes = number, Pools = { lie } })!;
+
+        var pool = read.Pools.Single();
+        Assert.Equal((count, count, count, count, count, count), (pool.Warm, pool.Warming, pool.Leased, pool.Target, pool.Waiting, pool.Room));
+        Assert.Equal(callers, pool.Demand);
+        Assert.True(pool.RefillTime >= TimeSpan.Zero && read.MemoryBytes >= 0);
+        var liar = new Shareholder(read.Node, ShareStanding.Taking, pool.Target, pool.Warm, pool.Room, pool.Demand);
+        var honest = Enumerable.Range(0, 3).Select(i => new Shareholder(new NodeName($"h{i}"), ShareStanding.Taking, 10, 10, 20, 1));
+        List<Shareholder> hosts = [liar, .. honest];
+        Assert.Equal(30, CapacityRules.Deal(30, hosts).Values.Sum());
+        Assert.All(CapacityRules.Step(CapacityRules.Deal(30, hosts), hosts).Values, share => Assert.True(share >= 0));
+    }
+
     private static HostCapacity Capacity() => new(
         new NodeName("n"), new NodeAddress("h", 1), new NodeAddress("g", 2), "v", HostState.Cordoned, 5, new Dictionary<string, string> { ["zone"] = "a" },
         [new PoolCapacity(PoolName.Default, 1, 2, 3, 4, 5, TimeSpan.FromMilliseconds(6), "r") { Shared = true, Room = 7, Demand = 0.5 }], 9)

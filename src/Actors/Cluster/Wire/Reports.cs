@@ -5,6 +5,9 @@ namespace VmCacheCluster.Actors.Cluster.Wire;
 /// <summary>A host's capacity as nodes tell it each other.</summary>
 public static class Reports
 {
+    /// <summary>Of anything that is counted: no host has as many, and the sum over all hosts of a cluster is still a number.</summary>
+    private const int Most = 1_000_000;
+
     public static HostReport Write(HostCapacity host)
     {
         var report = new HostReport
@@ -51,11 +54,13 @@ public static class Reports
         {
             if (!PoolName.TryParse(p.Pool, out var pool)) continue;
             pools.Add(new PoolCapacity(
-                pool, p.Warm, p.Warming, p.Leased, p.Target, p.Waiting, TimeSpan.FromMilliseconds(p.RefillMilliseconds), p.Revision)
+                pool, Count(p.Warm), Count(p.Warming), Count(p.Leased), Count(p.Target), Count(p.Waiting),
+                TimeSpan.FromMilliseconds(Math.Max(0, p.RefillMilliseconds)), p.Revision)
             {
                 Shared = p.Shared,
-                Room = p.Room,
-                Demand = p.CallersPerMinute,
+                Room = Count(p.Room),
+                // Not a number makes none of any share.
+                Demand = double.IsNaN(p.CallersPerMinute) ? 0 : Math.Clamp(p.CallersPerMinute, 0, Most),
             });
         }
 
@@ -68,10 +73,12 @@ public static class Reports
                 // A state that this node does not know is one in which it is left alone.
                 _ => HostState.Draining,
             },
-            report.MemoryBytes, report.Labels.ToDictionary(), pools, report.Sequence)
+            Math.Max(0, report.MemoryBytes), report.Labels.ToDictionary(), pools, report.Sequence)
         {
             PoolsKnown = report.PoolsKnown,
             Templates = [.. report.Templates],
         };
     }
+
+    private static int Count(int told) => Math.Clamp(told, 0, Most);
 }
