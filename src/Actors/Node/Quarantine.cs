@@ -49,7 +49,7 @@ public sealed class Quarantine
         foreach (var (found, reason, lease) in Held(pool))
         {
             if (lease.IdempotencyKey.Length > 0 && lease.IdempotencyKey == wish.IdempotencyKey)
-                return $"the idempotency key '{wish.IdempotencyKey}' has a VM, and {Said(found, reason)}";
+                return $"this idempotency key has a VM, and {Said(found, reason)}";
             if (lease.Sandbox is { } sandbox && sandbox == wish.Sandbox) return $"sandbox {sandbox} has a VM, and {Said(found, reason)}";
         }
 

@@ -179,7 +179,7 @@ internal sealed class PoolCallers(
     }
 
     private void RefuseKey(AcquireBaseVm caller, LeaseWish wish) => Refuse(caller, RefusalKind.Invalid,
-        $"the idempotency key '{wish.IdempotencyKey}' was used for another request: repeat that one, or take a new key");
+        "this idempotency key was used for another request: repeat that one, or take a new key");
 
     private void ServeAs(AcquireBaseVm caller, LeaseWish wish)
     {

@@ -57,11 +57,11 @@ public sealed class ClusterAcquirer(LeaseCalls local, ClusterEdge cluster, PeerC
                 catch (RpcException fault)
                 {
                     throw context.GetHttpContext().RequestAborted.IsCancellationRequested ? GrpcErrors.Cancelled()
-                        : GrpcErrors.Passed(fault) ?? GrpcErrors.KeyUnavailable(key.Key, $"{home.Node}, which keeps the key, does not answer ({fault.Status.Detail})");
+                        : GrpcErrors.Passed(fault) ?? GrpcErrors.KeyUnavailable($"{home.Node}, which keeps the key, does not answer ({fault.Status.Detail})");
                 }
 
             case KeyRoute.Unknown(var why):
-                throw GrpcErrors.KeyUnavailable(key.Key, why);
+                throw GrpcErrors.KeyUnavailable(why);
             default:
                 throw new InvalidOperationException("a route of a key that is not known");
         }

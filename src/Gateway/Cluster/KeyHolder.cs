@@ -25,7 +25,7 @@ public sealed class KeyHolder(LeaseCalls local, ClusterEdge cluster, HostReporte
     public async Task<AcquireResponse> GiveAsync(GiveKey give, ServerCallContext context)
     {
         var key = KeyOf(give.Request.Pool, give.Request.IdempotencyKey);
-        if (!_fence.Enter(key, give.Home.Uid, give.Home.Number)) throw GrpcErrors.KeyUnavailable(key.Key, "its home has asked what there is since");
+        if (!_fence.Enter(key, give.Home.Uid, give.Home.Number)) throw GrpcErrors.KeyUnavailable("its home has asked what there is since");
         try
         {
             // Whoever asks for what there is from now on sees that one is being given, or is itself seen as the home here.
@@ -57,7 +57,7 @@ public sealed class KeyHolder(LeaseCalls local, ClusterEdge cluster, HostReporte
     {
         var view = await cluster.KeysAsync(cancel);
         if (view.Self is null || KeyHomes.Digest(view) != collect.Members || !NodeName.TryParse(collect.Home.Node, out var home))
-            throw GrpcErrors.KeyUnavailable("", $"{cluster.Name} sees other members");
+            throw GrpcErrors.KeyUnavailable($"{cluster.Name} sees other members");
         var running = _fence.LookAtAll(collect.Home.Uid, collect.Home.Number);
         var answer = new KeysCollected();
         foreach (var key in running.Union(await KeysAsync(null, cancel)).Where(k => KeyHomes.Obeys(view, k, home, collect.Home.Uid)))
@@ -72,7 +72,7 @@ public sealed class KeyHolder(LeaseCalls local, ClusterEdge cluster, HostReporte
     {
         var view = await cluster.KeysAsync(cancel);
         if (!NodeName.TryParse(home.Node, out var node) || !KeyHomes.Obeys(view, key, node, home.Uid))
-            throw GrpcErrors.KeyUnavailable(key.Key, $"{cluster.Name} does not take {home.Node} for its home now: they see different members");
+            throw GrpcErrors.KeyUnavailable($"{cluster.Name} does not take {home.Node} for its home now: they see different members");
     }
 
     private async Task<IReadOnlyList<PoolKey>> KeysAsync(PoolKey? only, CancellationToken cancel)
@@ -91,6 +91,6 @@ public sealed class KeyHolder(LeaseCalls local, ClusterEdge cluster, HostReporte
             throw GrpcErrors.Cancelled();
         }
 
-        return answer is KeysHeld held ? held.Keys : throw GrpcErrors.KeyUnavailable(only?.Key ?? "", $"{cluster.Name}: {((KeysUnknown)answer).Why}");
+        return answer is KeysHeld held ? held.Keys : throw GrpcErrors.KeyUnavailable($"{cluster.Name}: {((KeysUnknown)answer).Why}");
     }
 }

@@ -41,12 +41,12 @@ public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, 
             if (await AgainAsync(view, key, request, context) is { } known) return known;
             if (!Table.KnowsAllOf(view, key))
             {
-                if (round == MostRounds) throw GrpcErrors.KeyUnavailable(key.Key, "the members of the cluster are changing");
+                if (round == MostRounds) throw GrpcErrors.KeyUnavailable("the members of the cluster are changing");
                 await _survey.LearnAsync(key, context.GetHttpContext().RequestAborted);
                 continue;
             }
 
-            if (KeyHomes.WhyNotPlaced(view) is { } why) throw GrpcErrors.KeyUnavailable(key.Key, why);
+            if (KeyHomes.WhyNotPlaced(view) is { } why) throw GrpcErrors.KeyUnavailable(why);
             if (Table.IsFull) throw GrpcErrors.KeysFull(cluster.Name, Table.Most);
             var hosts = new PlacementHosts(
                 asker, fits, warm => GiveAsync(view, asker, key, request, warm, context.Deadline, context),
@@ -71,7 +71,7 @@ public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, 
         }
         catch (OperationCanceledException)
         {
-            throw aborted.IsCancellationRequested ? GrpcErrors.Cancelled() : GrpcErrors.KeyUnavailable(key.Key, "another call with it is still being served");
+            throw aborted.IsCancellationRequested ? GrpcErrors.Cancelled() : GrpcErrors.KeyUnavailable("another call with it is still being served");
         }
     }
 
@@ -81,8 +81,8 @@ public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, 
         return KeyHomes.Route(view, key) switch
         {
             KeyRoute.Here => view,
-            KeyRoute.At(var home) => throw GrpcErrors.KeyUnavailable(key.Key, $"{home.Node} keeps it now, and not {cluster.Name}"),
-            KeyRoute.Unknown(var why) => throw GrpcErrors.KeyUnavailable(key.Key, why),
+            KeyRoute.At(var home) => throw GrpcErrors.KeyUnavailable($"{home.Node} keeps it now, and not {cluster.Name}"),
+            KeyRoute.Unknown(var why) => throw GrpcErrors.KeyUnavailable(why),
             _ => throw new InvalidOperationException("a route of a key that is not known"),
         };
     }
@@ -117,7 +117,7 @@ public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, 
             }
         }
 
-        return silent is null ? null : throw GrpcErrors.KeyUnavailable(key.Key, silent);
+        return silent is null ? null : throw GrpcErrors.KeyUnavailable(silent);
     }
 
     /// <param name="known">The host has said that it has a VM of the key.</param>
@@ -145,7 +145,7 @@ public sealed class KeyHome(ClusterEdge cluster, KeyPeers peers, Placer placer, 
 
             Note();
             throw new FinalRefusal(
-                held == true && GrpcErrors.Passed(refusal) is { } said ? said : GrpcErrors.KeyUnavailable(key.Key, $"{node} was asked for a VM, and may have given one ({refusal.Status.Detail})"));
+                held == true && GrpcErrors.Passed(refusal) is { } said ? said : GrpcErrors.KeyUnavailable($"{node} was asked for a VM, and may have given one ({refusal.Status.Detail})"));
         }
 
         // A survey that was taken meanwhile may have removed it: a host that has restarted since may have said "none" first and given one then.

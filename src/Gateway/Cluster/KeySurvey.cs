@@ -37,7 +37,7 @@ public sealed class KeySurvey(
         lock (_gate) running = _running.IsCompleted ? _running = Task.Run(() => AskAsync(some: false), CancellationToken.None) : _running;
         try
         {
-            if (await running.WaitAsync(cancel) is { } why) throw GrpcErrors.KeyUnavailable(key.Key, why);
+            if (await running.WaitAsync(cancel) is { } why) throw GrpcErrors.KeyUnavailable(why);
         }
         catch (OperationCanceledException)
         {

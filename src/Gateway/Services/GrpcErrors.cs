@@ -122,10 +122,9 @@ public static class GrpcErrors
         Code.Unavailable, "HOST_AWAY", $"VM {vm} is on node {node}, which this node does not reach now; the VM goes on there as long as its lease does",
         TimeSpan.FromSeconds(1), ("vm", vm), ("node", node));
 
-    /// <summary>Whether an idempotency key has a VM already cannot be known now.</summary>
-    /// <param name="key">Empty: of many.</param>
-    public static RpcException KeyUnavailable(string key, string why) => Make(
-        Code.Unavailable, "KEY_UNAVAILABLE", $"it cannot be known now whether the idempotency key {RequestFaults.Quote(key)} has a VM already: {why}; try again with the same key", TimeSpan.FromSeconds(1));
+    /// <summary>Whether an idempotency key has a VM already cannot be known now. The key is not quoted: nodes know it under another name than its caller.</summary>
+    public static RpcException KeyUnavailable(string why) => Make(
+        Code.Unavailable, "KEY_UNAVAILABLE", $"it cannot be known now whether this idempotency key has a VM already: {why}; try again with the same key", TimeSpan.FromSeconds(1));
 
     public static RpcException TooManyKeys(int most) => Make(
         Code.ResourceExhausted, "TOO_MANY_CALLERS", $"{most} callers with idempotency keys are being served or wait at the node that keeps theirs", TimeSpan.FromSeconds(1));
