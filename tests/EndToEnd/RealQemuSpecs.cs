@@ -111,6 +111,24 @@ public sealed class RealQemuSpecs(RealNode node) : IClassFixture<RealNode>
     }
 
     [Fact]
+    public async Task Serves_others_while_a_guest_floods_its_consoles()
+    {
+        const string flood = "for d in /dev/hvc0 /dev/ttyS0 /dev/kmsg; do timeout 3 cat /dev/urandom >$d 2>/dev/null & done; wait; echo over";
+        var vm = await node.Daemon.Client.GetAsync((await node.Daemon.Client.GetBaseVmAsync(Timeout)).Id, Timeout);
+        await CliRun.SucceedingAsync(node.House.Endpoint, "resume", vm.Id);
+
+        var flooding = CliRun.SucceedingAsync(node.House.Endpoint, "exec", vm.Id, "--", "sh", "-c", flood);
+        var other = await CliRun.SucceedingAsync(node.House.Endpoint, "acquire", "--", "echo", "another one");
+
+        Assert.Equal("another one\n", other.Out);
+        Assert.Equal("over\n", (await flooding).Out);
+        Assert.Equal("still here\n", (await CliRun.SucceedingAsync(node.House.Endpoint, "exec", vm.Id, "--", "echo", "still here")).Out);
+        var kept = new DirectoryInfo(Path.GetDirectoryName(vm.Qmp)!).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length);
+        Assert.True(kept < 1 << 20, $"{kept} bytes are in its directory");
+        await node.Daemon.Client.ReleaseAsync(vm.Id, Timeout);
+    }
+
+    [Fact]
     public async Task Hands_out_each_vm_once_when_8_clients_make_20_calls()
     {
         var ids = new ConcurrentBag<string>();
