@@ -61,7 +61,7 @@ for name in "${names[@]}"; do
     [ ${#sides[@]} -eq 1 ] || sides=("${sides[1]}" "${sides[0]}")
     for side in "${sides[@]}"; do
       step "$name, round $round of $rounds, $side"
-      (cd "${at[$side]}" && dotnet benchmarks/Rig/bin/Release/net10.0/VmCacheCluster.Benchmarks.Rig.dll "$name" "${sizes[$name]}") \
+      (cd "${at[$side]}" && benchmarks/Rig/bin/Release/net10.0/VmCacheCluster.Benchmarks.Rig "$name" "${sizes[$name]}") \
         >"$results/$name.$side.$round" 2>"$results/errors" || { tail -20 "$results/errors" >&2; die "$name failed, round $round, $side: $(tail -1 "$results/errors")"; }
     done
   done

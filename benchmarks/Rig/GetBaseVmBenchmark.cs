@@ -69,7 +69,8 @@ public static class GetBaseVmBenchmark
         Console.WriteLine(real);
         Console.WriteLine(constant);
         Console.WriteLine($"p50 ratio, median of {rounds} rounds       {Figures.Median(latencyRatios):0.00}   (promised: at most 1.2)");
-        Console.WriteLine($"{Callers} callers: GetBaseVM {Figures.Median(rates):0} calls/s, constant {Figures.Median(constantRates):0} calls/s");
+        Console.WriteLine($"GetBaseVM, {Callers} callers   {Figures.Median(rates):0} calls/s");
+        Console.WriteLine($"constant answer, {Callers} callers   {Figures.Median(constantRates):0} calls/s");
         Console.WriteLine($"calls/s ratio, median of {rounds} rounds   {Figures.Median(rateRatios):0.00}   (promised: at least 0.8)");
         return 0;
     }
