@@ -28,6 +28,7 @@ internal static partial class QemuMessages
         (["maxcpus"], VmFailureKind.Configuration, "let max-cpus be at least cpus, and no more than the machine takes"),
         (["Could not open", "Permission denied"], VmFailureKind.Host, "give the daemon's user the right to read that file"),
         (["Could not open", "No such file"], VmFailureKind.Configuration, "correct the path"),
+        (["set guest cid", "Address already in use"], VmFailureKind.Host, "another VM of the host has this context id; the next try takes another one"),
         (["Address already in use"], VmFailureKind.Host, "another process holds that socket: choose another run directory"),
         (["seccomp"], VmFailureKind.Host, "this QEMU or kernel has no seccomp: set sandbox = off"),
     ];

@@ -13,6 +13,7 @@ public sealed class QemuMessagesSpecs
     [InlineData("qemu: could not open kernel file '/k': No such file or directory", VmFailureKind.Configuration, "kernel")]
     [InlineData("qemu: could not load initrd '/i'", VmFailureKind.Configuration, "initrd")]
     [InlineData("qemu-system-x86_64: cannot create PID file: No space left on device", VmFailureKind.Host, "free space")]
+    [InlineData("-device vhost-vsock-pci,id=vsock,vhostfd=8,guest-cid=4242: vhost-vsock: unable to set guest cid: Address already in use", VmFailureKind.Host, "context id")]
     [InlineData("qemu-system-x86_64: something new", VmFailureKind.Start, "")]
     [InlineData("", VmFailureKind.Start, "")]
     public void Keeps_qemus_words_and_names_a_remedy(string log, VmFailureKind kind, string remedy)
