@@ -16,11 +16,13 @@ dist=$(realpath -m "${DIST:-$lab_source/../../dist}")
 source "$lab_source/../../scripts/common.sh"
 source "$lab_source/image/make.sh"
 
-lab_ours="" lab_base="" lab_pid=""
+lab_ours="" lab_base="" lab_pid="" lab_work="" lab_maker=""
 # MiB that an image takes while it is made.
 lab_room=3000
 # MiB that a run takes: the product's disk, and what L1 writes.
 lab_room_to_run=1000
+# With fewer a maker that failed did so for want of space, whatever it said.
+lab_room_for_words=50
 # The image's maker sees its own processes and mounts alone, where that is allowed.
 lab_cell=(unshare --mount --pid --fork --kill-child=KILL --mount-proc)
 
@@ -46,15 +48,17 @@ lacks() {
   rm -f "$scratch/reason"
 }
 
+lab_free() { df --output=avail -m "$1" | tail -1 | tr -d ' '; } # lab_free DIRECTORY: MiB
+
 lab_needs_room() { # lab_needs_room DIRECTORY MIB
   local free
-  free=$(df --output=avail -m "$1" | tail -1 | tr -d ' ')
+  free=$(lab_free "$1")
   [ "$free" -ge "$2" ] || die "no space for the laboratory: $free MiB free at $1, $2 needed; set LAB to another directory"
 }
 
 # lab_build: makes the image under a lock, in a directory that is renamed when it is complete.
 lab_build() {
-  local key log=$cache/build.log
+  local key reason log=$cache/build.log
   mkdir -p "$cache"
   lab_tools
   exec 8>"$cache/lock.build"
@@ -68,13 +72,17 @@ lab_build() {
     lab_needs_room "$cache" "$lab_room"
     step "making the laboratory's kernel and root (about two minutes)"
     lab_work=$(mktemp -d "$cache/new.XXXXXX")
-    # In a process of its own: within a condition set -e does not count. Its processes and mounts end with this script.
-    if ! hearing "${lab_cell[@]}" bash -c 'set -euo pipefail; shopt -s inherit_errexit; lab_source=$1; source "$1/image/make.sh"; lab_make "$2"' - "$lab_source" "$lab_work" >"$log" 2>&1; then
-      rm -rf --one-file-system "$lab_work"
+    # In a process of its own: within a condition set -e does not count. Its processes and mounts end with this script. What this script says of its
+    # own end does not belong to the log.
+    if ! hearing "${lab_cell[@]}" bash -c 'exec >"$3" 2>&1; set -euo pipefail; shopt -s inherit_errexit; lab_source=$1; source "$1/image/make.sh"; lab_make "$2"' - "$lab_source" "$lab_work" "$log"; then
+      reason=$(grep -v '^$' "$log" | tail -1) || true
+      [ "$(lab_free "$cache")" -ge "$lab_room_for_words" ] || reason="no space is left at $cache${reason:+: $reason}"
+      lab_unmake
       tail -n 20 "$log" >&2
-      die "the laboratory could not be made: $(grep -v '^$' "$log" | tail -1)"
+      die "the laboratory could not be made: $reason"
     fi
     mv -T "$lab_work" "$cache/base-$key"
+    lab_work=""
   fi
   touch "$cache/base-$key"
   ln -sfn "base-$key" "$cache/base"
@@ -86,7 +94,17 @@ lab_build() {
 # hearing COMMAND...: as a child that is waited for, since a signal is only heard between two commands, and that ends with this script.
 hearing() {
   setpriv --pdeathsig KILL "$@" &
-  wait $!
+  lab_maker=$!
+  wait "$lab_maker"
+}
+
+# lab_unmake: ends an image's maker, and removes what it has made so far.
+lab_unmake() {
+  [ -n "$lab_work" ] || return 0
+  { kill -KILL "$lab_maker" && wait "$lab_maker"; } 2>/dev/null || true
+  # Its processes may write for a moment more. What is left the next build removes.
+  rm -rf --one-file-system "$lab_work" 2>/dev/null || { sleep 1; rm -rf --one-file-system "$lab_work" || true; }
+  lab_work=""
 }
 
 lab_faketime() { dpkg -L libfaketime 2>/dev/null | grep 'faketimeMT.so.1$'; }
@@ -97,7 +115,12 @@ lab_alive() { [ -e "$lab/lock" ] && ! flock -n "$lab/lock" true; }
 # lab_last_words: what L1 and its QEMU said last.
 lab_last_words() {
   printf 'L1 said last:\n' >&2
-  { grep -v "TCG doesn.t support" "$lab/qemu.log" || true; tail -n 20 "$lab/console.log"; } >&2 2>/dev/null || true
+  # A panic's reason stands before its trace.
+  {
+    grep -v "TCG doesn.t support" "$lab/qemu.log"
+    grep -m 1 -E 'Kernel panic|BUG:|Oops' "$lab/console.log"
+    tail -n 20 "$lab/console.log"
+  } >&2 2>/dev/null || true
 }
 
 # lab_boot [LEASH...]: starts L1, behind such a command, and returns when it answers. lab_ours is set as soon as there may be something to end.
@@ -177,12 +200,19 @@ lab_stop() {
 }
 
 [ "${BASH_SOURCE[0]}" = "$0" ] || return 0
+tidy() { lab_unmake; }
 case "${1:-}" in
   build | boot | stop)
     reason=$(lab_unfit)
     [ -z "$reason" ] || die "the laboratory cannot be had here: $reason"
     if [ "$1" = boot ]; then lab_boot setsid; else "lab_$1"; fi
     ;;
-  run) shift; lab_run "$@" ;;
+  run)
+    shift
+    status=0
+    lab_run "$@" || status=$?
+    [ "$status" -ne 255 ] || because "L1 is gone, or its connection"
+    exit "$status"
+    ;;
   *) sed -n '2,9p' "$0" >&2; exit 64 ;;
 esac

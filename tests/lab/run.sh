@@ -35,6 +35,7 @@ skip_all() {
 # Also when this is stopped in the middle.
 tidy() {
   [ -z "$child" ] || { kill -TERM "$child" 2>/dev/null && wait "$child"; }
+  lab_unmake
   [ -z "$lab_ours" ] || lab_stop
 }
 
