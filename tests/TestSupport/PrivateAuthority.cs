@@ -30,7 +30,7 @@ public sealed class PrivateAuthority : IDisposable
     public PrivateAuthority Subordinate(string name)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var signed = Request(name, key, authority: true).Create(_own, DateTimeOffset.UtcNow.AddYears(-1), DateTimeOffset.UtcNow.AddYears(1), [_serial++]);
+        using var signed = Request(name, key, authority: true).Create(_own, _own.NotBefore, _own.NotAfter, [_serial++]);
         return new PrivateAuthority(_directory, name, signed.CopyWithPrivateKey(key));
     }
 

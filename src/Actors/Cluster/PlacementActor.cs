@@ -88,14 +88,15 @@ public sealed class PlacementActor : ReceiveActor
         var host = choose.Warm
             ? PlacementRules.ChooseWarm(Others(choose.Here), choose.Pool, choose.Affinity, choose.Tried, _ports.Random)
             : PlacementRules.ChooseToMake(Others(choose.Here), choose.Pool, choose.Affinity, choose.Tried, _ports.Random);
-        if (host is not null) Standing(host.Node)!.Charge(choose.Pool, choose.Warm);
+        if (host is not null) Standing(host.Node)?.Charge(choose.Pool, choose.Warm);
         Sender.Tell(new HostChosen(host));
     }
 
     private void OnRefused(HostRefused refused)
     {
         if (Standing(refused.Node) is not { } standing) return;
-        if (refused.Fresh is { } fresh) standing.Report(fresh);
+        // A host speaks for itself alone.
+        if (refused.Fresh is { } fresh && fresh.Node == refused.Node) standing.Report(fresh);
         else standing.HasNone(refused.Pool);
     }
 

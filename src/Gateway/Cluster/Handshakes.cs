@@ -1,56 +1,76 @@
 using System.Net;
-using VmCacheCluster.Gateway.Endpoints;
+using System.Net.Sockets;
 
 namespace VmCacheCluster.Gateway.Cluster;
 
 /// <summary>
-/// Bounds the TLS handshakes that are under way on one port, all together and of each address, so that a stranger's take neither the processors
-/// nor the places of others. Safe for use by many threads.
+/// Bounds the TLS handshakes that are under way on one port: all together, of each address, and of each IPv6 network (/64), in which one host can have
+/// any number of addresses. So a stranger's take neither the processors nor the places of others. Safe for use by many threads.
 /// </summary>
 /// <param name="most">Of all addresses.</param>
+/// <param name="mostOfNetwork">Of one IPv6 network.</param>
 /// <param name="mostOfOne">Of one address.</param>
 /// <param name="limit">Null: 5 s.</param>
-public sealed class Handshakes(int most = 64, int mostOfOne = 16, TimeSpan? limit = null)
+public sealed class Handshakes(int most = 64, int mostOfNetwork = 32, int mostOfOne = 16, TimeSpan? limit = null)
 {
+    private const int NetworkBytes = 8;
+
     /// <summary>A handshake that takes longer is given up.</summary>
     public TimeSpan Limit { get; } = limit ?? TimeSpan.FromSeconds(5);
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<IPAddress, int> _of = [];
+    private readonly Dictionary<IPAddress, int> _of = [], _ofNetwork = [];
     private int _all;
 
     /// <returns>A place, which disposing it gives back; null: there is none left.</returns>
     public IDisposable? TryBegin(EndPoint? peer)
     {
-        var address = SourceAddress.Of(peer) ?? IPAddress.None;
+        var address = (peer as IPEndPoint)?.Address ?? IPAddress.None;
+        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
+        var network = address.AddressFamily == AddressFamily.InterNetworkV6 ? NetworkOf(address) : null;
         lock (_gate)
         {
-            var own = _of.GetValueOrDefault(address);
-            if (_all >= most || own >= mostOfOne) return null;
+            if (_all >= most || _of.GetValueOrDefault(address) >= mostOfOne || (network is not null && _ofNetwork.GetValueOrDefault(network) >= mostOfNetwork))
+                return null;
             _all++;
-            _of[address] = own + 1;
+            Add(_of, address, 1);
+            if (network is not null) Add(_ofNetwork, network, 1);
         }
 
-        return new Place(this, address);
+        return new Place(this, address, network);
     }
 
-    private void End(IPAddress address)
+    private void End(IPAddress address, IPAddress? network)
     {
         lock (_gate)
         {
             _all--;
-            if (_of[address] == 1) _of.Remove(address);
-            else _of[address]--;
+            Add(_of, address, -1);
+            if (network is not null) Add(_ofNetwork, network, -1);
         }
     }
 
-    private sealed class Place(Handshakes owner, IPAddress address) : IDisposable
+    private static void Add(Dictionary<IPAddress, int> counts, IPAddress address, int difference)
+    {
+        var count = counts.GetValueOrDefault(address) + difference;
+        if (count == 0) counts.Remove(address);
+        else counts[address] = count;
+    }
+
+    private static IPAddress NetworkOf(IPAddress address)
+    {
+        var bytes = address.GetAddressBytes();
+        bytes.AsSpan(NetworkBytes).Clear();
+        return new IPAddress(bytes);
+    }
+
+    private sealed class Place(Handshakes owner, IPAddress address, IPAddress? network) : IDisposable
     {
         private int _given;
 
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _given, 1) == 0) owner.End(address);
+            if (Interlocked.Exchange(ref _given, 1) == 0) owner.End(address, network);
         }
     }
 }

@@ -3,10 +3,12 @@ using System.Net.Security;
 using System.Security.Authentication;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Gateway.Callers;
+using VmCacheCluster.Gateway.Endpoints;
 
 namespace VmCacheCluster.Gateway.Cluster;
 
@@ -31,7 +33,22 @@ public static class NetworkListeners
             var handshakes = new Handshakes();
             listen.Use(next => connection => ShakeAsync(connection, handshakes, next));
             listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = context => ValueTask.FromResult(Options(context, trust)), HandshakeTimeout = handshakes.Limit });
+            if (entrance == Entrance.Callers) ShareOut(listen);
             listen.Use(next => connection => ServeAsync(connection, next));
+        });
+    }
+
+    /// <summary>Right after the handshake.</summary>
+    private static void ShareOut(ListenOptions listen)
+    {
+        var services = listen.ApplicationServices;
+        var shares = new CallerShares(
+            services.GetRequiredService<ConnectionGates>().Of(listen.EndPoint), TimeProvider.System, services.GetRequiredService<ILoggerFactory>().CreateLogger("vmcached"));
+        listen.Use(next => async connection =>
+        {
+            var certificate = connection.Features.Get<ITlsConnectionFeature>()!.ClientCertificate!;
+            using var place = shares.TryEnter(TlsIdentity.IdentityOf(certificate), TlsIdentity.Name(certificate));
+            if (place is not null) await next(connection);
         });
     }
 

@@ -110,8 +110,8 @@ public sealed class TlsIdentity
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    /// <summary>.NET does not read some names that OpenSSL takes: they are empty, or it throws.</summary>
-    private static string Name(X509Certificate2 certificate)
+    /// <summary>A certificate's subject, for a person. .NET does not read some names that OpenSSL takes: they are empty, or it throws.</summary>
+    public static string Name(X509Certificate2 certificate)
     {
         try
         {

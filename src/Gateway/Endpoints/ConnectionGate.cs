@@ -1,11 +1,6 @@
-using System.Net;
-
 namespace VmCacheCluster.Gateway.Endpoints;
 
-/// <summary>
-/// Counts the open connections of one kind of callers, and lets no more in than their limit, half of it from one address. Safe for use by many
-/// threads.
-/// </summary>
+/// <summary>Counts the open connections of one kind of callers, and lets no more in than their limit. Safe for use by many threads.</summary>
 /// <param name="limit">At a time, at first.</param>
 /// <param name="whose">For a person: "callers of this host".</param>
 /// <param name="key">The configuration's key for it.</param>
@@ -16,7 +11,6 @@ public sealed class ConnectionGate(int limit, string whose, string key, TimeProv
 
     private readonly Lock _gate = new();
     private volatile int _limit = limit;
-    private readonly Dictionary<IPAddress, int> _of = [];
     private int _open;
     private long _refused;
     private long? _toldAt;
@@ -36,20 +30,15 @@ public sealed class ConnectionGate(int limit, string whose, string key, TimeProv
     /// <summary>Why one more connection is closed, for a person.</summary>
     public string Reason => $"{whose} have {_limit} connections open, which is the most: close idle ones, or raise {key} and the limit of open files (LimitNOFILE=)";
 
-    /// <param name="source">Of a <see cref="SourceAddress"/>; null: a caller of this host.</param>
     /// <returns>False: there are as many as may be.</returns>
-    public bool TryEnter(IPAddress? source = null)
+    public bool TryEnter()
     {
         long refused;
-        string reason;
         lock (_gate)
         {
-            var own = source is null ? 0 : _of.GetValueOrDefault(source);
-            var share = Math.Max(1, _limit / 2);
-            if (_open < _limit && own < share)
+            if (_open < _limit)
             {
                 _open++;
-                if (source is not null) _of[source] = own + 1;
                 return true;
             }
 
@@ -57,24 +46,14 @@ public sealed class ConnectionGate(int limit, string whose, string key, TimeProv
             if (_toldAt is { } told && time.GetElapsedTime(told) < Quiet) return false;
             _toldAt = time.GetTimestamp();
             (refused, _refused) = (_refused, 0);
-            reason = _open < _limit
-                ? $"{source} has {own} connections open, and one address of {whose} has at most half of {key}: close idle ones, or raise it"
-                : Reason;
         }
 
-        log.LogWarning("{Reason}. Closed at once: {Refused}", reason, refused);
+        log.LogWarning("{Reason}. Closed at once: {Refused}", Reason, refused);
         return false;
     }
 
-    /// <param name="source">As it entered.</param>
-    public void Leave(IPAddress? source = null)
+    public void Leave()
     {
-        lock (_gate)
-        {
-            _open--;
-            if (source is null) return;
-            if (_of[source] == 1) _of.Remove(source);
-            else _of[source]--;
-        }
+        lock (_gate) _open--;
     }
 }

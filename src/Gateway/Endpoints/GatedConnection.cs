@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace VmCacheCluster.Gateway.Endpoints;
 
 /// <summary>A connection that has its place until its descriptor is closed.</summary>
-internal sealed class GatedConnection(ConnectionContext inner, ConnectionGate gate, IPAddress? source) : ConnectionContext
+internal sealed class GatedConnection(ConnectionContext inner, ConnectionGate gate) : ConnectionContext
 {
     private int _left;
 
@@ -58,7 +58,7 @@ internal sealed class GatedConnection(ConnectionContext inner, ConnectionGate ga
         }
         finally
         {
-            if (Interlocked.Exchange(ref _left, 1) == 0) gate.Leave(source);
+            if (Interlocked.Exchange(ref _left, 1) == 0) gate.Leave();
         }
     }
 }

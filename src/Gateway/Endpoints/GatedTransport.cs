@@ -32,11 +32,10 @@ internal sealed class GatedTransport(SocketTransportFactory sockets, ConnectionG
         {
             while (await inner.AcceptAsync(cancel) is { } connection)
             {
-                var source = EndPoint is UnixDomainSocketEndPoint ? null : SourceAddress.Of(connection.RemoteEndPoint);
-                if (gate.TryEnter(source))
+                if (gate.TryEnter())
                 {
                     if (EndPoint is UnixDomainSocketEndPoint) connection.Transport = new RequestTransport(connection.Transport);
-                    return new GatedConnection(connection, gate, source);
+                    return new GatedConnection(connection, gate);
                 }
 
                 // Over TCP there would be TLS to speak first.

@@ -32,9 +32,9 @@ internal sealed class HotPlugger(SupervisorMonitor monitor, VmFacts facts, VmRec
         if (before + count > _spec.MaxCpus) return new HotPlug(count, 0, TooManyCpus(before, count));
         try
         {
-            group.Grow(Size with { Cpus = before + count });
             var slots = HotPlugCommands.FreeCpuSlots(await monitor.ExecuteAsync(HotPlugCommands.CpuSlots, null, cancel).ConfigureAwait(false));
             var free = slots.Take(count).ToList();
+            group.Fit(Size with { Cpus = before + free.Count });
             foreach (var slot in free)
             {
                 await monitor.ExecuteAsync(HotPlugCommands.AddDevice, HotPlugCommands.Cpu(slot, $"cpu-{Size.Cpus}"), cancel).ConfigureAwait(false);
@@ -56,7 +56,7 @@ internal sealed class HotPlugger(SupervisorMonitor monitor, VmFacts facts, VmRec
         if (_spec.MemorySlots == 0 || before + mebibytes > _spec.MaxMemoryMiB) return new HotPlug(mebibytes, 0, TooMuchMemory(before, mebibytes));
         try
         {
-            group.Grow(Size with { MemoryMiB = before + mebibytes });
+            group.Fit(Size with { MemoryMiB = before + mebibytes });
             await AddDimmAsync(mebibytes, cancel).ConfigureAwait(false);
             Resize(Size with { MemoryMiB = before + mebibytes });
             return new HotPlug(mebibytes, mebibytes, null);
@@ -83,15 +83,17 @@ internal sealed class HotPlugger(SupervisorMonitor monitor, VmFacts facts, VmRec
         }
     }
 
+    /// <summary>After a fault. What was not plugged needs no room in the VM's control group.</summary>
     private async Task MeasureAsync()
     {
         try
         {
             Resize(await monitor.SizeAsync(CancellationToken.None).ConfigureAwait(false));
+            group.Fit(Size);
         }
         catch (VmFailedException)
         {
-            // The monitor is gone, and with it what could be known.
+            // The monitor is gone, and with it what could be known; or the group keeps bounds that are wider than need be.
         }
     }
 

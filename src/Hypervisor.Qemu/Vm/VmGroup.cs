@@ -10,9 +10,9 @@ internal sealed class VmGroup(VmFacts facts, ControlGroup? group)
     private readonly Lock _gate = new();
     private bool _ownPlugs = facts.Spec.Kata is not null;
 
-    /// <summary>vCPUs or memory are about to be plugged.</summary>
+    /// <summary>vCPUs or memory are about to be plugged, or were not.</summary>
     /// <exception cref="VmFailedException">The kernel does not let it.</exception>
-    public void Grow(VmSize size)
+    public void Fit(VmSize size)
     {
         if (group is null) return;
         lock (_gate) Set(size);

@@ -70,6 +70,23 @@ public class PlacementSpecs : TestKit
         Assert.Null(await ChooseAsync());
     }
 
+    [Theory]
+    [InlineData("b")]
+    [InlineData("nobody")]
+    public async Task Takes_no_report_of_another_host_beside_a_refusal(string other)
+    {
+        Report("a", warm: 9);
+        Report("b", warm: 0);
+
+        _placement.Tell(new HostRefused(new NodeName("a"), PoolName.Default, Capacity(other, 70, sequence: long.MaxValue)));
+
+        Assert.Null(await ChooseAsync());
+        Report("b", warm: 1);
+        Assert.Equal("b", await ChooseAsync());
+        Report("a", warm: 1);
+        Assert.Equal("a", await ChooseAsync());
+    }
+
     [Fact]
     public async Task Asks_no_host_that_is_not_reached_is_gone_or_is_this_one()
     {
@@ -137,10 +154,10 @@ public class PlacementSpecs : TestKit
         Assert.Null(await ChooseAsync());
     }
 
-    private Task<HostFound> FindAsync(string tag) => _placement.Ask<HostFound>(new FindHost(tag));
+    private Task<HostFound> FindAsync(string tag) => _placement.Ask<HostFound>(new FindHost(tag), Eventually.Patience);
 
     private async Task<string?> ChooseAsync()
-        => (await _placement.Ask<HostChosen>(new ChooseHost(true, PoolName.Default, NoAffinity, new HashSet<NodeName>()))).Host?.Node.Value;
+        => (await _placement.Ask<HostChosen>(new ChooseHost(true, PoolName.Default, NoAffinity, new HashSet<NodeName>()), Eventually.Patience)).Host?.Node.Value;
 
     private void Report(string node, int warm) => _placement.Tell(Changed(node, Capacity(node, warm, ++_sequence)));
 

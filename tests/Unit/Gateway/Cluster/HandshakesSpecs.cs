@@ -26,17 +26,18 @@ public sealed class HandshakesSpecs
         Assert.Null(handshakes.TryBegin(One));
     }
 
-    /// <summary>A host has the 2^64 addresses of such a network to itself.</summary>
     [Theory]
-    [InlineData("2001:db8::1", "2001:db8::2:3", false)]
-    [InlineData("2001:db8:0:1::1", "2001:db8::1", true)]
-    [InlineData("::ffff:10.0.0.1", "::ffff:10.0.0.2", true)]
-    [InlineData("::ffff:10.0.0.1", "10.0.0.1", false)]
-    public void Counts_the_addresses_of_one_network_of_ipv6_together(string one, string other, bool apart)
+    [InlineData("2001:db8::1", "2001:db8::1", 2)]
+    [InlineData("2001:db8::1", "2001:db8::2:3", 2)]
+    [InlineData("2001:db8:0:1::1", "2001:db8::1", 3)]
+    [InlineData("::ffff:10.0.0.1", "::ffff:10.0.0.2", 3)]
+    [InlineData("::ffff:10.0.0.1", "10.0.0.1", 2)]
+    [InlineData("2001:db8:1::1", "2001:db8:1::2", 3)]
+    public void Has_so_many_places_for_each_network_of_ipv6(string one, string other, int places)
     {
-        var handshakes = new Handshakes(most: 3, mostOfOne: 1);
+        var handshakes = new Handshakes(most: 9, mostOfNetwork: 2, mostOfOne: 1);
+        var begun = new[] { one, other, "2001:db8:0:0:4::4" }.Select(address => handshakes.TryBegin(new IPEndPoint(IPAddress.Parse(address), 1))).ToList();
 
-        Assert.NotNull(handshakes.TryBegin(new IPEndPoint(IPAddress.Parse(one), 1)));
-        Assert.Equal(apart, handshakes.TryBegin(new IPEndPoint(IPAddress.Parse(other), 1)) is not null);
+        Assert.Equal(places, begun.Count(b => b is not null));
     }
 }

@@ -25,6 +25,26 @@ public sealed class PeerTrustSpecs : IDisposable
         _directory.Delete(recursive: true);
     }
 
+    /// <summary>Callers that come at once when the port opens.</summary>
+    [Fact]
+    public async Task Has_certificates_for_all_who_ask_first_at_the_same_time()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            var (trust, _) = Trust(TimeSpan.FromDays(60));
+            using var start = new Barrier(4);
+            var seen = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(
+                () =>
+                {
+                    start.SignalAndWait();
+                    return trust.Current;
+                },
+                CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+
+            Assert.All(seen, identity => Assert.Same(trust.Current, identity));
+        }
+    }
+
     [Fact]
     public void Uses_new_certificates_without_a_restart_and_tells_their_dates()
     {
