@@ -7,10 +7,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source ./scripts/common.sh
 
-# What a round of each is: its argument to the Rig.
+# What a round of each is: its argument to the Rig; empty: the number of the round, as the seed.
 declare -A sizes=(
   [get-base-vm]=1 [config]=1 [authority]=1 [acquire]=3 [acquire-v1]=4 [adopt]=1 [state-writes]=50 [expiry]=10 [clone]=3 [template]=1 [refill]=1
-  [cluster-acquire]=50 [remote-acquire]=50 [inventory]=20 [thousand]=1 [idle]=30 [flood]=10
+  [cluster-acquire]=50 [remote-acquire]=50 [inventory]=20 [thousand]="" [idle]=30 [flood]=10
 )
 order=(get-base-vm config authority acquire acquire-v1 adopt state-writes expiry clone template refill cluster-acquire remote-acquire inventory thousand idle flood)
 
@@ -23,10 +23,12 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     -*) die "unknown option '$1'; there are --against and --rounds" ;;
-    *) [ -n "${sizes[$1]:-}" ] || die "there is no benchmark '$1'; there are ${order[*]}"; names+=("$1") ;;
+    *) [ -n "${sizes[$1]+known}" ] || die "there is no benchmark '$1'; there are ${order[*]}"; names+=("$1") ;;
   esac
   shift
 done
+# Each side has a daemon of its own.
+unset VMCACHE_DIST
 [ ${#names[@]} -gt 0 ] || names=("${order[@]}")
 [[ $rounds =~ ^[0-9]+$ ]] && [ "$rounds" -ge 7 ] || die "--rounds is '$rounds': at least 7"
 commit=""
@@ -61,8 +63,8 @@ for name in "${names[@]}"; do
     [ ${#sides[@]} -eq 1 ] || sides=("${sides[1]}" "${sides[0]}")
     for side in "${sides[@]}"; do
       step "$name, round $round of $rounds, $side"
-      (cd "${at[$side]}" && benchmarks/Rig/bin/Release/net10.0/VmCacheCluster.Benchmarks.Rig "$name" "${sizes[$name]}") \
-        >"$results/$name.$side.$round" 2>"$results/errors" || { tail -20 "$results/errors" >&2; die "$name failed, round $round, $side: $(tail -1 "$results/errors")"; }
+      (cd "${at[$side]}" && benchmarks/Rig/bin/Release/net10.0/VmCacheCluster.Benchmarks.Rig "$name" "${sizes[$name]:-$round}") \
+        >"$results/$name.$side.$round" 2>"$results/errors" || { tail -20 "$results/errors" >&2; die "$name failed, round $round, $side: $(tail -1 "$results/errors"); the outputs until then: $results"; }
     done
   done
 done

@@ -9,6 +9,7 @@ if (args.Length < 2)
 
 List<string> Outputs(string name, string side) => [.. Directory.GetFiles(args[0], $"{name}.{side}.*").Order(StringComparer.Ordinal).Select(File.ReadAllText)];
 var names = args[1..];
-Console.Write(Table.Head(names.Any(n => Outputs(n, "before").Count > 0)));
-foreach (var name in names) Console.Write(Table.Of(name, Outputs(name, "now"), Outputs(name, "before")));
+var compares = names.Any(n => Outputs(n, "before").Count > 0);
+var rows = string.Concat(names.Select(name => Table.Of(name, Outputs(name, "now"), Outputs(name, "before"))));
+Console.Write($"{Table.Head(compares)}{rows}{(compares ? Table.Foot(rows) : "")}");
 return 0;

@@ -23,12 +23,20 @@ public static class Table
             else text.AppendLine(CultureInfo.InvariantCulture, $"{Spread(others, unit)} | {Spread(values, unit)} | {Ratio(others, values)} | {Verdict(others, values)} |");
         }
 
+        foreach (var ((label, unit), values) in theirs.Where(t => !ours.ContainsKey(t.Key)))
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {benchmark} | {label} | {Spread(values, unit)} | not told | | |");
         return text.ToString();
     }
 
     public static string Head(bool compares) => compares
         ? "| benchmark | figure | before: min, median, max | now: min, median, max | now / before | rank test |\n|---|---|---|---|---|---|\n"
         : "| benchmark | figure | min, median, max |\n|---|---|---|\n";
+
+    /// <summary>Below a table that compares.</summary>
+    /// <param name="rows">All lines of it.</param>
+    public static string Foot(string rows) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"\n{rows.Split('\n').Count(r => r.EndsWith(") |", StringComparison.Ordinal))} figures were compared; without any difference, one in {1 / Level:0} is told to differ all the same.\n");
 
     private static string Ratio(List<double> before, List<double> now) =>
         Median(before) == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{Median(now) / Median(before):0.00}");
@@ -56,10 +64,17 @@ public static class Table
     private static Dictionary<(string Label, string Unit), List<double>> Figures(IReadOnlyList<string> outputs)
     {
         Dictionary<(string, string), List<double>> figures = [];
-        foreach (var figure in outputs.SelectMany(o => o.Split('\n')).Select(FigureLine.Read).OfType<FigureLine>())
+        foreach (var output in outputs)
         {
-            if (!figures.TryGetValue((figure.Label, figure.Unit), out var values)) figures[(figure.Label, figure.Unit)] = values = [];
-            values.Add(figure.Value);
+            HashSet<(string, string)> told = [];
+            foreach (var figure in output.Split('\n').Select(FigureLine.Read).OfType<FigureLine>())
+            {
+                // Two of one name in one run are two figures.
+                var (key, number) = ((figure.Label, figure.Unit), 1);
+                while (!told.Add(key)) key = ($"{figure.Label} ({++number})", figure.Unit);
+                if (!figures.TryGetValue(key, out var values)) figures[key] = values = [];
+                values.Add(figure.Value);
+            }
         }
 
         return figures;

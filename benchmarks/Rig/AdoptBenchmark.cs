@@ -25,8 +25,8 @@ public static class AdoptBenchmark
         await using var daemon = await StartAsync(dist, number, pool);
         await using var empty = await StartAsync(dist, 0, pool);
         var (all, start, status, acquire) = (
-            new Figures($"all {number} {what} warm again"), new Figures("start with nothing to adopt"), new Figures("status meanwhile, slowest"),
-            new Figures("GetBaseVM meanwhile"));
+            new Figures($"all {number} {what} warm again"), new Figures($"{what}: start with nothing to adopt"), new Figures($"{what}: status meanwhile, slowest"),
+            new Figures($"{what}: GetBaseVM meanwhile"));
         List<double> adoptions = [];
         for (var round = 0; round < rounds; round++)
         {

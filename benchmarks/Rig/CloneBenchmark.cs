@@ -86,7 +86,8 @@ public static class CloneBenchmark
 
         foreach (var figures in new[] { bare, clone, primed, boot, cold, answer }) Console.WriteLine(figures);
         Console.WriteLine($"clone / bare, median of {pairs} pairs   {Figures.Median(ratios):0.00}   (promised: at most 1.3)");
-        Console.WriteLine($"boot / clone, medians   {boot.Milliseconds(50) / clone.Milliseconds(50):0} x unprimed, {boot.Milliseconds(50) / primed.Milliseconds(50):0} x primed   (promised: at least 25)");
+        Console.WriteLine($"boot / clone, medians   {boot.Milliseconds(50) / clone.Milliseconds(50):0} x unprimed   (promised: at least 25)");
+        Console.WriteLine($"boot / primed clone, medians   {boot.Milliseconds(50) / primed.Milliseconds(50):0} x   (promised: at least 25)");
         Console.WriteLine($"resume until the agent answers, primed   {answer.Milliseconds(50):0.0} ms   (promised: under 10 ms median)");
     }
 
@@ -113,7 +114,8 @@ public static class CloneBenchmark
 
             Console.WriteLine($"private memory of a primed clone   {Figures.Median(clones.Select(c => HostMemory.Of(c).PrivateMiB)):0.0} MiB   (promised: at most 36)");
             var together = clones.Sum(c => HostMemory.Of(c).ProportionalMiB);
-            Console.WriteLine($"{many} primed clones   {together:0} MiB together, {many} booted VMs {many * alone.ProportionalMiB:0} MiB: {together / (many * alone.ProportionalMiB):P0}   (promised: at most 25 %)");
+            Console.WriteLine($"{many} primed clones   {together:0} MiB together");
+            Console.WriteLine($"{many} primed clones, of as many booted VMs   {100 * together / (many * alone.ProportionalMiB):0.0} %   (promised: at most 25)");
         }
         finally
         {

@@ -31,7 +31,8 @@ public static class ClusterAcquireBenchmark
         var after = await MeasureAsync(cluster, calls, "1 member again");
         foreach (var figures in new[] { before, ten, fifty, after }) Console.WriteLine(figures);
         var one = (before.Milliseconds(50) + after.Milliseconds(50)) / 2;
-        Console.WriteLine($"p50 with 10 members {ten.Milliseconds(50) / one:0.00} x, with 50 members {fifty.Milliseconds(50) / one:0.00} x of that with one   (promised: at most 1.2)");
+        Console.WriteLine($"p50 with 10 members, of that with one   {ten.Milliseconds(50) / one:0.00} x   (promised: at most 1.2)");
+        Console.WriteLine($"p50 with 50 members, of that with one   {fifty.Milliseconds(50) / one:0.00} x   (promised: at most 1.2)");
         return 0;
     }
 

@@ -37,8 +37,11 @@ public static class FloodBenchmark
 
         Console.WriteLine(figures);
         Console.WriteLine(rest);
-        Console.WriteLine($"{Calls} calls by {Connections * CallersOfEach} callers: {Calls / took.TotalSeconds:0} calls/s, {cpu.TotalMicroseconds / Calls:0} us of CPU a call");
-        Console.WriteLine($"resident: {before:0} MB before, {after:0} MB right after, {later:0} MB {seconds} s later");
+        Console.WriteLine($"{Calls} calls by {Connections * CallersOfEach} callers   {Calls / took.TotalSeconds:0} calls/s");
+        Console.WriteLine($"CPU of a call   {cpu.TotalMicroseconds / Calls:0} us");
+        Console.WriteLine($"resident before   {before:0} MB");
+        Console.WriteLine($"resident right after   {after:0} MB");
+        Console.WriteLine($"resident {seconds} s later   {later:0} MB");
         return 0;
     }
 

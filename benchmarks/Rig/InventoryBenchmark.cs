@@ -33,12 +33,12 @@ public static class InventoryBenchmark
         }
 
         Console.WriteLine($"{seen}   (promised: within 1 s)");
-        for (var kill = 0; kill < 3; kill++) await KillAsync(cluster);
+        for (var kill = 1; kill <= 3; kill++) await KillAsync(cluster, $"a daemon is killed, time {kill}");
         await cluster.SeesAsync(cluster[0], c => c.Hosts.Count == 3);
         return 0;
     }
 
-    private static async Task KillAsync(ClusterUnderTest cluster)
+    private static async Task KillAsync(ClusterUnderTest cluster, string what)
     {
         await cluster.SeesAsync(cluster[0], c => c.Hosts.Count == 3 && c.Hosts.All(h => h.State == HostState.Up && h.Pools.All(p => p.Warm == p.Target)));
         List<(double At, double Took, string Host)> calls = [];
@@ -70,8 +70,12 @@ public static class InventoryBenchmark
 
         var before = calls.Where(c => c.At < killed).Select(c => c.Took).Order().ToList();
         var slow = calls.Where(c => c.At >= killed && c.Took > before[^1] * 2).ToList();
-        Console.WriteLine($"a daemon is killed: {calls.Count} acquires, {failed} failed{(last.Length > 0 ? $" ({last})" : "")}; before p50 {before[before.Count / 2] * 1000:0} ms, slowest {before[^1] * 1000:0} ms; after it the slowest "
-            + $"{calls.Where(c => c.At >= killed).Max(c => c.Took) * 1000:0} ms, the last that took twice the slowest before came {(slow.Count > 0 ? slow.Max(c => c.At) - killed : 0):0.0} s after it (promised: none failed, within 3 s)");
+        Console.WriteLine($"{what}: acquires   {calls.Count}");
+        Console.WriteLine($"{what}: failed   {failed}   (promised: none){(last.Length > 0 ? $" {last}" : "")}");
+        Console.WriteLine($"{what}: before it   p50 {before[before.Count / 2] * 1000:0} ms");
+        Console.WriteLine($"{what}: slowest before it   {before[^1] * 1000:0} ms");
+        Console.WriteLine($"{what}: slowest after it   {calls.Where(c => c.At >= killed).Max(c => c.Took) * 1000:0} ms");
+        Console.WriteLine($"{what}: so long after it came one of twice the slowest before   {(slow.Count > 0 ? slow.Max(c => c.At) - killed : 0):0.0} s   (promised: within 3 s)");
         await cluster[1].ReplaceAsync();
     }
 }

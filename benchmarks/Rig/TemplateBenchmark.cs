@@ -43,7 +43,7 @@ public static class TemplateBenchmark
                 from = Stopwatch.GetTimestamp();
                 var taken = await taker.TakeAsync(spec, peer, DateTimeOffset.MinValue, Limit, None);
                 var took = Stopwatch.GetElapsedTime(from);
-                Console.WriteLine($"{template.MemoryBytes / 1048576.0:0.0} MiB made in {made.TotalMilliseconds:0} ms; {taken!.Told}");
+                Console.Error.WriteLine($"{template.MemoryBytes / 1048576.0:0.0} MiB made in {made.TotalMilliseconds:0} ms; {taken!.Told}");
                 // The first round warms the rig up.
                 if (round == 0) continue;
                 boot.Add(made);

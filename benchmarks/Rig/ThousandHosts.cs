@@ -43,12 +43,14 @@ public static class ThousandHosts
         var report = Reports.Write(Capacity(1, 8, 1));
         var register = new LWWRegister<HostReport>(self, report);
         var serializer = system.Serialization.FindSerializerFor(register);
-        Console.WriteLine($"a report of one pool is {report.CalculateSize()} bytes, as a register of DistributedData {serializer.ToBinary(register).Length}; each further pool {Reports.Write(Pools(2)).CalculateSize() - report.CalculateSize()}");
+        Console.WriteLine($"a report of one pool   {report.CalculateSize()} bytes");
+        Console.WriteLine($"the same as a register of DistributedData   {serializer.ToBinary(register).Length} bytes");
+        Console.WriteLine($"each further pool   {Reports.Write(Pools(2)).CalculateSize() - report.CalculateSize()} bytes");
 
         var before = GC.GetTotalMemory(forceFullCollection: true);
         var inventory = Enumerable.Range(0, Hosts).Select(i => (Register: new LWWRegister<HostReport>(self, Reports.Write(Capacity(i, 8, 1))), Seen: new MemberSeen(self, null, Akka.Cluster.MemberStatus.Up, true, Capacity(i, 8, 1)))).ToList();
         var after = GC.GetTotalMemory(forceFullCollection: true);
-        Console.WriteLine($"the inventory of {Hosts} hosts takes {(after - before) / 1024.0:0} KiB: {(after - before) / Hosts} bytes a host");
+        Console.WriteLine($"the inventory, a host of {Hosts}   {(after - before) / Hosts} bytes");
         GC.KeepAlive(inventory);
     }
 
@@ -114,8 +116,12 @@ public static class ThousandHosts
         }
 
         var asked = remote + missed;
-        Console.WriteLine($"load {load:P0}: {acquires} acquires, {local} from the host that was asked, {asked} elsewhere, {none} while no VM was warm anywhere: {(double)(local + remote) / (local + asked):P2} of what an omniscient choice gives warm (promised: at least 98 %); "
-            + $"{(double)tries / Math.Max(1, asked):0.00} tries each, {choices.TotalMicroseconds / Math.Max(1, tries):0} us a choice; {reports / Whole / Hosts:0.00} reports a second and host, so each host hears {bytes / Whole / 1024:0} KiB a second of all; {clock.Elapsed.TotalSeconds:0} s");
+        Console.Error.WriteLine($"load {load:P0}: {acquires} acquires, {local} from the host that was asked, {asked} elsewhere, {none} while no VM was warm anywhere; {clock.Elapsed.TotalSeconds:0} s");
+        Console.WriteLine($"load {load:P0}: warm, of what an omniscient choice gives   {100.0 * (local + remote) / (local + asked):0.00} %   (promised: at least 98)");
+        Console.WriteLine($"load {load:P0}: tries of an acquire that goes elsewhere   {(double)tries / Math.Max(1, asked):0.00}");
+        Console.WriteLine($"load {load:P0}: a choice   {choices.TotalMicroseconds / Math.Max(1, tries):0} us");
+        Console.WriteLine($"load {load:P0}: reports of a host in a second   {reports / Whole / Hosts:0.00}");
+        Console.WriteLine($"load {load:P0}: what each host hears in a second   {bytes / Whole / 1024:0} KiB");
 
         bool Remote(int gateway, double now)
         {
