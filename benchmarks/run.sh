@@ -56,6 +56,9 @@ if [ -n "$commit" ]; then
   sides=(before now)
 fi
 
+# A program of .NET that fails ends in a stack trace.
+why_failed() { { grep -m1 '^Unhandled exception' "$results/errors" || tail -1 "$results/errors"; } | cut -c1-300; }
+
 results=$(mktemp -d /tmp/vmcache-bench.XXXXXX)
 for name in "${names[@]}"; do
   for round in $(seq "$rounds"); do
@@ -64,7 +67,8 @@ for name in "${names[@]}"; do
     for side in "${sides[@]}"; do
       step "$name, round $round of $rounds, $side"
       (cd "${at[$side]}" && benchmarks/Rig/bin/Release/net10.0/VmCacheCluster.Benchmarks.Rig "$name" "${sizes[$name]:-$round}") \
-        >"$results/$name.$side.$round" 2>"$results/errors" || { tail -20 "$results/errors" >&2; die "$name failed, round $round, $side: $(tail -1 "$results/errors"); the outputs until then: $results"; }
+        >"$results/$name.$side.$round" 2>"$results/errors" ||
+        { tail -20 "$results/errors" >&2; die "$name failed, round $round, $side: $(why_failed); the outputs until then: $results"; }
     done
   done
 done

@@ -51,7 +51,7 @@ public static class RefillBenchmark
         await using var daemon = await DaemonUnderTest.StartAsync(
             $"pool-defaults {{ vm-cache-number = {Many}\n accelerator = tcg\n refill = clone\n qemu = \"{{0}}/qemu\" }}\n backoff {{ initial = 2s, max = 2s }}",
             "/bin/sh", "-c", $$"""
-            printf '#!/bin/sh\n[ ! -e {0}/hold ] || exit 1\nexec /usr/bin/qemu-system-x86_64 "$@"\n' > {0}/qemu
+            printf '#!/bin/sh\n[ ! -e {0}/hold ] || exit 1\nexec $VMCACHE_RUN_AS /usr/bin/qemu-system-x86_64 "$@"\n' > {0}/qemu
             chmod 700 {0}/qemu
             exec {{dist}}/vmcached --config {0}/vmcache.conf
             """);

@@ -1,11 +1,13 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Hypervisor.Qemu;
 using VmCacheCluster.Hypervisor.Qemu.Processes;
 using VmCacheCluster.Hypervisor.Qemu.Users;
+using VmCacheCluster.Qmp;
 using VmCacheCluster.Tests.TestSupport;
 using Xunit;
 
@@ -122,6 +124,79 @@ public sealed class UnprivilegedVmSpecs : IAsyncLifetime
 
     private static Dictionary<string, string> StatusOf(IVm vm) => File.ReadAllLines($"/proc/{vm.Facts.Process.Pid}/status")
         .Select(line => line.Split(':', 2)).ToDictionary(parts => parts[0], parts => parts[1].Trim());
+
+    /// <summary>The right to operate leads to QEMU's monitor, and no further than QEMU's own rights do.</summary>
+    [SkippableFact]
+    public async Task Writes_nothing_and_opens_no_secret_for_whoever_has_its_monitor()
+    {
+        Skip.If(_users is null, "root alone runs VMs as other users");
+        await using var rootHouse = new HypervisorHouse(users: null);
+        await using var asRoot = await rootHouse.BootAsync();
+        await using var vm = await _house.BootAsync();
+        var names = Directory.CreateTempSubdirectory("vmx");
+        try
+        {
+            var secret = Path.Combine(names.FullName, "secret");
+            await File.WriteAllTextAsync(secret, new string('x', 4096));
+            File.SetUnixFileMode(secret, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            File.SetUnixFileMode(names.FullName, (UnixFileMode)0b111_111_111);
+
+            // Each of these works, where nothing keeps it from working.
+            Assert.Equal(["pmemsave", "dump-guest-memory", "blockdev-add"], await AttackAsync(asRoot.Facts, names.FullName, secret));
+            Assert.Equal(["dumped", "saved", "secret"], names.GetFiles().Select(f => f.Name).Order());
+            foreach (var made in names.GetFiles().Where(f => f.Name != "secret")) made.Delete();
+
+            Assert.Empty(await AttackAsync(vm.Facts, names.FullName, secret));
+            Assert.Equal(["secret"], names.GetFiles().Select(f => f.Name));
+        }
+        finally
+        {
+            names.Delete(recursive: true);
+        }
+
+        await vm.CheckAgentAsync(CancellationToken.None);
+        await vm.StopAsync(CancellationToken.None);
+        await asRoot.StopAsync(CancellationToken.None);
+    }
+
+    /// <returns>The commands that QEMU carried out.</returns>
+    private static async Task<IReadOnlyList<string>> AttackAsync(VmFacts facts, string directory, string secret)
+    {
+        List<string> done = [];
+        await using var monitor = await QmpClient.ConnectUnixAsync(facts.Paths.Qmp);
+        async Task TryAsync(string command, Action<Utf8JsonWriter> arguments)
+        {
+            try
+            {
+                await monitor.ExecuteAsync(command, arguments);
+                done.Add(command);
+            }
+            catch (QmpCommandException)
+            {
+                // Refused: as it should be.
+            }
+        }
+
+        await TryAsync("pmemsave", json =>
+        {
+            json.WriteNumber("val", 0);
+            json.WriteNumber("size", 4096);
+            json.WriteString("filename", Path.Combine(directory, "saved"));
+        });
+        await TryAsync("dump-guest-memory", json =>
+        {
+            json.WriteBoolean("paging", false);
+            json.WriteString("protocol", $"file:{Path.Combine(directory, "dumped")}");
+        });
+        await TryAsync("blockdev-add", json =>
+        {
+            json.WriteString("driver", "file");
+            json.WriteString("node-name", "secret");
+            json.WriteBoolean("read-only", true);
+            json.WriteString("filename", secret);
+        });
+        return done;
+    }
 
     [SkippableFact]
     public async Task Keeps_its_user_when_it_is_taken_over()
