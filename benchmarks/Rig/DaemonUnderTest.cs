@@ -41,7 +41,7 @@ public sealed class DaemonUnderTest : IAsyncDisposable
               endpoint = "{{directory}}/cache.sock"
               run-dir = "{{directory}}"
               grace-period = 600s
-              {{(configuration.Contains("fake-qemu") ? "vm-users = off" : "")}}
+              {{(configuration.Contains("fake-qemu") || Environment.GetEnvironmentVariable("VM_USERS") == "off" ? "vm-users = off" : "")}}
               pool-defaults.refill = boot
               {{configuration.Replace("{0}", directory)}}
             }
