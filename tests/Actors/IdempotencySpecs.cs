@@ -58,7 +58,7 @@ public class IdempotencySpecs : NodeFixture
         var leased = await RefusedAsync(Wish(key: "k", ttl: 77));
 
         Assert.All(new[] { queued, leased }, r => Assert.Equal(RefusalKind.Invalid, r.Kind));
-        Assert.Contains("'k' was used for another request", leased.Reason);
+        Assert.Contains("this idempotency key was used for another request", leased.Reason);
     }
 
     [Fact]

@@ -10,6 +10,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Gateway.Callers;
 using VmCacheCluster.Gateway.Cluster;
+using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Tests.TestSupport;
 using VmCacheCluster.Tests.Unit.Gateway.Services;
 
@@ -44,6 +45,7 @@ public sealed class EntranceSpecs : IAsyncLifetime
         };
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        builder.Services.AddGatedConnections(new ConnectionLimits(100, 100));
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             NetworkListeners.ListenOn(kestrel, options, new NetworkTrust(Trust(options.Cluster.Tls), Trust(options.Gateway.Tls)));

@@ -15,6 +15,7 @@ using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Gateway.Cluster;
 using VmCacheCluster.Gateway.Pools;
 using VmCacheCluster.Gateway.Services;
+using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Tests.TestSupport.Fakes;
 
 namespace VmCacheCluster.Tests.Unit.Gateway.Services;
@@ -66,6 +67,7 @@ internal sealed class ServiceHost : IAsyncDisposable
             kestrel.ListenUnixSocket(endpoint, listen => listen.Protocols = HttpProtocols.Http2);
             NetworkListeners.ListenOn(kestrel, options, trust);
         });
+        builder.Services.AddGatedConnections(new ConnectionLimits(100, 100));
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton<IRequiredActor<GatewayActor>>(gateway);
