@@ -168,7 +168,7 @@ public sealed class UnprivilegedVmSpecs : IAsyncLifetime
         {
             try
             {
-                await monitor.ExecuteAsync(command, arguments);
+                await monitor.ExecuteAsync(command, arguments, CancellationToken.None, HypervisorHouse.Patience);
                 done.Add(command);
             }
             catch (QmpCommandException)
@@ -187,6 +187,8 @@ public sealed class UnprivilegedVmSpecs : IAsyncLifetime
         {
             json.WriteBoolean("paging", false);
             json.WriteString("protocol", $"file:{Path.Combine(directory, "dumped")}");
+            json.WriteNumber("begin", 0);
+            json.WriteNumber("length", 4096);
         });
         await TryAsync("blockdev-add", json =>
         {

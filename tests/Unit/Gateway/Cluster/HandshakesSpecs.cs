@@ -39,5 +39,7 @@ public sealed class HandshakesSpecs
         var begun = new[] { one, other, "2001:db8:0:0:4::4" }.Select(address => handshakes.TryBegin(new IPEndPoint(IPAddress.Parse(address), 1))).ToList();
 
         Assert.Equal(places, begun.Count(b => b is not null));
+        begun.ForEach(b => b?.Dispose());
+        Assert.NotNull(handshakes.TryBegin(new IPEndPoint(IPAddress.Parse(one), 1)));
     }
 }

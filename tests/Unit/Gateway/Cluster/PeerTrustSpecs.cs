@@ -41,6 +41,7 @@ public sealed class PeerTrustSpecs : IDisposable
                 },
                 CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
 
+            Assert.NotNull(trust.Current);
             Assert.All(seen, identity => Assert.Same(trust.Current, identity));
         }
     }
