@@ -37,6 +37,8 @@ public sealed class AuditLogSpecs : IDisposable
         await host.Calls.AcquireAsync(new AcquireRequest { Labels = { ["secret"] = "label" } });
         guest.Exit(0);
         await host.Client.ExecAsync(Id, ServiceHost.Token, new GuestProgram { Args = ["sh", "-c", "echo $PASSWORD"] }, null, _ => default, _ => default);
+        // A stream's line is written after its caller has got the last message.
+        await Eventually.Async(() => Lines(host).Count == 3, "the program's end is written");
         await host.Client.ReleaseAsync(Id, Limit, default, ServiceHost.Token);
         await host.Client.RenewAsync(Id, ServiceHost.Token, null, Limit);
 
