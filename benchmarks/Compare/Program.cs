@@ -8,8 +8,8 @@ if (args.Length < 2)
 }
 
 List<string> Outputs(string name, string side) => [.. Directory.GetFiles(args[0], $"{name}.{side}.*").Order(StringComparer.Ordinal).Select(File.ReadAllText)];
-var names = args[1..];
-var compares = names.Any(n => Outputs(n, "before").Count > 0);
-var rows = string.Concat(names.Select(name => Table.Of(name, Outputs(name, "now"), Outputs(name, "before"))));
+var runs = args[1..].Select(name => (Name: name, Now: Outputs(name, "now"), Before: Outputs(name, "before"))).ToList();
+var compares = runs.Exists(r => r.Before.Count > 0);
+var rows = string.Concat(runs.Select(r => Table.Of(r.Name, r.Now, r.Before)));
 Console.Write($"{Table.Head(compares)}{rows}{(compares ? Table.Foot(rows) : "")}");
 return 0;

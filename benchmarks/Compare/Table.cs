@@ -39,25 +39,19 @@ public static class Table
         $"\n{rows.Split('\n').Count(r => r.EndsWith(") |", StringComparison.Ordinal))} figures were compared; without any difference, one in {1 / Level:0} is told to differ all the same.\n");
 
     private static string Ratio(List<double> before, List<double> now) =>
-        Median(before) == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{Median(now) / Median(before):0.00}");
+        Samples.Median(before) == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{Samples.Median(now) / Samples.Median(before):0.00}");
 
     private static string Verdict(List<double> before, List<double> now)
     {
         var p = RankTest.Probability(before, now);
-        var what = p >= Level ? "no difference seen" : Median(now) > Median(before) ? "higher" : Median(now) < Median(before) ? "lower" : "other";
+        var what = p >= Level ? "no difference seen" : Samples.Median(now) > Samples.Median(before) ? "higher" : Samples.Median(now) < Samples.Median(before) ? "lower" : "other";
         return string.Create(CultureInfo.InvariantCulture, $"{what} (p = {p:0.000})");
     }
 
     private static string Spread(List<double> values, string unit)
     {
         string Shown(double value) => value.ToString(value >= 100 ? "0" : value >= 1 ? "0.0#" : "0.000", CultureInfo.InvariantCulture);
-        return $"{Shown(values.Min())}, {Shown(Median(values))}, {Shown(values.Max())} {unit}".TrimEnd();
-    }
-
-    private static double Median(List<double> values)
-    {
-        var sorted = values.Order().ToList();
-        return (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;
+        return $"{Shown(values.Min())}, {Shown(Samples.Median(values))}, {Shown(values.Max())} {unit}".TrimEnd();
     }
 
     /// <summary>In the order in which the first run told them.</summary>

@@ -59,7 +59,7 @@ public static class AcquireBenchmark
         Console.WriteLine(acquire);
         Console.WriteLine(bare);
         Console.WriteLine(cold);
-        Console.WriteLine($"acquire / bare, median of {pairs} pairs   {Figures.Median(ratios):0.00}   (promised: at most 1.5)");
+        Console.WriteLine($"acquire / bare, median of {pairs} pairs   {Samples.Median(ratios):0.00}   (promised: at most 1.5)");
         Console.WriteLine($"cold boot / acquire, medians         {cold.Milliseconds(50) / acquire.Milliseconds(50):0}");
         return 0;
     }

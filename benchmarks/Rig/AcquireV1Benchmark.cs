@@ -58,7 +58,7 @@ public static class AcquireV1Benchmark
         Console.WriteLine(stages);
         foreach (var figures in each.Values) Console.WriteLine(figures);
         Console.WriteLine(bare);
-        Console.WriteLine($"stages / bare, median of {pairs} pairs   {Figures.Median(ratios):0.00}   (promised: at most 1.3)");
+        Console.WriteLine($"stages / bare, median of {pairs} pairs   {Samples.Median(ratios):0.00}   (promised: at most 1.3)");
         Console.WriteLine($"median of the whole acquire   {whole.Milliseconds(50):0.0} ms   (promised: under 25 ms)");
         return 0;
     }

@@ -56,7 +56,7 @@ public static class AdoptBenchmark
         }
 
         foreach (var figures in new[] { all, start, status, acquire }) Console.WriteLine(figures);
-        Console.WriteLine($"adopting {number} {what}, median of {rounds} rounds   {Figures.Median(adoptions):0} ms   (promised: under {promised} ms)");
+        Console.WriteLine($"adopting {number} {what}, median of {rounds} rounds   {Samples.Median(adoptions):0} ms   (promised: under {promised} ms)");
     }
 
     private static Task<DaemonUnderTest> StartAsync(string dist, int number, string pool) => DaemonUnderTest.StartAsync(

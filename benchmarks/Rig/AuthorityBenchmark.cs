@@ -54,8 +54,8 @@ public static class AuthorityBenchmark
 
         Console.WriteLine(ours);
         Console.WriteLine(bare);
-        Console.WriteLine($"p50 ratio, median of {rounds} rounds               {Figures.Median(latencies):0.00} ({latencies.Min():0.00} to {latencies.Max():0.00})");
-        Console.WriteLine($"calls/s ratio, {Callers} callers, median of {rounds}    {Figures.Median(rates):0.00} ({rates.Min():0.00} to {rates.Max():0.00})");
+        Console.WriteLine($"p50 ratio, median of {rounds} rounds               {Samples.Median(latencies):0.00} ({latencies.Min():0.00} to {latencies.Max():0.00})");
+        Console.WriteLine($"calls/s ratio, {Callers} callers, median of {rounds}    {Samples.Median(rates):0.00} ({rates.Min():0.00} to {rates.Max():0.00})");
     }
 
     private static async Task<double> RateAsync(HttpClient client)

@@ -85,7 +85,7 @@ public static class CloneBenchmark
         }
 
         foreach (var figures in new[] { bare, clone, primed, boot, cold, answer }) Console.WriteLine(figures);
-        Console.WriteLine($"clone / bare, median of {pairs} pairs   {Figures.Median(ratios):0.00}   (promised: at most 1.3)");
+        Console.WriteLine($"clone / bare, median of {pairs} pairs   {Samples.Median(ratios):0.00}   (promised: at most 1.3)");
         Console.WriteLine($"boot / clone, medians   {boot.Milliseconds(50) / clone.Milliseconds(50):0} x unprimed   (promised: at least 25)");
         Console.WriteLine($"boot / primed clone, medians   {boot.Milliseconds(50) / primed.Milliseconds(50):0} x   (promised: at least 25)");
         Console.WriteLine($"resume until the agent answers, primed   {answer.Milliseconds(50):0.0} ms   (promised: under 10 ms median)");
@@ -99,7 +99,7 @@ public static class CloneBenchmark
         {
             // Beside others: what one alone has of QEMU's own code counts as private.
             for (var i = 0; i < 3; i++) held.Add(await guests.CloneAsync());
-            Console.WriteLine($"private memory of an unprimed clone   {Figures.Median(held.Select(c => HostMemory.Of(c).PrivateMiB)):0.0} MiB   (promised: at most 24)");
+            Console.WriteLine($"private memory of an unprimed clone   {Samples.Median(held.Select(c => HostMemory.Of(c).PrivateMiB)):0.0} MiB   (promised: at most 24)");
             foreach (var unprimed in held) await unprimed.StopAsync(None);
             var booted = await guests.BootAsync();
             held.Add(booted);
@@ -112,7 +112,7 @@ public static class CloneBenchmark
                 held.Add(clones[^1]);
             }
 
-            Console.WriteLine($"private memory of a primed clone   {Figures.Median(clones.Select(c => HostMemory.Of(c).PrivateMiB)):0.0} MiB   (promised: at most 36)");
+            Console.WriteLine($"private memory of a primed clone   {Samples.Median(clones.Select(c => HostMemory.Of(c).PrivateMiB)):0.0} MiB   (promised: at most 36)");
             var together = clones.Sum(c => HostMemory.Of(c).ProportionalMiB);
             Console.WriteLine($"{many} primed clones   {together:0} MiB together");
             Console.WriteLine($"{many} primed clones, of as many booted VMs   {100 * together / (many * alone.ProportionalMiB):0.0} %   (promised: at most 25)");
@@ -143,6 +143,6 @@ public static class CloneBenchmark
             starts.Add(Stopwatch.GetElapsedTime(from).TotalMilliseconds);
         }
 
-        Console.WriteLine($"daemon's start until 4 are warm, template stored, median of 3   {Figures.Median(starts):0} ms   (promised: under 3000 ms)");
+        Console.WriteLine($"daemon's start until 4 are warm, template stored, median of 3   {Samples.Median(starts):0} ms   (promised: under 3000 ms)");
     }
 }

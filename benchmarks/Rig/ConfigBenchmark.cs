@@ -42,7 +42,7 @@ public static class ConfigBenchmark
 
         Console.WriteLine(real);
         Console.WriteLine(constant);
-        Console.WriteLine($"p50 ratio, median of {rounds} rounds       {Figures.Median(ratios):0.00}   (promised: at most 1.1)");
+        Console.WriteLine($"p50 ratio, median of {rounds} rounds       {Samples.Median(ratios):0.00}   (promised: at most 1.1)");
         Read(daemon.Directory);
         return 0;
     }

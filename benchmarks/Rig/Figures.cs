@@ -18,10 +18,4 @@ public sealed class Figures(string name)
 
     public override string ToString()
         => $"{name,-34} p50 {Milliseconds(50),9:0.000} ms   p90 {Milliseconds(90),9:0.000} ms   p99 {Milliseconds(99),9:0.000} ms   n {_microseconds.TotalCount}";
-
-    public static double Median(IEnumerable<double> values)
-    {
-        var sorted = values.Order().ToList();
-        return sorted.Count % 2 == 1 ? sorted[sorted.Count / 2] : (sorted[sorted.Count / 2 - 1] + sorted[sorted.Count / 2]) / 2;
-    }
 }

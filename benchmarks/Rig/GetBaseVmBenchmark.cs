@@ -68,10 +68,10 @@ public static class GetBaseVmBenchmark
 
         Console.WriteLine(real);
         Console.WriteLine(constant);
-        Console.WriteLine($"p50 ratio, median of {rounds} rounds       {Figures.Median(latencyRatios):0.00}   (promised: at most 1.2)");
-        Console.WriteLine($"GetBaseVM, {Callers} callers   {Figures.Median(rates):0} calls/s");
-        Console.WriteLine($"constant answer, {Callers} callers   {Figures.Median(constantRates):0} calls/s");
-        Console.WriteLine($"calls/s ratio, median of {rounds} rounds   {Figures.Median(rateRatios):0.00}   (promised: at least 0.8)");
+        Console.WriteLine($"p50 ratio, median of {rounds} rounds       {Samples.Median(latencyRatios):0.00}   (promised: at most 1.2)");
+        Console.WriteLine($"GetBaseVM, {Callers} callers   {Samples.Median(rates):0} calls/s");
+        Console.WriteLine($"constant answer, {Callers} callers   {Samples.Median(constantRates):0} calls/s");
+        Console.WriteLine($"calls/s ratio, median of {rounds} rounds   {Samples.Median(rateRatios):0.00}   (promised: at least 0.8)");
         return 0;
     }
 

@@ -42,7 +42,7 @@ public static class RefillBenchmark
             await daemon.ReleaseAllAsync();
         }
 
-        return Figures.Median(times);
+        return Samples.Median(times);
     }
 
     private static async Task AcquiresAsync(string dist, int rounds)
@@ -67,7 +67,7 @@ public static class RefillBenchmark
             await daemon.UntilAsync(p => p is { Warm: Many, Warming: 0 }, Limit);
             for (var i = 0; i < Many / 2; i++) await daemon.Client.GetBaseVmAsync(Limit);
             var beside = await TakeAsync(daemon, Many / 2);
-            Console.Error.WriteLine($"round {round}: {Figures.Median(alone.Select(t => t.TotalMilliseconds)):0.0} / {Figures.Median(beside.Select(t => t.TotalMilliseconds)):0.0} ms");
+            Console.Error.WriteLine($"round {round}: {Samples.Median(alone.Select(t => t.TotalMilliseconds)):0.0} / {Samples.Median(beside.Select(t => t.TotalMilliseconds)):0.0} ms");
             await daemon.ReleaseAllAsync();
             // The first round warms the rig up.
             if (round == 0) continue;

@@ -48,8 +48,8 @@ public static class RemoteAcquireBenchmark
 
             foreach (var figures in new[] { remote, passed, bare, local }) Console.WriteLine(figures);
             Console.WriteLine($"the first one, with its TLS connection   {first.TotalMilliseconds:0} ms");
-            Console.WriteLine($"remote / the same through a bare hop, median of {rounds}   {Figures.Median(toPassed):0.00}");
-            Console.WriteLine($"remote / constant answer through a bare hop, median of {rounds}   {Figures.Median(toBare):0.00}   (promised: at most 2)");
+            Console.WriteLine($"remote / the same through a bare hop, median of {rounds}   {Samples.Median(toPassed):0.00}");
+            Console.WriteLine($"remote / constant answer through a bare hop, median of {rounds}   {Samples.Median(toBare):0.00}   (promised: at most 2)");
             return 0;
         }
         finally

@@ -80,7 +80,7 @@ public static class StateWritesBenchmark
 
         Console.WriteLine(whole);
         Console.WriteLine(writes);
-        Console.WriteLine($"writes / acquire, median of {times}   {100 * Figures.Median(shares):0.0} %   (promised: under 5 %)");
+        Console.WriteLine($"writes / acquire, median of {times}   {100 * Samples.Median(shares):0.0} %   (promised: under 5 %)");
     }
 
     private static NodeOptions Options(string directory, string fake)

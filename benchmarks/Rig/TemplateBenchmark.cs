@@ -53,7 +53,7 @@ public static class TemplateBenchmark
 
             Console.WriteLine(boot);
             Console.WriteLine(take);
-            Console.WriteLine($"made / taken, median of {rounds} rounds   {Figures.Median(ratios):0.0} x");
+            Console.WriteLine($"made / taken, median of {rounds} rounds   {Samples.Median(ratios):0.0} x");
         }
         finally
         {

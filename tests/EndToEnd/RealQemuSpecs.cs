@@ -113,7 +113,7 @@ public sealed class RealQemuSpecs(RealNode node) : IClassFixture<RealNode>
     [Fact]
     public async Task Serves_others_while_a_guest_floods_its_consoles()
     {
-        // Whoever still writes when his time is over is ended, with status 124 or 143.
+        // A writer that timeout ends has status 124 or 143.
         const string flood = "for d in /dev/hvc0 /dev/ttyS0; do (timeout 5 cat /dev/urandom >$d 2>/dev/null; echo $d $?) & done; wait";
         var vm = await node.Daemon.Client.GetAsync((await node.Daemon.Client.GetBaseVmAsync(Timeout)).Id, Timeout);
         await CliRun.SucceedingAsync(node.House.Endpoint, "resume", vm.Id);
@@ -122,8 +122,8 @@ public sealed class RealQemuSpecs(RealNode node) : IClassFixture<RealNode>
         var other = await CliRun.SucceedingAsync(node.House.Endpoint, "acquire", "--", "echo", "another one");
 
         Assert.Equal("another one\n", other.Out);
-        var ends = (await flooding).Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order().ToList();
-        Assert.Equal(2, ends.Count);
+        var ends = (await flooding).Out.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(2, ends.Length);
         Assert.All(ends, end => Assert.Matches("^/dev/(hvc0|ttyS0) (124|143)$", end));
         Assert.Equal("still here\n", (await CliRun.SucceedingAsync(node.House.Endpoint, "exec", vm.Id, "--", "echo", "still here")).Out);
         var kept = new DirectoryInfo(Path.GetDirectoryName(vm.Qmp)!).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length);

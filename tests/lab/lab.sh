@@ -94,14 +94,18 @@ lab_build() {
 # hearing COMMAND...: as a child that is waited for, since a signal is only heard between two commands, and that ends with this script.
 hearing() {
   setpriv --pdeathsig KILL "$@" &
+  local status=0
   lab_maker=$!
-  wait "$lab_maker"
+  wait "$lab_maker" || status=$?
+  # From here on the pid may be another process's.
+  lab_maker=""
+  return "$status"
 }
 
 # lab_unmake: ends an image's maker, and removes what it has made so far.
 lab_unmake() {
   [ -n "$lab_work" ] || return 0
-  { kill -KILL "$lab_maker" && wait "$lab_maker"; } 2>/dev/null || true
+  [ -z "$lab_maker" ] || { kill -KILL "$lab_maker" && wait "$lab_maker"; } 2>/dev/null || true
   # Its processes may write for a moment more. What is left the next build removes.
   rm -rf --one-file-system "$lab_work" 2>/dev/null || { sleep 1; rm -rf --one-file-system "$lab_work" || true; }
   lab_work=""

@@ -1,10 +1,11 @@
+using System.Security.Cryptography.X509Certificates;
 using VmCacheCluster.Gateway.Endpoints;
 
 namespace VmCacheCluster.Gateway.Cluster;
 
 /// <summary>
-/// Lets one caller have at most half of a port's connections, so that others find a place. A caller is the identity of its certificate. Safe for use by
-/// many threads.
+/// Bounds the connections of one caller to half of a port's, so that others find a place. Callers are told apart by <see cref="TlsIdentity.IdentityOf"/>.
+/// Safe for use by many threads.
 /// </summary>
 /// <param name="gate">Of the port.</param>
 public sealed class CallerShares(ConnectionGate gate, TimeProvider time, ILogger log)
@@ -13,22 +14,24 @@ public sealed class CallerShares(ConnectionGate gate, TimeProvider time, ILogger
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(1);
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, int> _of = [];
+    private readonly KeyedCounts<string> _of = new();
     private long? _toldAt;
 
-    /// <param name="identity">See <see cref="TlsIdentity.IdentityOf"/>.</param>
-    /// <param name="name">For a person.</param>
     /// <returns>A place, which disposing it gives back; null: the caller has its half.</returns>
-    public IDisposable? TryEnter(string identity, string name)
+    public IDisposable? TryEnter(X509Certificate2 caller)
     {
+        var identity = TlsIdentity.IdentityOf(caller);
         int own;
         lock (_lock)
         {
-            own = _of.GetValueOrDefault(identity);
+            own = _of.Of(identity);
             if (own < Math.Max(1, gate.Limit / 2))
             {
-                _of[identity] = own + 1;
-                return new Place(this, identity);
+                _of.Add(identity, 1);
+                return new HeldPlace(() =>
+                {
+                    lock (_lock) _of.Add(identity, -1);
+                });
             }
 
             if (_toldAt is { } told && time.GetElapsedTime(told) < Quiet) return null;
@@ -37,26 +40,7 @@ public sealed class CallerShares(ConnectionGate gate, TimeProvider time, ILogger
 
         log.LogWarning(
             "{Caller} has {Own} connections open, and one caller has at most half of max-network-connections: more are closed at once; close idle ones, or raise it",
-            name, own);
+            TlsIdentity.Name(caller), own);
         return null;
-    }
-
-    private void Leave(string identity)
-    {
-        lock (_lock)
-        {
-            if (_of[identity] == 1) _of.Remove(identity);
-            else _of[identity]--;
-        }
-    }
-
-    private sealed class Place(CallerShares owner, string identity) : IDisposable
-    {
-        private int _given;
-
-        public void Dispose()
-        {
-            if (Interlocked.Exchange(ref _given, 1) == 0) owner.Leave(identity);
-        }
     }
 }

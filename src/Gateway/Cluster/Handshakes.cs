@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using VmCacheCluster.Gateway.Endpoints;
 
 namespace VmCacheCluster.Gateway.Cluster;
 
@@ -19,7 +20,7 @@ public sealed class Handshakes(int most = 64, int mostOfNetwork = 32, int mostOf
     public TimeSpan Limit { get; } = limit ?? TimeSpan.FromSeconds(5);
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<IPAddress, int> _of = [], _ofNetwork = [];
+    private readonly KeyedCounts<IPAddress> _of = new(), _ofNetwork = new();
     private int _all;
 
     /// <returns>A place, which disposing it gives back; null: there is none left.</returns>
@@ -30,31 +31,21 @@ public sealed class Handshakes(int most = 64, int mostOfNetwork = 32, int mostOf
         var network = address.AddressFamily == AddressFamily.InterNetworkV6 ? NetworkOf(address) : null;
         lock (_gate)
         {
-            if (_all >= most || _of.GetValueOrDefault(address) >= mostOfOne || (network is not null && _ofNetwork.GetValueOrDefault(network) >= mostOfNetwork))
-                return null;
-            _all++;
-            Add(_of, address, 1);
-            if (network is not null) Add(_ofNetwork, network, 1);
+            if (_all >= most || _of.Of(address) >= mostOfOne || (network is not null && _ofNetwork.Of(network) >= mostOfNetwork)) return null;
+            Add(address, network, 1);
         }
 
-        return new Place(this, address, network);
-    }
-
-    private void End(IPAddress address, IPAddress? network)
-    {
-        lock (_gate)
+        return new HeldPlace(() =>
         {
-            _all--;
-            Add(_of, address, -1);
-            if (network is not null) Add(_ofNetwork, network, -1);
-        }
+            lock (_gate) Add(address, network, -1);
+        });
     }
 
-    private static void Add(Dictionary<IPAddress, int> counts, IPAddress address, int difference)
+    private void Add(IPAddress address, IPAddress? network, int difference)
     {
-        var count = counts.GetValueOrDefault(address) + difference;
-        if (count == 0) counts.Remove(address);
-        else counts[address] = count;
+        _all += difference;
+        _of.Add(address, difference);
+        if (network is not null) _ofNetwork.Add(network, difference);
     }
 
     private static IPAddress NetworkOf(IPAddress address)
@@ -62,15 +53,5 @@ public sealed class Handshakes(int most = 64, int mostOfNetwork = 32, int mostOf
         var bytes = address.GetAddressBytes();
         bytes.AsSpan(NetworkBytes).Clear();
         return new IPAddress(bytes);
-    }
-
-    private sealed class Place(Handshakes owner, IPAddress address, IPAddress? network) : IDisposable
-    {
-        private int _given;
-
-        public void Dispose()
-        {
-            if (Interlocked.Exchange(ref _given, 1) == 0) owner.End(address, network);
-        }
     }
 }

@@ -46,8 +46,7 @@ public static class NetworkListeners
             services.GetRequiredService<ConnectionGates>().Of(listen.EndPoint), TimeProvider.System, services.GetRequiredService<ILoggerFactory>().CreateLogger("vmcached"));
         listen.Use(next => async connection =>
         {
-            var certificate = connection.Features.Get<ITlsConnectionFeature>()!.ClientCertificate!;
-            using var place = shares.TryEnter(TlsIdentity.IdentityOf(certificate), TlsIdentity.Name(certificate));
+            using var place = shares.TryEnter(connection.Features.Get<ITlsConnectionFeature>()!.ClientCertificate!);
             if (place is not null) await next(connection);
         });
     }

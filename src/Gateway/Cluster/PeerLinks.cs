@@ -14,7 +14,7 @@ internal sealed class PeerLinks(PeerTrust trust, ConnectionGate gate, Handshakes
 
     public bool IsSecure => trust.IsOn;
 
-    public IDisposable? Admit() => gate.TryEnter() ? new Place(gate) : null;
+    public IDisposable? Admit() => gate.TryEnter() ? new HeldPlace(gate.Leave) : null;
 
     public async Task<SecuredLink> AcceptAsync(Socket socket, CancellationToken cancel)
     {
@@ -59,15 +59,5 @@ internal sealed class PeerLinks(PeerTrust trust, ConnectionGate gate, Handshakes
     {
         socket.Dispose();
         return why;
-    }
-
-    private sealed class Place(ConnectionGate gate) : IDisposable
-    {
-        private int _left;
-
-        public void Dispose()
-        {
-            if (Interlocked.Exchange(ref _left, 1) == 0) gate.Leave();
-        }
     }
 }

@@ -49,7 +49,7 @@ public sealed class PeerTrust(TlsFiles? files, string section, ILogger log, Time
             if (files is null) return null;
             lock (_gate)
             {
-                // Those who come first, at the same time, load the files each, and get one identity.
+                // Concurrent first callers each load the files, and all get the same identity.
                 if (_looked is { } at && time.GetElapsedTime(at) < Look && (_current is not null || _refused is not null)) return _current;
                 _looked = time.GetTimestamp();
                 if (Stamp() == _stamp)

@@ -1,4 +1,5 @@
 using VmCacheCluster.Domain;
+using VmCacheCluster.Gateway.Endpoints;
 
 namespace VmCacheCluster.Gateway.Templates;
 
@@ -20,8 +21,12 @@ public sealed class SendBudget(long? bytesPerSecond, TimeProvider time)
         {
             if (_sending == MostAtOnce) return null;
             _sending++;
-            return new Sending(this);
         }
+
+        return new HeldPlace(() =>
+        {
+            lock (_lock) _sending--;
+        });
     }
 
     /// <summary>Returns when they may be sent.</summary>
@@ -30,19 +35,5 @@ public sealed class SendBudget(long? bytesPerSecond, TimeProvider time)
         TimeSpan wait;
         lock (_lock) wait = _rate.Spend(bytes, time.GetElapsedTime(0));
         return wait > TimeSpan.Zero ? Task.Delay(wait, time, cancel) : Task.CompletedTask;
-    }
-
-    private sealed class Sending(SendBudget budget) : IDisposable
-    {
-        private bool _over;
-
-        public void Dispose()
-        {
-            lock (budget._lock)
-            {
-                if (!_over) budget._sending--;
-                _over = true;
-            }
-        }
     }
 }

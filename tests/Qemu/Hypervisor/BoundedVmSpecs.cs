@@ -14,17 +14,9 @@ public sealed class BoundedVmSpecs : IDisposable
 {
     private static readonly CancellationToken None = CancellationToken.None;
 
-    private readonly DirectoryInfo _parent = Directory.CreateTempSubdirectory("vmc-cg");
+    private readonly FakeControlGroup _group = new();
 
-    private string Group => Path.Combine(_parent.FullName, "vms");
-
-    public BoundedVmSpecs()
-    {
-        Directory.CreateDirectory(Group);
-        foreach (var directory in new[] { _parent.FullName, Group }) File.WriteAllText(Path.Combine(directory, "cgroup.controllers"), "cpu memory pids\n");
-    }
-
-    public void Dispose() => _parent.Delete(recursive: true);
+    public void Dispose() => _group.Dispose();
 
     [SkippableFact]
     public async Task Has_its_bounds_raised_for_what_is_plugged()
@@ -67,7 +59,7 @@ public sealed class BoundedVmSpecs : IDisposable
         await vm.StopAsync(None);
     }
 
-    private string Read(IVm vm, string file) => File.ReadAllText(Path.Combine(Group, $"vm-{vm.Facts.Id.Value}", file));
+    private string Read(IVm vm, string file) => File.ReadAllText(_group.FileOf(vm.Facts.Id.Value, file));
 
     private VmBounds Bounds(IVm vm) => new(
         long.Parse(Read(vm, "memory.max"), CultureInfo.InvariantCulture), int.Parse(Read(vm, "pids.max"), CultureInfo.InvariantCulture),
@@ -80,7 +72,7 @@ public sealed class BoundedVmSpecs : IDisposable
         var path = Path.Combine(house.Root, "directives");
         await File.WriteAllTextAsync(path, directives);
         using var limit = new CancellationTokenSource(HypervisorHouse.Patience);
-        var hypervisor = new QemuHypervisor(house.Options with { ControlGroups = ControlGroupTree.Open(Group) }, new LinuxHostClock());
+        var hypervisor = new QemuHypervisor(house.Options with { ControlGroups = ControlGroupTree.Open(_group.Path) }, new LinuxHostClock());
         var vm = await hypervisor.CreateAsync(
             VmId.New(),
             new VmSpec { Pool = PoolName.Default, Qemu = FakeQemuBinary.PathOrSkip(), Kernel = path, Initrd = path, MaxCpus = 4, MemorySlots = 4, MaxMemoryMiB = 1024 },

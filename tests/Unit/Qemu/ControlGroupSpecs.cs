@@ -1,5 +1,6 @@
 using VmCacheCluster.Domain;
 using VmCacheCluster.Hypervisor.Qemu.ControlGroups;
+using VmCacheCluster.Tests.TestSupport;
 using Xunit;
 
 namespace VmCacheCluster.Tests.Unit.Qemu;
@@ -7,21 +8,12 @@ namespace VmCacheCluster.Tests.Unit.Qemu;
 /// <summary>What is written to a control group, in a directory that stands for one. The kernel's part: the laboratory's scene "rights".</summary>
 public sealed class ControlGroupSpecs : IDisposable
 {
-    private readonly DirectoryInfo _parent = Directory.CreateTempSubdirectory("vmc-cg");
+    private readonly FakeControlGroup _group = new();
     private readonly VmId _vm = VmId.New();
 
-    private string Group => Path.Combine(_parent.FullName, "vms");
+    private string Group => _group.Path;
 
-    private string Of(string file) => Path.Combine(Group, $"vm-{_vm.Value}", file);
-
-    public ControlGroupSpecs()
-    {
-        Directory.CreateDirectory(Group);
-        File.WriteAllText(Path.Combine(_parent.FullName, "cgroup.controllers"), "cpu memory pids\n");
-        File.WriteAllText(Path.Combine(Group, "cgroup.controllers"), "cpu memory pids\n");
-    }
-
-    public void Dispose() => _parent.Delete(recursive: true);
+    public void Dispose() => _group.Dispose();
 
     [Fact]
     public void Gives_each_vm_its_bounds_and_higher_ones_when_it_grows()
@@ -45,7 +37,7 @@ public sealed class ControlGroupSpecs : IDisposable
     public void Says_of_a_vm_that_was_killed_for_its_memory_that_it_was(string file, string events, string? why)
     {
         var group = ControlGroupTree.Open(Group).Make(_vm, new VmBounds(1 << 30, 130, 100));
-        File.WriteAllText(Of(file), events);
+        File.WriteAllText(_group.FileOf(_vm.Value, file), events);
 
         Assert.Equal(why, group.WhyEnded());
     }
@@ -73,5 +65,5 @@ public sealed class ControlGroupSpecs : IDisposable
         Assert.False(Directory.Exists(elsewhere));
     }
 
-    private string Read(string file) => File.ReadAllText(Of(file));
+    private string Read(string file) => File.ReadAllText(_group.FileOf(_vm.Value, file));
 }

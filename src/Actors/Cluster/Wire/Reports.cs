@@ -59,7 +59,7 @@ public static class Reports
             {
                 Shared = p.Shared,
                 Room = Count(p.Room),
-                // Not a number makes none of any share.
+                // NaN would spoil the shares of all hosts.
                 Demand = double.IsNaN(p.CallersPerMinute) ? 0 : Math.Clamp(p.CallersPerMinute, 0, Most),
             });
         }

@@ -13,9 +13,9 @@ using VmCacheCluster.Contracts.V1;
 using VmCacheCluster.Domain;
 using VmCacheCluster.Domain.Ports;
 using VmCacheCluster.Gateway.Cluster;
+using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Gateway.Pools;
 using VmCacheCluster.Gateway.Services;
-using VmCacheCluster.Gateway.Endpoints;
 using VmCacheCluster.Tests.TestSupport.Fakes;
 
 namespace VmCacheCluster.Tests.Unit.Gateway.Services;
